@@ -1,0 +1,193 @@
+//! Nanoseconds for each hot step of the codecs: `cargo bench --bench codec`.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use sori::proto::engine::{self, frames};
+use sori::proto::socket::{self, PacketType};
+use sori::proto::websocket::{Decoder, Frame, Limits, Role, mask};
+
+const LIMITS: Limits = Limits {
+    max_message: 1 << 20,
+    max_fragments: 16_384,
+};
+/// All ASCII, so that ASCII text stays text whether it is masked or not: a decoder can be given the
+/// same buffer over and over, which masks it back every other time.
+const KEY: [u8; 4] = [0x11, 0x5f, 0x03, 0x68];
+const EVENT: &str = r#"2["msg",{"comment":"hello world"}]"#;
+
+fn main() {
+    decode_masked_text_35_bytes();
+    decode_masked_text(1 << 10);
+    decode_masked_text(64 << 10);
+    decode_masked_binary(64 << 10);
+    decode_masked_text_64_kib_in_chunks();
+
+    let payload = EVENT.as_bytes();
+    measure("Frame::text, 35 bytes", || {
+        Frame::text(&[b"4", black_box(payload)])
+    });
+    let kibibyte = [b'x'; 1 << 10];
+    measure("Frame::text, 1 KiB", || {
+        Frame::text(&[black_box(&kibibyte)])
+    });
+    let frame = Frame::text(&[payload]);
+    drop(frame.clone());
+    measure("Frame::clone", || black_box(&frame).clone());
+
+    measure("socket::decode, event of 34 bytes", || {
+        socket::decode(black_box(EVENT), 10)
+    });
+    let large = format!(r#"2["msg",{{"comment":"{}"}}]"#, "hello world ".repeat(85));
+    measure("socket::decode, one string of 1 KiB", || {
+        socket::decode(black_box(&large), 10)
+    });
+    let row = r#"{"id":12345,"name":"somebody","tags":["a","b"],"ok":true,"x":-1.5e3},"#;
+    let rows = format!(r#"2["rows",{}null]"#, row.repeat(14));
+    measure("socket::decode, objects of 1 KiB", || {
+        socket::decode(black_box(&rows), 10)
+    });
+    let data = &EVENT[1..];
+    measure("socket::event_name", || {
+        socket::event_name(black_box(data)).map(|name| name.len())
+    });
+    measure("socket::event_args", || {
+        socket::event_args(black_box(data)).len()
+    });
+    measure("socket::encode_frame, 35 bytes", || {
+        let data = [black_box(data).as_bytes()];
+        socket::encode_frame(PacketType::Event, 0, "/", None, &data)
+    });
+    measure("socket::encode_frame, namespace and ack", || {
+        let data = [black_box(data).as_bytes()];
+        socket::encode_frame(PacketType::Event, 0, "/admin", Some(1234), &data)
+    });
+
+    measure("engine::decode_text", || {
+        engine::decode_text(black_box("42[\"msg\"]"))
+    });
+    let poll = [
+        frames::PING,
+        Frame::text(&[b"4", payload]),
+        Frame::binary(&[&kibibyte]),
+    ];
+    let mut body = Vec::new();
+    measure("engine::encode_payload, 1 KiB binary", || {
+        body.clear();
+        engine::encode_payload(black_box(&poll), &mut body);
+        body.len()
+    });
+    let body = String::from_utf8(body).unwrap_or_default();
+    measure("engine::decode_payload, 1 KiB binary", || {
+        engine::decode_payload(black_box(&body))
+            .filter(|packet| packet.is_ok())
+            .count()
+    });
+}
+
+/// Sixteen frames a chunk, as a busy connection brings them.
+fn decode_masked_text_35_bytes() {
+    let payload = format!("4{EVENT}");
+    assert_eq!(payload.len(), 35);
+    let mut chunk: Vec<u8> = (0..16)
+        .flat_map(|_| masked(0x81, payload.as_bytes()))
+        .collect();
+    let mut decoder = Decoder::new(Role::Server);
+    let nanoseconds = time(|| assert_eq!(decode(&mut decoder, &mut chunk), 16));
+    print("decode masked text, 35 bytes", nanoseconds / 16.0);
+}
+
+fn decode_masked_text(len: usize) {
+    decode_one(
+        &format!("decode masked text, {} KiB", len >> 10),
+        masked(0x81, &vec![b'x'; len]),
+    );
+}
+
+fn decode_masked_binary(len: usize) {
+    let name = format!("decode masked binary, {} KiB", len >> 10);
+    decode_one(&name, masked(0x82, &vec![0xf7; len]));
+}
+
+fn decode_one(name: &str, mut frame: Vec<u8>) {
+    let mut decoder = Decoder::new(Role::Server);
+    print(
+        name,
+        time(|| assert_eq!(decode(&mut decoder, &mut frame), 1)),
+    );
+}
+
+fn decode_masked_text_64_kib_in_chunks() {
+    let mut frame = masked(0x81, &vec![b'x'; 64 << 10]);
+    let mut decoder = Decoder::new(Role::Server);
+    let nanoseconds = time(|| {
+        let messages: usize = frame
+            .chunks_mut(1024)
+            .map(|c| decode(&mut decoder, c))
+            .sum();
+        assert_eq!(messages, 1);
+    });
+    print("decode masked text, 64 KiB in 1 KiB chunks", nanoseconds);
+}
+
+/// Messages found in the chunk.
+fn decode(decoder: &mut Decoder, chunk: &mut [u8]) -> usize {
+    let mut feed = decoder.feed(black_box(chunk), &LIMITS);
+    let mut messages = 0;
+    while let Ok(Some(message)) = feed.next() {
+        black_box(message);
+        messages += 1;
+    }
+    messages
+}
+
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    match payload.len() {
+        len @ 0..=125 => frame.extend([first, 0x80 | len as u8]),
+        len @ 126..=0xffff => {
+            frame.extend([first, 0xfe]);
+            frame.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            frame.extend([first, 0xff]);
+            frame.extend((len as u64).to_be_bytes());
+        }
+    }
+    frame.extend(KEY);
+    let start = frame.len();
+    frame.extend(payload);
+    mask::apply(&mut frame[start..], KEY);
+    frame
+}
+
+fn measure<T>(name: &str, mut step: impl FnMut() -> T) {
+    print(name, time(|| drop(black_box(step()))));
+}
+
+fn print(name: &str, nanoseconds: f64) {
+    println!("{name:<46} {nanoseconds:>10.1} ns");
+}
+
+/// Nanoseconds for one `step`: the best of several rounds, each long enough for the clock.
+fn time(mut step: impl FnMut()) -> f64 {
+    let mut count = 1_u32;
+    loop {
+        let elapsed = round(count, &mut step);
+        if elapsed > Duration::from_millis(10) {
+            break;
+        }
+        count *= 2;
+    }
+    let rounds = (0..15).map(|_| round(count, &mut step));
+    rounds.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(count)
+}
+
+fn round(count: u32, step: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..count {
+        step();
+    }
+    start.elapsed()
+}

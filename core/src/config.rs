@@ -1,0 +1,129 @@
+//! Every setting of the engine with its default, in one place.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// What carries a connection's packets at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportKind {
+    /// HTTP long polling.
+    Polling,
+    /// A WebSocket (RFC 6455).
+    WebSocket,
+}
+
+impl TransportKind {
+    /// The name clients use for it in the `transport` query parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TransportKind::Polling => "polling",
+            TransportKind::WebSocket => "websocket",
+        }
+    }
+
+    /// The transport of that name, if there is one.
+    pub fn from_name(name: &str) -> Option<TransportKind> {
+        match name {
+            "polling" => Some(TransportKind::Polling),
+            "websocket" => Some(TransportKind::WebSocket),
+            _ => None,
+        }
+    }
+}
+
+/// The settings of an engine. The defaults are socket.io's where socket.io has the setting.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Path under which clients find the engine. Default `/socket.io`.
+    pub path: String,
+    /// From one pong to the next ping. Default 25 s.
+    pub ping_interval: Duration,
+    /// How long a pong may take. Default 20 s.
+    pub ping_timeout: Duration,
+    /// How long an upgrade may take from its first byte. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// How long a connection may stay in no namespace. Default 45 s.
+    pub connect_timeout: Duration,
+    /// How long a broadcast waits for acks when it does not say. Default 10 s.
+    pub broadcast_ack_timeout: Duration,
+    /// How long a closing connection is given to take what is queued for it. Default 30 s.
+    pub close_timeout: Duration,
+    /// How long a request's head, and then its body, may take (own listener only). Default 30 s.
+    pub request_timeout: Duration,
+    /// Largest message a peer may send, in bytes (`maxHttpBufferSize`). Default 1,000,000.
+    pub max_payload: usize,
+    /// Most binary attachments in one packet. Default 10.
+    pub max_attachments: u32,
+    /// Most bytes queued for one slow peer; over it the connection is closed with
+    /// "transport error". A single message may be larger. Default 16 MiB.
+    pub max_queued_bytes: usize,
+    /// Most events waiting for the application before the engine stops reading. Default 65,536.
+    pub max_pending_events: usize,
+    /// Most connections at once; more are answered 503. Default: no limit.
+    pub max_connections: Option<usize>,
+    /// Transports that are served. Default: polling and WebSocket.
+    pub transports: Vec<TransportKind>,
+    /// Whether a polling connection may become a WebSocket. Default true.
+    pub allow_upgrades: bool,
+    /// IO threads. Default: one per core.
+    pub shards: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            path: "/socket.io".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            broadcast_ack_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+            max_payload: 1_000_000,
+            max_attachments: 10,
+            max_queued_bytes: 16 * 1024 * 1024,
+            max_pending_events: 65_536,
+            max_connections: None,
+            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            allow_upgrades: true,
+            shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+        }
+    }
+}
+
+impl Config {
+    /// # Errors
+    /// [`Error::Misuse`] names the first setting that cannot work, and why.
+    pub fn validate(&self) -> Result<(), Error> {
+        let rule = if !self.path.starts_with('/') {
+            Some("path must begin with '/'")
+        } else if self.transports.is_empty() {
+            Some("transports must name at least one of polling and websocket")
+        } else if self.shards == 0 || self.shards > MAX_SHARDS {
+            Some("shards must be between 1 and 256")
+        } else if self.ping_interval.is_zero() {
+            Some("ping_interval must not be zero")
+        } else if self.max_payload == 0 {
+            Some("max_payload must not be zero")
+        } else {
+            None
+        };
+        rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
+    }
+
+    /// Whether `kind` is served.
+    pub fn serves(&self, kind: TransportKind) -> bool {
+        self.transports.contains(&kind)
+    }
+
+    /// Whether a polling connection is offered the upgrade.
+    pub fn offers_upgrade(&self) -> bool {
+        self.allow_upgrades && self.serves(TransportKind::WebSocket)
+    }
+}
+
+/// Most IO threads of one engine: a connection's id keeps its shard in eight bits.
+pub const MAX_SHARDS: usize = 256;

@@ -1,0 +1,281 @@
+//! The waist that all languages share: an application gives [`Command`]s and is given [`Event`]s.
+//!
+//! Both are closed enums. A feature reaches every face by a new variant, and the compiler lists
+//! the places that must handle it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::TransportKind;
+use crate::error::DisconnectReason;
+use crate::hub::Namespace;
+pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
+
+/// What the engine tells the application. Events of one connection come in order, on the thread of
+/// its shard; what they borrow is gone when the handler returns.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection is open; its client has joined no namespace yet.
+    Open {
+        /// The connection.
+        conn: ConnId,
+        /// The request that opened it, as the application or the engine's listener numbered it.
+        request: RequestId,
+        /// The Engine.IO session's id.
+        sid: &'a str,
+        /// What carries it.
+        transport: TransportKind,
+    },
+    /// A client asks to join a namespace. Answer with [`Command::Accept`] or [`Command::Refuse`].
+    Connect {
+        /// The connection.
+        conn: ConnId,
+        /// The namespace's name as the client wrote it; it may be unknown.
+        namespace: &'a str,
+        /// The id the socket is to have.
+        sid: Arc<str>,
+        /// The client's `auth` object, raw JSON.
+        auth: Option<&'a str>,
+    },
+    /// An event of a client.
+    Message {
+        /// The socket.
+        socket: SocketRef,
+        /// The ack the client waits for; answer with [`Command::Answer`].
+        ack: Option<u64>,
+        /// Raw JSON array: name and arguments, valid JSON; binary stands as placeholders
+        /// `{"_placeholder":true,"num":0}`, which have not been checked.
+        data: Cow<'a, str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// A client's answer. Ids that nobody asked for come through as well: the application keeps
+    /// the list of what it waits for.
+    Ack {
+        /// The socket.
+        socket: SocketRef,
+        /// The ack's id.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: Cow<'a, str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// The time given to a direct emit's ack is up.
+    AckTimeout {
+        /// The socket.
+        socket: SocketRef,
+        /// The ack's id.
+        id: u64,
+    },
+    /// A broadcast's acks are complete, or their time is up.
+    BroadcastAck {
+        /// Where it happened.
+        namespace: NamespaceId,
+        /// The ack's id.
+        id: u64,
+        /// The answers.
+        outcome: BroadcastAck,
+    },
+    /// The client left a namespace ("client namespace disconnect"). The socket is in its rooms
+    /// until the event is handled.
+    Leave {
+        /// The socket that is gone.
+        socket: SocketRef,
+    },
+    /// The connection is carried by a WebSocket from now on.
+    Upgraded {
+        /// The connection.
+        conn: ConnId,
+        /// The request that brought the WebSocket.
+        request: RequestId,
+    },
+    /// The connection is over and with it all its sockets. Its last event.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// Why.
+        reason: DisconnectReason,
+        /// More about why, for people.
+        description: Option<&'a str>,
+        /// The namespaces it had sockets in. They are in their rooms until the event is handled.
+        namespaces: &'a [Arc<Namespace>],
+    },
+    /// The answer to a request the application brought itself.
+    Answer {
+        /// The request.
+        request: RequestId,
+        /// What to answer.
+        answer: Answer,
+    },
+    /// Byte feed: write these bytes to the peer, then say so with `Engine::feed_written`.
+    FeedWrite {
+        /// The feed.
+        request: RequestId,
+        /// What to write.
+        bytes: &'a [u8],
+    },
+    /// Byte feed: end the stream, after what was written (or at once).
+    FeedEnd {
+        /// The feed.
+        request: RequestId,
+        /// Whether to drop what was not yet written.
+        discard: bool,
+    },
+    /// A stream the application brought is over without having become a connection.
+    Forget {
+        /// The request that brought it.
+        request: RequestId,
+    },
+    /// Every connection is closed and the engine's threads end.
+    Closed,
+}
+
+/// A number that the one who brings an HTTP request gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// An HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status code.
+    pub status: u16,
+    /// Headers in order.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// How long to wait for an ack, and under which id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckRequest {
+    /// The id; unique in the namespace while the ack is open.
+    pub id: u64,
+    /// When to give up. `None`: a direct emit waits for as long as the connection lives, a
+    /// broadcast for `Config::broadcast_ack_timeout`.
+    pub timeout: Option<Duration>,
+}
+
+/// A packet's payload as the application gives it: a JSON array and its attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Payload<'a> {
+    /// JSON text of an array; binary stands as placeholders. The caller vouches for its validity.
+    pub json: &'a [u8],
+    /// The attachments in order.
+    pub attachments: Vec<Bytes>,
+}
+
+/// Who a command addresses: the sockets in any of `rooms` (none: all) and in none of `except`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Audience<'a> {
+    /// Rooms to reach.
+    pub rooms: &'a [&'a str],
+    /// Rooms to leave out.
+    pub except: &'a [&'a str],
+}
+
+/// What the application tells the engine. Commands of one thread take effect in order.
+#[derive(Debug)]
+pub enum Command<'a> {
+    /// Lets a client into the namespace it asked for.
+    Accept {
+        /// The socket to be.
+        socket: SocketRef,
+        /// Its id, from [`Event::Connect`].
+        sid: Arc<str>,
+    },
+    /// Keeps a client out of a namespace.
+    Refuse {
+        /// The connection.
+        conn: ConnId,
+        /// The name it asked for.
+        namespace: &'a str,
+        /// JSON object for the client, for example `{"message":"Invalid namespace"}`.
+        error: &'a str,
+    },
+    /// Sends an event to one socket.
+    Emit {
+        /// To whom.
+        socket: SocketRef,
+        /// Name and arguments.
+        payload: Payload<'a>,
+        /// Drop it if the connection is not writable.
+        volatile: bool,
+        /// Ask for an answer.
+        ack: Option<AckRequest>,
+    },
+    /// Answers a client's event.
+    Answer {
+        /// To whom.
+        socket: SocketRef,
+        /// The id of the client's event.
+        id: u64,
+        /// The arguments.
+        payload: Payload<'a>,
+    },
+    /// Sends an event to many sockets.
+    Broadcast {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// To whom there.
+        audience: Audience<'a>,
+        /// Name and arguments.
+        payload: Payload<'a>,
+        /// Drop it for connections that are not writable.
+        volatile: bool,
+        /// Ask everybody for an answer.
+        ack: Option<AckRequest>,
+    },
+    /// Puts a socket into rooms.
+    Join {
+        /// The socket.
+        socket: SocketRef,
+        /// The rooms.
+        rooms: &'a [&'a str],
+    },
+    /// Takes a socket out of rooms.
+    Leave {
+        /// The socket.
+        socket: SocketRef,
+        /// The rooms.
+        rooms: &'a [&'a str],
+    },
+    /// Takes a socket out of all rooms but its own.
+    LeaveAll {
+        /// The socket.
+        socket: SocketRef,
+    },
+    /// Puts many sockets into rooms.
+    JoinMany {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// Who.
+        audience: Audience<'a>,
+        /// The rooms.
+        rooms: &'a [&'a str],
+    },
+    /// Takes many sockets out of rooms.
+    LeaveMany {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// Who.
+        audience: Audience<'a>,
+        /// The rooms.
+        rooms: &'a [&'a str],
+    },
+    /// Takes a socket out of its namespace; the client is told. No event answers it.
+    Disconnect {
+        /// The socket.
+        socket: SocketRef,
+    },
+    /// Closes a connection; [`Event::Close`] follows.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// Whether to drop what is queued for it.
+        discard: bool,
+    },
+}

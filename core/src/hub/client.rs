@@ -1,0 +1,364 @@
+//! The Socket.IO half of one connection: which namespaces it is in, and the packet whose binary
+//! attachments are still coming. Pure; the driver owns one beside the session.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Namespace, NamespaceId};
+use crate::proto::DecodeError;
+use crate::proto::socket::{self, Packet, PacketType};
+
+/// One connection's place in the namespaces.
+#[derive(Debug, Default)]
+pub struct Client {
+    joined: Vec<Arc<Namespace>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// State that most connections have none of.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Names of namespaces the application has not yet let it into.
+    pending: Vec<Box<str>>,
+    incomplete: Option<Incomplete>,
+    /// Acks with a timeout, in the order they were asked for.
+    ack_deadlines: Vec<AckDeadline>,
+}
+
+#[derive(Debug)]
+struct Incomplete {
+    namespace: NamespaceId,
+    is_ack: bool,
+    id: Option<u64>,
+    data: Box<str>,
+    expected: usize,
+    attachments: Vec<Bytes>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AckDeadline {
+    namespace: NamespaceId,
+    id: u64,
+    at: Instant,
+}
+
+/// What a message of the peer asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// Nothing yet: attachments are still to come.
+    Nothing,
+    /// The peer asks to join a namespace; answer with [`Client::accept`] or [`Client::refuse`].
+    Connect {
+        /// The namespace's name as the peer wrote it.
+        namespace: &'a str,
+        /// The `auth` object as raw JSON.
+        auth: Option<&'a str>,
+    },
+    /// An event.
+    Event {
+        /// Where it happened.
+        namespace: NamespaceId,
+        /// The ack the peer waits for.
+        ack: Option<u64>,
+        /// Raw JSON array: name and arguments; binary stands as placeholders.
+        data: std::borrow::Cow<'a, str>,
+        /// The binary attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// The answer to an event of ours.
+    Ack {
+        /// Where it happened.
+        namespace: NamespaceId,
+        /// The id we gave.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: std::borrow::Cow<'a, str>,
+        /// The binary attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// The peer left a namespace; [`Client::leave`] has been done.
+    Disconnect {
+        /// The namespace left.
+        namespace: Arc<Namespace>,
+    },
+}
+
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Namespace) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Namespace {}
+
+/// How a peer broke the Socket.IO protocol. Either ends its connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// Bytes that are no packet.
+    Packet(DecodeError),
+    /// A text packet where an attachment was due.
+    TextWhileReconstructing,
+    /// An attachment that no packet announced.
+    UnannouncedBinary,
+    /// A packet that has no place in the connection's present state, for example a second CONNECT.
+    State,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Violation::Packet(error) => error.fmt(f),
+            Violation::TextWhileReconstructing => {
+                f.write_str("got plaintext data when reconstructing a packet")
+            }
+            Violation::UnannouncedBinary => {
+                f.write_str("got binary data when not reconstructing a packet")
+            }
+            Violation::State => f.write_str("a packet out of place"),
+        }
+    }
+}
+
+impl Client {
+    /// A text message of the peer.
+    ///
+    /// # Errors
+    /// The connection is then to be closed.
+    pub fn handle_text<'a>(
+        &mut self,
+        text: &'a str,
+        max_attachments: u32,
+    ) -> Result<Incoming<'a>, Violation> {
+        if self
+            .rare
+            .as_ref()
+            .is_some_and(|rare| rare.incomplete.is_some())
+        {
+            return Err(Violation::TextWhileReconstructing);
+        }
+        let packet = socket::decode(text, max_attachments).map_err(Violation::Packet)?;
+        let joined = self
+            .joined
+            .iter()
+            .find(|joined| joined.name() == packet.namespace);
+        match (packet.kind, joined) {
+            (PacketType::Connect, None) if self.may_ask_for(packet.namespace) => {
+                self.rare().pending.push(packet.namespace.into());
+                Ok(Incoming::Connect {
+                    namespace: packet.namespace,
+                    auth: packet.data,
+                })
+            }
+            (PacketType::Connect | PacketType::ConnectError, _) | (_, None) => {
+                Err(Violation::State)
+            }
+            (PacketType::Disconnect, Some(namespace)) => {
+                let namespace = Arc::clone(namespace);
+                self.leave(namespace.id());
+                Ok(Incoming::Disconnect { namespace })
+            }
+            (PacketType::Event | PacketType::Ack, Some(namespace)) => {
+                let namespace = namespace.id();
+                self.complete(namespace, &packet)
+            }
+            (PacketType::BinaryEvent | PacketType::BinaryAck, Some(namespace)) => {
+                let incomplete = Incomplete {
+                    namespace: namespace.id(),
+                    is_ack: packet.kind == PacketType::BinaryAck,
+                    id: packet.id,
+                    data: packet.data.unwrap_or("[]").into(),
+                    expected: packet.attachments as usize,
+                    attachments: Vec::new(),
+                };
+                self.rare().incomplete = Some(incomplete);
+                Ok(Incoming::Nothing)
+            }
+        }
+    }
+
+    /// A binary message of the peer: the next attachment of the packet that announced it.
+    ///
+    /// # Errors
+    /// No packet announced it. The connection is then to be closed.
+    pub fn handle_binary(&mut self, bytes: &[u8]) -> Result<Incoming<'static>, Violation> {
+        let unannounced = || Violation::UnannouncedBinary;
+        let slot = self
+            .rare
+            .as_mut()
+            .map(|rare| &mut rare.incomplete)
+            .ok_or_else(unannounced)?;
+        let incomplete = slot.as_mut().ok_or_else(unannounced)?;
+        incomplete.attachments.push(Bytes::copy_from_slice(bytes));
+        if incomplete.attachments.len() < incomplete.expected {
+            return Ok(Incoming::Nothing);
+        }
+        let packet = slot.take().ok_or_else(unannounced)?;
+        // The peer may have been taken out of the namespace meanwhile.
+        if !self
+            .joined
+            .iter()
+            .any(|joined| joined.id() == packet.namespace)
+        {
+            return Err(Violation::State);
+        }
+        let (namespace, attachments) = (packet.namespace, packet.attachments);
+        let data = packet.data.into_string().into();
+        match (packet.is_ack, packet.id) {
+            (false, ack) => Ok(Incoming::Event {
+                namespace,
+                ack,
+                data,
+                attachments,
+            }),
+            (true, Some(id)) => {
+                self.forget_ack(namespace, id);
+                Ok(Incoming::Ack {
+                    namespace,
+                    id,
+                    data,
+                    attachments,
+                })
+            }
+            (true, None) => Ok(Incoming::Nothing),
+        }
+    }
+
+    /// The application let the peer into `namespace`. False if it did not ask, or is gone.
+    pub fn accept(&mut self, namespace: Arc<Namespace>) -> bool {
+        if !self.refuse(namespace.name()) {
+            return false;
+        }
+        self.joined.push(namespace);
+        true
+    }
+
+    /// The application refused the namespace of that name. False if the peer did not ask for it.
+    pub fn refuse(&mut self, name: &str) -> bool {
+        let Some(rare) = &mut self.rare else {
+            return false;
+        };
+        let Some(at) = rare.pending.iter().position(|pending| &**pending == name) else {
+            return false;
+        };
+        rare.pending.swap_remove(at);
+        self.shed();
+        true
+    }
+
+    /// Takes the connection out of a namespace. False if it was not there.
+    pub fn leave(&mut self, namespace: NamespaceId) -> bool {
+        let Some(at) = self
+            .joined
+            .iter()
+            .position(|joined| joined.id() == namespace)
+        else {
+            return false;
+        };
+        self.joined.remove(at);
+        true
+    }
+
+    /// Whether the connection is in `namespace`.
+    pub fn is_in(&self, namespace: NamespaceId) -> bool {
+        self.joined.iter().any(|joined| joined.id() == namespace)
+    }
+
+    /// Whether the connection is in no namespace, and waits for none.
+    pub fn is_idle(&self) -> bool {
+        self.joined.is_empty()
+            && self
+                .rare
+                .as_ref()
+                .is_none_or(|rare| rare.pending.is_empty())
+    }
+
+    /// The namespaces the connection is in.
+    pub fn joined(&self) -> &[Arc<Namespace>] {
+        &self.joined
+    }
+
+    /// The answer to ack `id` is due by `at`.
+    pub fn expect_ack(&mut self, namespace: NamespaceId, id: u64, at: Instant) {
+        self.rare()
+            .ack_deadlines
+            .push(AckDeadline { namespace, id, at });
+    }
+
+    /// An ack whose time is up at `now`; it is then forgotten.
+    pub fn poll_expired_ack(&mut self, now: Instant) -> Option<(NamespaceId, u64)> {
+        let deadlines = &mut self.rare.as_mut()?.ack_deadlines;
+        let at = deadlines.iter().position(|deadline| deadline.at <= now)?;
+        let expired = deadlines.remove(at);
+        self.shed();
+        Some((expired.namespace, expired.id))
+    }
+
+    /// When the next ack's time is up.
+    pub fn next_ack_deadline(&self) -> Option<Instant> {
+        self.rare
+            .as_ref()?
+            .ack_deadlines
+            .iter()
+            .map(|deadline| deadline.at)
+            .min()
+    }
+
+    fn complete<'a>(
+        &mut self,
+        namespace: NamespaceId,
+        packet: &Packet<'a>,
+    ) -> Result<Incoming<'a>, Violation> {
+        let data = packet.data.unwrap_or("[]").into();
+        let attachments = Vec::new();
+        if packet.kind == PacketType::Event {
+            return Ok(Incoming::Event {
+                namespace,
+                ack: packet.id,
+                data,
+                attachments,
+            });
+        }
+        let Some(id) = packet.id else {
+            return Ok(Incoming::Nothing);
+        };
+        self.forget_ack(namespace, id);
+        Ok(Incoming::Ack {
+            namespace,
+            id,
+            data,
+            attachments,
+        })
+    }
+
+    fn forget_ack(&mut self, namespace: NamespaceId, id: u64) {
+        if let Some(rare) = &mut self.rare {
+            rare.ack_deadlines
+                .retain(|open| (open.namespace, open.id) != (namespace, id));
+            self.shed();
+        }
+    }
+
+    fn may_ask_for(&self, name: &str) -> bool {
+        let pending = self.rare.as_ref().map_or(&[][..], |rare| &rare.pending);
+        self.joined.len() + pending.len() < MAX_NAMESPACES && !pending.iter().any(|p| &**p == name)
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives the rare state back once there is none.
+    fn shed(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| {
+            rare.pending.is_empty() && rare.incomplete.is_none() && rare.ack_deadlines.is_empty()
+        }) {
+            self.rare = None;
+        }
+    }
+}
+
+/// Most namespaces one connection may be in or wait for: what it asks for is kept until the
+/// application answers, and must not grow without bound.
+const MAX_NAMESPACES: usize = 1_024;

@@ -1,0 +1,286 @@
+//! One namespace: its sockets, its rooms, and the choice of a broadcast's targets.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::ack::BroadcastAcks;
+use super::members::{Members, Targets};
+use super::{ConnId, NamespaceId, SocketRef};
+
+/// A namespace: the sockets in it and their rooms. Every method may be called from any thread.
+#[derive(Debug)]
+pub struct Namespace {
+    id: NamespaceId,
+    name: Arc<str>,
+    sockets: Striped<ConnId, Entry>,
+    by_sid: Striped<Arc<str>, ConnId>,
+    rooms: Striped<Arc<str>, Members>,
+    all: Mutex<Members>,
+    next_ack: AtomicU64,
+    acks: BroadcastAcks,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sid: Arc<str>,
+    rooms: Vec<Arc<str>>,
+}
+
+/// A room's name and the ids of the sockets in it.
+pub type RoomMembers = (Arc<str>, Vec<Arc<str>>);
+
+impl Namespace {
+    pub(super) fn new(id: NamespaceId, name: Arc<str>, shards: usize) -> Namespace {
+        let stripes = (shards * 4).next_power_of_two();
+        Namespace {
+            id,
+            name,
+            sockets: Striped::new(stripes),
+            by_sid: Striped::new(stripes),
+            rooms: Striped::new(stripes),
+            all: Mutex::default(),
+            next_ack: AtomicU64::new(0),
+            acks: BroadcastAcks::default(),
+        }
+    }
+
+    /// Its number in the engine.
+    pub fn id(&self) -> NamespaceId {
+        self.id
+    }
+
+    /// Its name, with the leading `/`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An ack id that no other packet of this namespace has.
+    pub fn next_ack(&self) -> u64 {
+        self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The acks that broadcasts of this namespace wait for.
+    pub fn broadcast_acks(&self) -> &BroadcastAcks {
+        &self.acks
+    }
+
+    /// Adds a socket; it is then in the room of its own id and in no other.
+    pub fn add(&self, conn: ConnId, sid: Arc<str>) {
+        let entry = Entry {
+            sid: Arc::clone(&sid),
+            rooms: Vec::new(),
+        };
+        if self
+            .sockets
+            .with(&conn, |sockets| sockets.insert(conn, entry))
+            .is_none()
+        {
+            self.by_sid
+                .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
+            self.all.lock().insert(conn);
+        }
+    }
+
+    /// Removes a socket from the namespace and all its rooms. Does nothing if it is not there.
+    pub fn remove(&self, conn: ConnId) {
+        let Some(entry) = self.sockets.with(&conn, |sockets| sockets.remove(&conn)) else {
+            return;
+        };
+        self.all.lock().remove(conn);
+        self.by_sid
+            .with(&entry.sid, |index| index.remove(&entry.sid));
+        for room in entry.rooms {
+            self.leave_members(&room, conn);
+        }
+    }
+
+    /// Puts the socket into `room`. False if the socket is gone.
+    pub fn join(&self, conn: ConnId, room: &str) -> bool {
+        self.sockets.with(&conn, |sockets| {
+            let Some(entry) = sockets.get_mut(&conn) else {
+                return false;
+            };
+            // Every socket is in the room of its own id already.
+            if &*entry.sid != room && !entry.rooms.iter().any(|joined| &**joined == room) {
+                let room: Arc<str> = room.into();
+                entry.rooms.push(Arc::clone(&room));
+                self.rooms.with(&room, |rooms| {
+                    rooms.entry(Arc::clone(&room)).or_default().insert(conn);
+                });
+            }
+            true
+        })
+    }
+
+    /// Takes the socket out of `room`.
+    pub fn leave(&self, conn: ConnId, room: &str) {
+        self.sockets.with(&conn, |sockets| {
+            let Some(entry) = sockets.get_mut(&conn) else {
+                return;
+            };
+            if let Some(at) = entry.rooms.iter().position(|joined| &**joined == room) {
+                let room = entry.rooms.remove(at);
+                self.leave_members(&room, conn);
+            }
+        });
+    }
+
+    /// Takes the socket out of every room but that of its own id.
+    pub fn leave_all(&self, conn: ConnId) {
+        self.sockets.with(&conn, |sockets| {
+            let Some(entry) = sockets.get_mut(&conn) else {
+                return;
+            };
+            for room in std::mem::take(&mut entry.rooms) {
+                self.leave_members(&room, conn);
+            }
+        });
+    }
+
+    /// The rooms the socket is in, that of its own id first; none if it is gone.
+    pub fn rooms_of(&self, conn: ConnId) -> Vec<Arc<str>> {
+        self.sockets
+            .with(&conn, |sockets| match sockets.get(&conn) {
+                None => Vec::new(),
+                Some(entry) => std::iter::once(&entry.sid)
+                    .chain(&entry.rooms)
+                    .map(Arc::clone)
+                    .collect(),
+            })
+    }
+
+    /// Every room that somebody joined, with the sockets in it. The rooms of the sockets' own ids
+    /// are left out unless somebody else joined them. Costs the size of the answer.
+    pub fn rooms(&self) -> Vec<RoomMembers> {
+        let mut found: Vec<(Arc<str>, Vec<ConnId>)> = Vec::new();
+        self.rooms.each(|rooms| {
+            found.extend(
+                rooms
+                    .iter()
+                    .map(|(room, m)| (Arc::clone(room), m.iter().collect())),
+            );
+        });
+        found
+            .into_iter()
+            .map(|(room, conns)| {
+                (
+                    room,
+                    conns
+                        .into_iter()
+                        .filter_map(|conn| self.sid_of(conn))
+                        .collect(),
+                )
+            })
+            .collect()
+    }
+
+    /// How many sockets are in `room`.
+    pub fn room_size(&self, room: &str) -> usize {
+        let own = usize::from(self.by_sid.with(room, |index| index.contains_key(room)));
+        own + self
+            .rooms
+            .with(room, |rooms| rooms.get(room).map_or(0, Members::len))
+    }
+
+    /// How many sockets are in the namespace.
+    pub fn len(&self) -> usize {
+        self.all.lock().len()
+    }
+
+    /// Whether no socket is in the namespace.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id of the socket that `conn` has here.
+    pub fn sid_of(&self, conn: ConnId) -> Option<Arc<str>> {
+        self.sockets.with(&conn, |sockets| {
+            sockets.get(&conn).map(|entry| Arc::clone(&entry.sid))
+        })
+    }
+
+    /// The socket with that id.
+    pub fn find(&self, sid: &str) -> Option<SocketRef> {
+        let conn = self.by_sid.with(sid, |index| index.get(sid).copied())?;
+        Some(SocketRef {
+            conn,
+            namespace: self.id,
+        })
+    }
+
+    /// A snapshot of who is in any of `rooms` (none: in the namespace) and in none of `except`.
+    pub fn select<R: AsRef<str>, E: AsRef<str>>(&self, rooms: &[R], except: &[E]) -> Targets {
+        let mut targets = Targets::default();
+        if rooms.is_empty() {
+            targets.include(&self.all.lock());
+        }
+        for room in rooms.iter().map(AsRef::as_ref) {
+            if let Some(own) = self.find(room) {
+                targets.include_one(own.conn);
+            }
+            self.rooms.with(room, |index| {
+                if let Some(members) = index.get(room) {
+                    targets.include(members);
+                }
+            });
+        }
+        for room in except.iter().map(AsRef::as_ref) {
+            if let Some(own) = self.find(room) {
+                targets.except_one(own.conn);
+            }
+            self.rooms.with(room, |index| {
+                if let Some(members) = index.get(room) {
+                    targets.except(members);
+                }
+            });
+        }
+        targets
+    }
+
+    fn leave_members(&self, room: &Arc<str>, conn: ConnId) {
+        self.rooms.with(room, |rooms| {
+            if let Some(members) = rooms.get_mut(room) {
+                members.remove(conn);
+                if members.len() == 0 {
+                    rooms.remove(room);
+                }
+            }
+        });
+    }
+}
+
+/// A map behind several locks, so that threads seldom meet.
+#[derive(Debug)]
+struct Striped<K, V> {
+    hasher: RandomState,
+    stripes: Box<[Mutex<HashMap<K, V>>]>,
+}
+
+impl<K: Hash + Eq, V> Striped<K, V> {
+    /// `stripes` is a power of two.
+    fn new(stripes: usize) -> Striped<K, V> {
+        Striped {
+            hasher: RandomState::new(),
+            stripes: (0..stripes).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn with<Q: Hash + ?Sized, R>(&self, key: &Q, work: impl FnOnce(&mut HashMap<K, V>) -> R) -> R
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        let at = self.hasher.hash_one(key) as usize & (self.stripes.len() - 1);
+        work(&mut self.stripes[at].lock())
+    }
+
+    fn each(&self, mut work: impl FnMut(&HashMap<K, V>)) {
+        for stripe in &self.stripes {
+            work(&stripe.lock());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Counters of an engine. Each shard counts for itself; a snapshot adds the shards up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One shard's counters. Written by the shard alone, read by anybody.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections opened.
+    pub opened: Counter,
+    /// Connections closed.
+    pub closed: Counter,
+    /// Connections refused because of `max_connections`.
+    pub refused: Counter,
+    /// Engine.IO messages received.
+    pub received: Counter,
+    /// Frames queued to connections; a broadcast counts once per receiver.
+    pub sent: Counter,
+    /// Volatile frames dropped because a connection was not writable.
+    pub dropped_volatile: Counter,
+    /// Connections closed because they read too slowly.
+    pub closed_slow: Counter,
+    /// Times that reading paused because the application was behind.
+    pub paused: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one more.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// Counts `n` more. Only one thread writes, so a plain load and store do.
+    pub fn add(&self, n: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of all shards at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections opened since the start.
+    pub opened: u64,
+    /// Connections refused because of `max_connections`.
+    pub refused: u64,
+    /// Engine.IO messages received.
+    pub received: u64,
+    /// Frames queued to connections; a broadcast counts once per receiver.
+    pub sent: u64,
+    /// Volatile frames dropped because a connection was not writable.
+    pub dropped_volatile: u64,
+    /// Connections closed because they read too slowly.
+    pub closed_slow: u64,
+    /// Times that reading paused because the application was behind.
+    pub paused: u64,
+}
+
+impl Metrics {
+    /// Adds the shards up.
+    pub fn sum<'a>(shards: impl IntoIterator<Item = &'a Counters>) -> Metrics {
+        shards
+            .into_iter()
+            .fold(Metrics::default(), |sum, shard| Metrics {
+                connections: sum.connections
+                    + shard.opened.value().saturating_sub(shard.closed.value()),
+                opened: sum.opened + shard.opened.value(),
+                refused: sum.refused + shard.refused.value(),
+                received: sum.received + shard.received.value(),
+                sent: sum.sent + shard.sent.value(),
+                dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),
+                closed_slow: sum.closed_slow + shard.closed_slow.value(),
+                paused: sum.paused + shard.paused.value(),
+            })
+    }
+}

@@ -1,0 +1,55 @@
+//! The codecs: bytes in, packets out and back, with no IO, no clock and no runtime.
+//!
+//! ```text
+//! handshake   HTTP upgrade to WebSocket        RFC 6455 §4
+//! websocket   frames and messages              RFC 6455 §5
+//! engine      Engine.IO packets and payloads   protocol 4
+//! socket      Socket.IO packets                protocol 5
+//! ```
+
+use std::fmt;
+
+pub mod engine;
+pub mod handshake;
+mod json;
+pub mod socket;
+pub mod websocket;
+
+/// The rule that a peer's Engine.IO or Socket.IO packet broke.
+///
+/// In an Engine.IO packet it ends the connection with "parse error", in a Socket.IO packet with
+/// "forced close".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A packet of no bytes, or an empty polling body.
+    EmptyPacket,
+    /// The first character, which names the type, is none of the protocol's.
+    UnknownPacketType(char),
+    /// A binary packet of a polling body is not base64.
+    InvalidBase64,
+    /// The attachment count of a binary packet is missing, not a number, zero or without its `-`.
+    IllegalAttachments,
+    /// More attachments announced than the receiver takes.
+    TooManyAttachments,
+    /// An ack id that does not fit in 64 bits.
+    IllegalAckId,
+    /// Not JSON, or not what this packet type carries, or a reserved event name.
+    InvalidPayload,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyPacket => f.write_str("empty packet"),
+            Self::UnknownPacketType(kind) => write!(f, "unknown packet type {kind}"),
+            Self::InvalidBase64 => f.write_str("invalid base64"),
+            Self::IllegalAttachments => f.write_str("Illegal attachments"),
+            Self::TooManyAttachments => f.write_str("too many attachments"),
+            Self::IllegalAckId => f.write_str("illegal ack id"),
+            Self::InvalidPayload => f.write_str("invalid payload"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}

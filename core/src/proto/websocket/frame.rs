@@ -1,0 +1,150 @@
+//! Frames that we send: encoded once, then shared by every receiver.
+
+use bytes::Bytes;
+
+use super::{Opcode, encode_header};
+
+/// A control payload is at most 125 bytes (RFC 6455 §5.5).
+const MAX_CONTROL: usize = 125;
+
+/// One complete, unmasked WebSocket frame, ready for the wire; a clone shares its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// A whole text message: the parts one after another. They must be UTF-8 when joined.
+    pub fn text(parts: &[&[u8]]) -> Frame {
+        Self::from_parts(Opcode::Text, parts)
+    }
+
+    /// A whole binary message: the parts one after another.
+    pub fn binary(parts: &[&[u8]]) -> Frame {
+        Self::from_parts(Opcode::Binary, parts)
+    }
+
+    /// A ping; a payload over 125 bytes is cut.
+    pub fn ping(payload: &[u8]) -> Frame {
+        Self::from_parts(Opcode::Ping, &[&payload[..payload.len().min(MAX_CONTROL)]])
+    }
+
+    /// A pong; a payload over 125 bytes is cut.
+    pub fn pong(payload: &[u8]) -> Frame {
+        Self::from_parts(Opcode::Pong, &[&payload[..payload.len().min(MAX_CONTROL)]])
+    }
+
+    /// A close frame. A reason over 123 bytes is cut before the character that does not fit;
+    /// without a code there is no place for a reason, and the payload is empty.
+    pub fn close(code: Option<u16>, reason: &str) -> Frame {
+        let Some(code) = code else {
+            return Self::from_static(&[0x88, 0]);
+        };
+        let mut end = reason.len().min(MAX_CONTROL - 2);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self::from_parts(
+            Opcode::Close,
+            &[&code.to_be_bytes(), &reason.as_bytes()[..end]],
+        )
+    }
+
+    /// A frame encoded by hand, at most 125 bytes of payload.
+    ///
+    /// # Panics
+    /// When `bytes` is not exactly one short, final, unmasked frame. In a constant that is a
+    /// compile error.
+    pub const fn from_static(bytes: &'static [u8]) -> Frame {
+        assert!(
+            bytes.len() >= 2 && bytes.len() <= 2 + MAX_CONTROL,
+            "not a short frame"
+        );
+        assert!(
+            bytes[0] & 0xf0 == 0x80,
+            "not a final frame without extensions"
+        );
+        assert!(
+            Opcode::from_bits(bytes[0] & 0x0f).is_some(),
+            "not an opcode"
+        );
+        assert!(
+            bytes[1] as usize == bytes.len() - 2,
+            "the length differs, or MASK is set"
+        );
+        Frame(Bytes::from_static(bytes))
+    }
+
+    /// What the frame is for.
+    pub fn opcode(&self) -> Opcode {
+        // Every constructor writes a known opcode, so the fallback is never taken.
+        Opcode::from_bits(self.0[0] & 0x0f).unwrap_or(Opcode::Continuation)
+    }
+
+    /// The payload as a view that shares this frame's buffer.
+    pub fn payload(&self) -> Bytes {
+        self.0.slice(self.header_size()..)
+    }
+
+    /// The payload, borrowed.
+    pub fn payload_ref(&self) -> &[u8] {
+        &self.0[self.header_size()..]
+    }
+
+    /// Header and payload as they go over the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Bytes on the wire, header included; never zero.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a frame has a header, so it is never empty"
+    )]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Header and payload, still shared with the clones.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// Encodes a final frame of exactly `len` payload bytes, which `write` appends, with one
+    /// allocation.
+    pub(crate) fn build(opcode: Opcode, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Frame {
+        let mut header = [0; 10];
+        let size = encode_header(opcode, true, false, len, &mut header);
+        // Exact, because `Bytes` takes a full `Vec` as it is and allocates for one with room left.
+        let mut bytes = Vec::with_capacity(size + len);
+        bytes.extend_from_slice(&header[..size]);
+        write(&mut bytes);
+        debug_assert_eq!(
+            bytes.len(),
+            size + len,
+            "the announced length is the written one"
+        );
+        Frame(Bytes::from(bytes))
+    }
+
+    fn from_parts(opcode: Opcode, parts: &[&[u8]]) -> Frame {
+        let len = parts.iter().map(|part| part.len()).sum();
+        Self::build(opcode, len, |bytes| {
+            for part in parts {
+                bytes.extend_from_slice(part);
+            }
+        })
+    }
+
+    fn header_size(&self) -> usize {
+        match self.0[1] {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,160 @@
+//! What a shard keeps for one connection, and the table of them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::task::Responder;
+use crate::embed::RequestId;
+use crate::hub::{Client, Slot};
+use crate::session::Session;
+use crate::transport::{Link, LinkId};
+
+/// One connection: its session, its place in the namespaces, and what carries it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sid: Arc<str>,
+    pub(super) session: Session,
+    pub(super) client: Client,
+    /// The WebSocket that carries it.
+    pub(super) link: Option<Link>,
+    /// The WebSocket that is to carry it, while it is being probed; afterwards one that ends.
+    pub(super) probe: Option<Box<Link>>,
+    /// The GET that waits for packets.
+    pub(super) poll: Option<Box<PendingPoll>>,
+    /// Until then it must have joined a namespace.
+    pub(super) connect_deadline: Option<Instant>,
+    /// The tick it is to be looked at, so that no deadline is set twice.
+    pub(super) wakes_at: Option<u64>,
+    /// The last broadcast that reached it, or left it out.
+    pub(super) broadcast_mark: u64,
+    /// What was wrong with the packet that ended it.
+    pub(super) fault: Option<Box<str>>,
+    pub(super) is_dirty: bool,
+    /// The application has been told of its end.
+    pub(super) is_over: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct PendingPoll {
+    pub(super) request: RequestId,
+    pub(super) responder: Responder,
+    pub(super) legacy_browser: bool,
+}
+
+impl Connection {
+    pub(super) fn new(sid: Arc<str>, session: Session, connect_deadline: Instant) -> Connection {
+        Connection {
+            sid,
+            session,
+            client: Client::default(),
+            link: None,
+            probe: None,
+            poll: None,
+            connect_deadline: Some(connect_deadline),
+            wakes_at: None,
+            broadcast_mark: 0,
+            fault: None,
+            is_dirty: false,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        match (&mut self.link, &mut self.probe) {
+            (Some(link), _) if link.id == id => Some(link),
+            (_, Some(probe)) if probe.id == id => Some(probe),
+            _ => None,
+        }
+    }
+
+    /// Whether what is sent now would leave at once.
+    pub(super) fn is_writable(&self) -> bool {
+        self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
+    }
+
+    /// Bytes that the peer has not yet taken.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.session.queued_bytes() + self.link.as_ref().map_or(0, Link::backlog_bytes)
+    }
+
+    /// When it wants to be looked at.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let links = [self.link.as_ref(), self.probe.as_deref()];
+        [
+            self.session.next_timeout(),
+            self.client.next_ack_deadline(),
+            self.connect_deadline,
+        ]
+        .into_iter()
+        .chain(links.into_iter().map(|link| link.and_then(Link::deadline)))
+        .flatten()
+        .min()
+    }
+}
+
+/// The connections of a shard. A place is reused, but never under the same [`Slot`].
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Place {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+impl Table {
+    pub(super) fn insert(&mut self, connection: Connection) -> Slot {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place {
+                generation: 0,
+                connection: None,
+            });
+            (self.places.len() - 1) as u32
+        });
+        let place = &mut self.places[index as usize];
+        place.connection = Some(Box::new(connection));
+        Slot {
+            index,
+            generation: place.generation,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
+        let place = self.places.get_mut(slot.index as usize)?;
+        if place.generation != slot.generation {
+            return None;
+        }
+        place.connection.as_deref_mut()
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) {
+        if let Some(place) = self.places.get_mut(slot.index as usize)
+            && place.generation == slot.generation
+            && place.connection.take().is_some()
+        {
+            place.generation = place.generation.wrapping_add(1);
+            self.free.push(slot.index);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.len() == self.free.len()
+    }
+
+    pub(super) fn slots(&self) -> Vec<Slot> {
+        let taken = self
+            .places
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| place.connection.is_some());
+        taken
+            .map(|(index, place)| Slot {
+                index: index as u32,
+                generation: place.generation,
+            })
+            .collect()
+    }
+}

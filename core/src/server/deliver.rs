@@ -1,0 +1,182 @@
+//! The tasks that commands become on a connection's own shard.
+
+use super::connection::Connection;
+use super::shard::{Shard, Timer};
+use super::task::{AckDeadline, Broadcast, Outgoing, Task};
+use crate::embed::Event;
+use crate::error::DisconnectReason;
+use crate::hub::{NamespaceId, Slot};
+use crate::metrics::Counters;
+use crate::proto::socket::{PacketType, encode_frame};
+
+impl Shard {
+    pub(super) fn handle_task(&mut self, task: Task) {
+        match task {
+            Task::Send {
+                slot,
+                namespace,
+                outgoing,
+                deadline,
+            } => {
+                self.send(slot, namespace.id(), &outgoing, deadline);
+            }
+            Task::Broadcast(broadcast) => self.broadcast(&broadcast),
+            Task::Accept {
+                slot,
+                namespace,
+                sid,
+            } => {
+                let conn = self.conn_id(slot);
+                let id = namespace.id();
+                let joined = self.connections.get_mut(slot).is_some_and(|connection| {
+                    connection.connect_deadline = None;
+                    !connection.is_over
+                        && connection.client.accept(std::sync::Arc::clone(&namespace))
+                });
+                if joined {
+                    let body = format!(r#"{{"sid":"{sid}"}}"#);
+                    let packet = [body.as_bytes()];
+                    let frame =
+                        encode_frame(PacketType::Connect, 0, namespace.name(), None, &packet);
+                    self.send_frame(slot, frame);
+                } else if !self
+                    .connections
+                    .get_mut(slot)
+                    .is_some_and(|c| c.client.is_in(id))
+                {
+                    // The connection ended before the application's answer came.
+                    namespace.remove(conn);
+                }
+            }
+            Task::Refuse { slot, name, frame } => {
+                let asked = self
+                    .connections
+                    .get_mut(slot)
+                    .map(|c| c.client.refuse(&name));
+                if asked == Some(true) {
+                    self.send_frame(slot, frame);
+                }
+            }
+            Task::Disconnect { slot, namespace } => {
+                let left = self
+                    .connections
+                    .get_mut(slot)
+                    .map(|c| c.client.leave(namespace.id()));
+                if left == Some(true) {
+                    let frame =
+                        encode_frame(PacketType::Disconnect, 0, namespace.name(), None, &[]);
+                    self.send_frame(slot, frame);
+                }
+            }
+            Task::Close {
+                slot,
+                reason,
+                discard,
+            } => self.close(slot, reason, discard),
+            Task::BroadcastDeadline { namespace, id, at } => {
+                self.timers.set(at, Timer::Broadcast(namespace.id(), id));
+            }
+            Task::Request(request) => self.handle_request(*request),
+            Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
+            Task::Feed { request, bytes } => self.handle_feed(request, bytes),
+            Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
+            // Taken by the shard's turn, which has what they need.
+            Task::Attach(_) | Task::Accepted(_) | Task::Resume | Task::Stop => {}
+        }
+    }
+
+    /// The time given to a broadcast's acks is up.
+    pub(super) fn expire_broadcast(&mut self, namespace: NamespaceId, id: u64) {
+        let hub = &self.engine.shared.hub;
+        let outcome = hub
+            .namespace(namespace)
+            .and_then(|n| n.broadcast_acks().expire(id));
+        if let Some(outcome) = outcome {
+            self.tell(Event::BroadcastAck {
+                namespace,
+                id,
+                outcome,
+            });
+        }
+    }
+
+    fn send(
+        &mut self,
+        slot: Slot,
+        namespace: NamespaceId,
+        outgoing: &Outgoing,
+        deadline: Option<AckDeadline>,
+    ) {
+        let now = self.now;
+        let limit = self.engine.config().max_queued_bytes;
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if !connection.client.is_in(namespace) {
+            return;
+        }
+        if let Some(AckDeadline { id, timeout }) = deadline
+            && let Some(at) = now.checked_add(timeout)
+        {
+            connection.client.expect_ack(namespace, id, at);
+        }
+        queue(connection, outgoing, limit, counters);
+        self.touch(slot);
+    }
+
+    /// Sends to every target once. No allocation and no copy of the payload per receiver.
+    fn broadcast(&mut self, broadcast: &Broadcast) {
+        let Broadcast { targets, outgoing } = broadcast;
+        self.next_mark += 1;
+        let mark = self.next_mark;
+        let limit = self.engine.config().max_queued_bytes;
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        for slot in targets.except.iter().flat_map(|list| list.iter()) {
+            if let Some(connection) = self.connections.get_mut(*slot) {
+                connection.broadcast_mark = mark;
+            }
+        }
+        for slot in targets.include.iter().flat_map(|list| list.iter()) {
+            let Some(connection) = self.connections.get_mut(*slot) else {
+                continue;
+            };
+            if connection.broadcast_mark == mark {
+                continue;
+            }
+            connection.broadcast_mark = mark;
+            queue(connection, outgoing, limit, counters);
+            if !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push(*slot);
+            }
+        }
+    }
+
+    fn send_frame(&mut self, slot: Slot, frame: crate::proto::websocket::Frame) {
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.session.send(frame);
+        }
+        self.touch(slot);
+    }
+}
+
+/// Queues packets for one connection, by the policy for slow readers: volatile packets are dropped
+/// when they would have to wait, and a connection whose queue is full is closed.
+fn queue(connection: &mut Connection, outgoing: &Outgoing, limit: usize, counters: &Counters) {
+    if outgoing.volatile && !connection.is_writable() {
+        counters.dropped_volatile.increment();
+        return;
+    }
+    let frames = outgoing.frames.as_slice();
+    let queued = connection.queued_bytes();
+    if queued > 0 && queued + frames.iter().map(|frame| frame.len()).sum::<usize>() > limit {
+        counters.closed_slow.increment();
+        connection.session.abort(DisconnectReason::TransportError);
+        return;
+    }
+    for frame in frames {
+        connection.session.send(frame.clone());
+    }
+    counters.sent.add(frames.len() as u64);
+}

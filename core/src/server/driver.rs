@@ -1,0 +1,590 @@
+//! Where session, hub and transport meet: bytes become packets, packets become events, and what
+//! the session wants written is written.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::shard::{Shard, Timer, read_link};
+use super::task::{Attach, Stream};
+use crate::config::TransportKind;
+use crate::embed::{Event, RequestId, SocketRef};
+use crate::error::DisconnectReason;
+use crate::hub::{ConnId, Incoming, Slot, Violation, new_sid};
+use crate::proto::engine::{self, Packet};
+use crate::proto::websocket::{Frame, Message};
+use crate::session::{Event as SessionEvent, Received, Session, Transmit, TransportClosed};
+use crate::transport::{Cork, Link, LinkId, Outlet, polling};
+
+/// How long a peer has to answer a close frame before its stream is dropped.
+const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Inputs.
+impl Shard {
+    /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
+    pub(super) fn attach(&mut self, attach: Attach, shard: &Rc<RefCell<Shard>>) {
+        let Attach {
+            request,
+            stream,
+            answer,
+            head,
+            upgrade_of,
+        } = attach;
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let (outlet, reader) = match stream {
+            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
+            Stream::Tcp(stream) => {
+                let adopted = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| stream.set_nodelay(true))
+                    .and_then(|()| tokio::net::TcpStream::from_std(stream));
+                let Ok(stream) = adopted else {
+                    self.tell(Event::Forget { request });
+                    return;
+                };
+                let (reader, writer) = stream.into_split();
+                (Outlet::Tcp(writer), Some(reader))
+            }
+        };
+        let is_feed = reader.is_none();
+        let mut link = Link::new(id, request, outlet);
+        self.write_now(&mut link, &answer);
+        let slot = match upgrade_of {
+            Some(slot) => self.attach_probe(slot, link).then_some(slot),
+            None => Some(self.open(request, TransportKind::WebSocket, Some(link))),
+        };
+        let Some(slot) = slot else {
+            self.tell(Event::Forget { request });
+            return;
+        };
+        if is_feed {
+            self.feeds.insert(request, (slot, id));
+        }
+        for chunk in head.chunks(self.buffer.len()) {
+            self.buffer[..chunk.len()].copy_from_slice(chunk);
+            self.handle_bytes(slot, id, chunk.len());
+        }
+        if let Some(stream) = reader {
+            tokio::task::spawn_local(read_link(Rc::clone(shard), slot, id, stream));
+        }
+    }
+
+    /// Opens a connection.
+    pub(super) fn open(
+        &mut self,
+        request: RequestId,
+        transport: TransportKind,
+        link: Option<Link>,
+    ) -> Slot {
+        let sid = new_sid();
+        let settings = Arc::clone(&self.engine.shared.settings);
+        let session = Session::open(&sid, transport, settings, self.now);
+        let connect_deadline = self.now + self.engine.config().connect_timeout;
+        let mut connection = Connection::new(Arc::clone(&sid), session, connect_deadline);
+        connection.link = link;
+        let slot = self.connections.insert(connection);
+        let conn = self.conn_id(slot);
+        self.engine.shared.registry.insert(Arc::clone(&sid), conn);
+        self.handle().counters.opened.increment();
+        self.tell(Event::Open {
+            conn,
+            request,
+            sid: &sid,
+            transport,
+        });
+        self.touch(slot);
+        slot
+    }
+
+    /// `n` bytes of a link lie in the buffer.
+    pub(super) fn handle_bytes(&mut self, slot: Slot, id: LinkId, n: usize) {
+        let conn = self.conn_id(slot);
+        let Shard {
+            connections,
+            buffer,
+            limits,
+            engine,
+            now,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(slot) else {
+            return;
+        };
+        let Connection {
+            session,
+            client,
+            link,
+            probe,
+            fault,
+            ..
+        } = connection;
+        let link = match (link, probe) {
+            (Some(link), _) if link.id == id => link,
+            (_, Some(probe)) if probe.id == id => &mut **probe,
+            _ => return,
+        };
+        let Link {
+            decoder, control, ..
+        } = link;
+        let mut feed = decoder.feed(&mut buffer[..n], limits);
+        let mut is_over = false;
+        while !is_over {
+            let packet = match feed.next() {
+                Ok(None) => break,
+                Ok(Some(Message::Text(text))) => engine::decode_text(text),
+                Ok(Some(Message::Binary(bytes))) => Ok(Packet::Binary(bytes)),
+                Ok(Some(Message::Ping(payload))) => {
+                    control.answer_ping(payload);
+                    continue;
+                }
+                Ok(Some(Message::Pong(_))) => continue,
+                Ok(Some(Message::Close(frame))) => {
+                    let code = frame.map(|frame| frame.code);
+                    control.end_with(Frame::close(code, ""));
+                    session
+                        .handle_transport_closed(TransportKind::WebSocket, TransportClosed::ByPeer);
+                    break;
+                }
+                Err(error) => {
+                    control.end_with(Frame::close(Some(error.close_code()), ""));
+                    let cause = TransportClosed::Error(error.to_string().into());
+                    session.handle_transport_closed(TransportKind::WebSocket, cause);
+                    break;
+                }
+            };
+            match packet {
+                Ok(packet) => {
+                    let received = session.handle_packet(TransportKind::WebSocket, packet, *now);
+                    let incoming = match received {
+                        Received::Nothing => continue,
+                        Received::Text(text) => {
+                            client.handle_text(text, engine.config().max_attachments)
+                        }
+                        Received::Binary(bytes) => client.handle_binary(bytes),
+                    };
+                    engine.shared.shards[usize::from(conn.shard)]
+                        .counters
+                        .received
+                        .increment();
+                    if let Some(broken) = deliver(engine, conn, session, incoming, *now) {
+                        *fault = broken.fault;
+                        is_over = true;
+                    }
+                }
+                Err(_) => session.handle_decode_error(TransportKind::WebSocket, *now),
+            }
+        }
+        self.touch(slot);
+    }
+
+    /// A link's stream has ended, by an error or because the peer closed it.
+    pub(super) fn handle_stream_end(
+        &mut self,
+        slot: Slot,
+        id: LinkId,
+        error: Option<std::io::Error>,
+    ) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let Some(link) = connection.link_mut(id) else {
+            return;
+        };
+        link.close_outlet();
+        let cause = match error {
+            // A reset is how many clients go: to the application it is a close like another.
+            None => TransportClosed::ByPeer,
+            Some(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                TransportClosed::ByPeer
+            }
+            Some(error) => TransportClosed::Error(error.to_string().into()),
+        };
+        let is_current = connection.link.as_ref().is_some_and(|link| link.id == id);
+        let is_probing = connection.session.is_upgrading();
+        if is_current || is_probing {
+            connection
+                .session
+                .handle_transport_closed(TransportKind::WebSocket, cause);
+        }
+        self.touch(slot);
+    }
+
+    /// Time has passed for a connection.
+    pub(super) fn handle_timeout(&mut self, slot: Slot) {
+        let conn = self.conn_id(slot);
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.session.handle_timeout(now);
+        if connection
+            .connect_deadline
+            .is_some_and(|deadline| deadline <= now)
+        {
+            connection.connect_deadline = None;
+            if connection.client.is_idle() {
+                connection.session.close(DisconnectReason::ForcedClose, now);
+            }
+        }
+        let mut expired = Vec::new();
+        while let Some(ack) = connection.client.poll_expired_ack(now) {
+            expired.push(ack);
+        }
+        for (namespace, id) in expired {
+            self.tell(Event::AckTimeout {
+                socket: SocketRef { conn, namespace },
+                id,
+            });
+        }
+        self.touch(slot);
+    }
+
+    /// Closes a connection from this side.
+    pub(super) fn close(&mut self, slot: Slot, reason: DisconnectReason, discard: bool) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if discard {
+            connection.session.abort(reason);
+        } else {
+            connection.session.close(reason, now);
+        }
+        self.touch(slot);
+    }
+
+    fn attach_probe(&mut self, slot: Slot, mut link: Link) -> bool {
+        let now = self.now;
+        let welcome = match self.connections.get_mut(slot) {
+            Some(connection) if connection.probe.is_none() => {
+                connection.session.handle_websocket(now).is_ok()
+            }
+            _ => false,
+        };
+        match self.connections.get_mut(slot) {
+            Some(connection) if welcome => {
+                connection.probe = Some(Box::new(link));
+                self.touch(slot);
+                true
+            }
+            _ => {
+                link.control.end_with(Frame::close(None, ""));
+                self.write_now(&mut link, &[]);
+                false
+            }
+        }
+    }
+}
+
+/// A peer broke the Socket.IO protocol; its session is closing.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// What is wrong with its packet, if it is the packet.
+    pub(super) fault: Option<Box<str>>,
+}
+
+/// Gives the application what a message asks for.
+pub(super) fn deliver(
+    engine: &super::Engine,
+    conn: ConnId,
+    session: &mut Session,
+    incoming: Result<Incoming<'_>, Violation>,
+    now: Instant,
+) -> Option<Broken> {
+    let event = match incoming {
+        Ok(Incoming::Nothing) => return None,
+        Ok(Incoming::Event {
+            namespace,
+            ack,
+            data,
+            attachments,
+        }) => Event::Message {
+            socket: SocketRef { conn, namespace },
+            ack,
+            data,
+            attachments,
+        },
+        Ok(Incoming::Ack {
+            namespace,
+            id,
+            data,
+            attachments,
+        }) => {
+            let socket = SocketRef { conn, namespace };
+            deliver_ack(engine, socket, id, data, attachments)?
+        }
+        Ok(Incoming::Connect { namespace, auth }) => Event::Connect {
+            conn,
+            namespace,
+            sid: new_sid(),
+            auth,
+        },
+        Ok(Incoming::Disconnect { namespace }) => {
+            let event = Event::Leave {
+                socket: SocketRef {
+                    conn,
+                    namespace: namespace.id(),
+                },
+            };
+            engine.shared.application.handle(engine, event);
+            namespace.remove(conn);
+            return None;
+        }
+        Err(Violation::State) => {
+            let reason = match session.transport() {
+                TransportKind::Polling => DisconnectReason::ForcedServerClose,
+                TransportKind::WebSocket => DisconnectReason::ForcedClose,
+            };
+            session.close(reason, now);
+            return Some(Broken { fault: None });
+        }
+        Err(violation) => {
+            session.close(DisconnectReason::ForcedClose, now);
+            return Some(Broken {
+                fault: Some(violation.to_string().into()),
+            });
+        }
+    };
+    engine.shared.application.handle(engine, event);
+    None
+}
+
+/// Acks of broadcasts are gathered; the others are the application's.
+fn deliver_ack<'a>(
+    engine: &super::Engine,
+    socket: SocketRef,
+    id: u64,
+    data: std::borrow::Cow<'a, str>,
+    attachments: Vec<bytes::Bytes>,
+) -> Option<Event<'a>> {
+    let namespace = engine.shared.hub.namespace(socket.namespace)?;
+    if !namespace.broadcast_acks().contains(id) {
+        return Some(Event::Ack {
+            socket,
+            id,
+            data,
+            attachments,
+        });
+    }
+    let response = crate::hub::Response {
+        data: data.into(),
+        attachments,
+    };
+    let outcome = namespace
+        .broadcast_acks()
+        .answer(id, socket.conn, response)?;
+    Some(Event::BroadcastAck {
+        namespace: socket.namespace,
+        id,
+        outcome,
+    })
+}
+
+/// Outputs.
+impl Shard {
+    /// Writes what the session wants written, tells the application what became of it, and lets the
+    /// connection go once all is over.
+    pub(super) fn flush(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.is_dirty = false;
+        loop {
+            let Some(connection) = self.connections.get_mut(slot) else {
+                return;
+            };
+            if let Some(event) = connection.session.poll_event() {
+                self.handle_session_event(slot, event);
+                continue;
+            }
+            let Some(transmit) = connection.session.poll_transmit() else {
+                break;
+            };
+            self.transmit(slot, transmit);
+        }
+        self.flush_links(slot);
+        self.settle(slot);
+    }
+
+    fn transmit(&mut self, slot: Slot, transmit: Transmit) {
+        let now = self.now;
+        let engine = self.engine.clone();
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match transmit {
+            Transmit::WebSocket(frame) => {
+                let Some(link) = &mut connection.link else {
+                    return;
+                };
+                let mut feed = feed_writer(&engine);
+                link.write(
+                    &frame,
+                    &mut Cork {
+                        buffer: &mut self.cork,
+                        feed: &mut feed,
+                    },
+                );
+            }
+            Transmit::Probe(frame) => {
+                if let Some(mut probe) = connection.probe.take() {
+                    // The cork may hold bytes of the other link.
+                    let mut buffer = Vec::new();
+                    let mut feed = feed_writer(&engine);
+                    let mut cork = Cork {
+                        buffer: &mut buffer,
+                        feed: &mut feed,
+                    };
+                    probe.write(&frame, &mut cork);
+                    probe.flush(&mut cork);
+                    connection.probe = Some(probe);
+                }
+            }
+            Transmit::Poll(frames) => {
+                if let Some(poll) = connection.poll.take() {
+                    let answer = polling::payload_answer(&frames, poll.legacy_browser);
+                    engine.answer(poll.responder, answer);
+                }
+            }
+            Transmit::CloseWebSocket => {
+                if let Some(link) = &mut connection.link {
+                    link.control
+                        .end_after_peer(Frame::close(None, ""), now + CLOSE_ANSWER_TIMEOUT);
+                }
+            }
+            Transmit::CloseProbe => {
+                if let Some(probe) = &mut connection.probe {
+                    probe.control.end_with(Frame::close(None, ""));
+                }
+            }
+        }
+    }
+
+    fn handle_session_event(&mut self, slot: Slot, event: SessionEvent) {
+        let conn = self.conn_id(slot);
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match event {
+            SessionEvent::Upgraded => {
+                let Some(probe) = connection.probe.take() else {
+                    return;
+                };
+                let request = probe.request;
+                connection.link = Some(*probe);
+                self.tell(Event::Upgraded { conn, request });
+            }
+            SessionEvent::Closed {
+                reason,
+                description,
+            } => {
+                connection.is_over = true;
+                let sid = Arc::clone(&connection.sid);
+                let namespaces = connection.client.joined().to_vec();
+                let fault = connection.fault.take();
+                if let Some(poll) = connection
+                    .poll
+                    .take_if(|_| !connection.session.has_pending_poll())
+                {
+                    self.engine
+                        .answer(poll.responder, polling::empty_answer(400));
+                }
+                self.engine.shared.registry.remove(&sid);
+                self.handle().counters.closed.increment();
+                let description = description.as_deref().or(fault.as_deref());
+                self.tell(Event::Close {
+                    conn,
+                    reason,
+                    description,
+                    namespaces: &namespaces,
+                });
+                for namespace in namespaces {
+                    namespace.remove(conn);
+                }
+            }
+        }
+    }
+
+    fn flush_links(&mut self, slot: Slot) {
+        let engine = self.engine.clone();
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let mut feed = feed_writer(&engine);
+        let mut cork = Cork {
+            buffer: &mut self.cork,
+            feed: &mut feed,
+        };
+        if let Some(link) = &mut connection.link {
+            link.flush(&mut cork);
+        }
+        if let Some(probe) = &mut connection.probe {
+            probe.flush(&mut cork);
+        }
+    }
+
+    /// Drops links that are over, and the connection with the last of them; else sees to it that
+    /// its next deadline is waited for.
+    fn settle(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let over = [
+            connection.link.take_if(|link| link.is_over(now)),
+            connection
+                .probe
+                .take_if(|probe| probe.is_over(now))
+                .map(|probe| *probe),
+        ];
+        let is_gone = connection.is_over && connection.link.is_none() && connection.probe.is_none();
+        let lost = connection.link.is_none()
+            && connection.session.transport() == TransportKind::WebSocket
+            && !connection.is_over;
+        debug_assert!(!lost, "a link is dropped only after its session has closed");
+        if !is_gone && let Some(deadline) = connection.next_deadline() {
+            let tick = self.timers.tick(deadline);
+            if connection.wakes_at.is_none_or(|known| tick < known) {
+                connection.wakes_at = Some(self.timers.set(deadline, Timer::Connection(slot)));
+            }
+        }
+        for link in over.into_iter().flatten() {
+            link.wake_reader();
+            if link.is_feed() {
+                self.feeds.remove(&link.request);
+                self.tell(Event::FeedEnd {
+                    request: link.request,
+                    discard: false,
+                });
+            }
+        }
+        if is_gone {
+            self.connections.remove(slot);
+        }
+    }
+
+    /// Writes bytes of a link that belongs to no connection yet, or never will.
+    fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
+        let engine = self.engine.clone();
+        let mut feed = feed_writer(&engine);
+        let mut cork = Cork {
+            buffer: &mut self.cork,
+            feed: &mut feed,
+        };
+        link.write_raw(bytes, &mut cork);
+        link.flush(&mut cork);
+    }
+}
+
+/// Gives a feed's bytes to the application.
+pub(super) fn feed_writer(engine: &super::Engine) -> impl FnMut(RequestId, &[u8]) {
+    |request, bytes| {
+        engine
+            .shared
+            .application
+            .handle(engine, Event::FeedWrite { request, bytes })
+    }
+}

@@ -1,0 +1,61 @@
+//! The way into a shard from any thread: a queue of tasks and one coalesced wake-up per burst.
+//!
+//! The wake-up is where latency bugs live, so its rule is written down: a producer pushes, then
+//! arms; only the one who arms an unarmed inbox notifies. The consumer disarms, then drains. A task
+//! pushed before the disarming is seen by the drain; one pushed after it arms again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::Notify;
+
+use super::task::Task;
+
+/// A shard's queue of tasks. Unbounded: what fills it are the application's own calls, and the
+/// shard empties it before it reads from any connection.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    sender: Sender<Task>,
+    receiver: Receiver<Task>,
+    armed: AtomicBool,
+    notify: Notify,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Inbox {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Inbox {
+            sender,
+            receiver,
+            armed: AtomicBool::new(false),
+            notify: Notify::new(),
+        }
+    }
+
+    /// Queues a task; the shard learns of it at the next [`Inbox::wake`].
+    pub(super) fn push(&self, task: Task) {
+        // The receiver lives as long as the sender: the send cannot fail.
+        let _ = self.sender.send(task);
+    }
+
+    /// Makes the shard take a turn, once however often it is called before that.
+    pub(super) fn wake(&self) {
+        if !self.armed.swap(true, Ordering::AcqRel) {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Waits for [`Inbox::wake`].
+    pub(super) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
+        self.notify.notified()
+    }
+
+    /// Begins a turn: a wake-up from now on starts another.
+    pub(super) fn disarm(&self) {
+        self.armed.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn pop(&self) -> Option<Task> {
+        self.receiver.try_recv().ok()
+    }
+}

@@ -1,0 +1,414 @@
+//! The engine: IO threads (shards) that own connections, and the handle through which an
+//! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
+
+mod batch;
+mod connection;
+mod deliver;
+mod driver;
+mod gateway;
+mod http;
+mod inbox;
+mod registry;
+mod requests;
+mod shard;
+mod task;
+mod timers;
+
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+pub use batch::Batch;
+pub use gateway::{Refusal, Verified};
+
+use crate::config::{Config, TransportKind};
+use crate::embed::{Command, Event, RequestId};
+use crate::error::Error;
+use crate::hub::{ConnId, Hub};
+use crate::metrics::{Counters, Metrics};
+use crate::session::Settings;
+use crate::transport::polling;
+use inbox::Inbox;
+use registry::Registry;
+use task::{Attach, PollingKind, PollingRequest, Responder, Stream, Task};
+
+/// What receives an engine's events.
+pub trait Application: Send + Sync + 'static {
+    /// Takes one event, on the thread of the shard where it happened. It must not block: the
+    /// shard's connections wait. It may execute commands.
+    fn handle(&self, engine: &Engine, event: Event<'_>);
+
+    /// Whether more events may come. While it answers false the engine stops reading from the
+    /// connections that want to bring some; TCP pushes back, and nothing is lost. The engine asks
+    /// again when told to by [`Engine::resume`].
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// A handle on a running engine. Clones drive the same one.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What the shards and the handles share.
+pub(crate) struct Shared {
+    config: Config,
+    settings: Arc<Settings>,
+    hub: Hub,
+    registry: Registry,
+    application: Arc<dyn Application>,
+    shards: Box<[ShardHandle]>,
+    next_shard: AtomicUsize,
+    next_request: AtomicU64,
+    live_shards: AtomicUsize,
+    is_closing: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct ShardHandle {
+    inbox: Inbox,
+    counters: Counters,
+}
+
+/// A byte feed: a WebSocket whose bytes the application reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedId {
+    shard: u8,
+    request: RequestId,
+}
+
+/// A WebSocket upgrade that the application brings.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// Number of the request, by which events name it.
+    pub request: RequestId,
+    /// The complete HTTP answer that turns the stream into a WebSocket; empty if it has gone out.
+    pub answer: Bytes,
+    /// Bytes that came behind the request.
+    pub head: Bytes,
+}
+
+/// A polling request that the application brings.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Number of the request; [`Event::Answer`] names it.
+    pub request: RequestId,
+    /// HTTP method.
+    pub method: &'a str,
+    /// Path and query.
+    pub url: &'a str,
+    /// The Content-Type header.
+    pub content_type: Option<&'a str>,
+    /// The User-Agent header.
+    pub user_agent: Option<&'a str>,
+    /// The body, complete; the caller holds it to `max_payload`.
+    pub body: Bytes,
+}
+
+impl Engine {
+    /// Starts the engine's threads.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
+    /// can be had.
+    pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
+        config.validate()?;
+        let settings = Arc::new(Settings {
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
+            upgrade_timeout: config.upgrade_timeout,
+            close_timeout: config.close_timeout,
+            max_payload: config.max_payload,
+            allow_upgrades: config.offers_upgrade(),
+        });
+        let shared = Arc::new(Shared {
+            hub: Hub::new(config.shards),
+            settings,
+            registry: Registry::new(),
+            application,
+            shards: (0..config.shards)
+                .map(|_| ShardHandle {
+                    inbox: Inbox::new(),
+                    counters: Counters::default(),
+                })
+                .collect(),
+            next_shard: AtomicUsize::new(0),
+            next_request: AtomicU64::new(1 << 63),
+            live_shards: AtomicUsize::new(config.shards),
+            is_closing: AtomicBool::new(false),
+            threads: Mutex::default(),
+            config,
+        });
+        let engine = Engine { shared };
+        for index in 0..engine.shared.shards.len() {
+            let thread = shard::spawn(engine.clone(), index as u8).inspect_err(|_| engine.close());
+            engine.shared.threads.lock().push(thread?);
+        }
+        Ok(engine)
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Its namespaces, sockets and rooms.
+    pub fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+
+    /// Executes one command. Takes effect for rooms at once, for connections in order.
+    pub fn execute(&self, command: Command<'_>) {
+        self.batch().execute(command);
+    }
+
+    /// Begins a run of commands for which each shard is woken once, when the batch is dropped.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(&self.shared)
+    }
+
+    /// The counters of all shards.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
+    }
+
+    /// Accepts connections on `address`; port 0 lets the system choose. Gives the address bound.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after [`Engine::close`].
+    pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
+        let during = |error| Error::Io("cannot listen".to_owned(), error);
+        let listener = TcpListener::bind(address).map_err(during)?;
+        let bound = listener.local_addr().map_err(during)?;
+        if self.is_closing() {
+            return Err(Error::Closed);
+        }
+        http::accept(self.clone(), listener).map_err(during)?;
+        Ok(bound)
+    }
+
+    /// Judges a request by its method and URL, as engine.io's `verify` does.
+    ///
+    /// # Errors
+    /// The refusal that the client is to be told.
+    pub fn verify(&self, method: &str, url: &str, is_upgrade: bool) -> Result<Verified, Refusal> {
+        let Shared {
+            config, registry, ..
+        } = &*self.shared;
+        let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
+        if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
+            && self.metrics().connections >= limit as u64
+        {
+            self.shared.shards[0].counters.refused.increment();
+            return Err(Refusal::TooManyConnections);
+        }
+        Ok(verified)
+    }
+
+    /// Takes a polling request; [`Event::Answer`] answers it, perhaps much later. Gives the
+    /// connection it belongs to, for [`Engine::request_closed`].
+    pub fn request(&self, request: Request<'_>) -> Option<ConnId> {
+        let responder = Responder::Application(request.request);
+        self.polling_request(request, responder)
+    }
+
+    /// The client of a request that has not been answered is gone.
+    pub fn request_closed(&self, conn: ConnId, request: RequestId) {
+        self.push(
+            conn.shard,
+            Task::RequestClosed {
+                slot: Some(conn.slot),
+                request,
+            },
+        );
+    }
+
+    /// Takes on a WebSocket that is a TCP stream of its own from now on. [`Event::Open`],
+    /// [`Event::Upgraded`] or [`Event::Forget`] follows.
+    pub fn attach(&self, url: &str, stream: std::net::TcpStream, upgrade: Upgrade) {
+        self.attach_stream(url, Stream::Tcp(stream), upgrade);
+    }
+
+    /// Takes on a WebSocket whose bytes the application reads and writes.
+    pub fn attach_feed(&self, url: &str, upgrade: Upgrade) -> FeedId {
+        let request = upgrade.request;
+        FeedId {
+            shard: self.attach_stream(url, Stream::Feed, upgrade),
+            request,
+        }
+    }
+
+    /// Bytes that came for a feed.
+    pub fn feed(&self, feed: FeedId, bytes: Bytes) {
+        self.push(
+            feed.shard,
+            Task::Feed {
+                request: feed.request,
+                bytes: Some(bytes),
+            },
+        );
+    }
+
+    /// `bytes` of what [`Event::FeedWrite`] gave have been written.
+    pub fn feed_written(&self, feed: FeedId, bytes: usize) {
+        self.push(
+            feed.shard,
+            Task::FeedWritten {
+                request: feed.request,
+                bytes,
+            },
+        );
+    }
+
+    /// A feed's stream is over.
+    pub fn feed_closed(&self, feed: FeedId) {
+        self.push(
+            feed.shard,
+            Task::Feed {
+                request: feed.request,
+                bytes: None,
+            },
+        );
+    }
+
+    /// The application is ready for events again.
+    pub fn resume(&self) {
+        for shard in &self.shared.shards {
+            shard.inbox.push(Task::Resume);
+            shard.inbox.wake();
+        }
+    }
+
+    /// Closes every connection ("server shutting down") and stops listening. [`Event::Closed`]
+    /// follows when all is done. Further calls do nothing.
+    pub fn close(&self) {
+        if !self.shared.is_closing.swap(true, Ordering::AcqRel) {
+            for shard in &self.shared.shards {
+                shard.inbox.push(Task::Stop);
+                shard.inbox.wake();
+            }
+        }
+    }
+
+    /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
+    pub fn join(&self) {
+        let threads = std::mem::take(&mut *self.shared.threads.lock());
+        for thread in threads {
+            // A panic of a shard has been reported by the panic hook already.
+            let _ = thread.join();
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared.is_closing.load(Ordering::Acquire)
+    }
+
+    fn next_request(&self) -> RequestId {
+        RequestId(self.shared.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn polling_request(&self, request: Request<'_>, responder: Responder) -> Option<ConnId> {
+        let verified = self.verify(request.method, request.url, false);
+        let (conn, kind) = match (verified, request.method) {
+            (Err(refusal), _) => {
+                let answer =
+                    polling::error_answer(refusal.status(), refusal.code(), refusal.message());
+                self.answer(responder, answer);
+                return None;
+            }
+            (Ok(Verified::Handshake(_)), _) => (None, PollingKind::Handshake),
+            (Ok(Verified::Session(conn, _)), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
+            (Ok(Verified::Session(conn, _)), "POST") => {
+                let is_octet_stream = request.content_type == Some("application/octet-stream");
+                let kind = PollingKind::Post {
+                    slot: conn.slot,
+                    body: request.body,
+                    is_octet_stream,
+                };
+                (Some(conn), kind)
+            }
+            (Ok(Verified::Session(conn, _)), _) => (Some(conn), PollingKind::Other),
+        };
+        let legacy_browser = request
+            .user_agent
+            .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
+        let shard = conn.map_or_else(|| self.pick_shard(), |conn| conn.shard);
+        let task = PollingRequest {
+            request: request.request,
+            responder,
+            kind,
+            legacy_browser,
+        };
+        self.push(shard, Task::Request(Box::new(task)));
+        conn
+    }
+
+    fn attach_stream(&self, url: &str, stream: Stream, upgrade: Upgrade) -> u8 {
+        let verified = self.verify("GET", url, true);
+        let (shard, upgrade_of) = match verified {
+            Ok(Verified::Session(conn, TransportKind::WebSocket)) => (conn.shard, Some(conn.slot)),
+            _ => (self.pick_shard(), None),
+        };
+        let Upgrade {
+            request,
+            answer,
+            head,
+        } = upgrade;
+        let attach = Attach {
+            request,
+            stream,
+            answer,
+            head,
+            upgrade_of,
+        };
+        let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
+        if may_open || upgrade_of.is_some() {
+            self.push(shard, Task::Attach(Box::new(attach)));
+        } else {
+            // The session ended between the caller's check and now: the stream is dropped.
+            let event = Event::Forget { request };
+            self.shared.application.handle(self, event);
+        }
+        shard
+    }
+
+    fn answer(&self, responder: Responder, answer: crate::embed::Answer) {
+        match responder {
+            Responder::Application(request) => {
+                self.shared
+                    .application
+                    .handle(self, Event::Answer { request, answer });
+            }
+            Responder::Listener(listener) => {
+                // The listener's client may be gone: then nobody wants the answer.
+                let _ = listener.send(answer);
+            }
+        }
+    }
+
+    fn pick_shard(&self) -> u8 {
+        let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
+        (next % self.shared.shards.len()) as u8
+    }
+
+    fn push(&self, shard: u8, task: Task) {
+        let inbox = &self.shared.shards[usize::from(shard)].inbox;
+        inbox.push(task);
+        inbox.wake();
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("shards", &self.shared.shards.len())
+            .finish_non_exhaustive()
+    }
+}

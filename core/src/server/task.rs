@@ -1,0 +1,161 @@
+//! What other threads ask of a shard.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::embed::{Answer, RequestId};
+use crate::error::DisconnectReason;
+use crate::hub::{Namespace, ShardTargets, Slot};
+use crate::proto::websocket::Frame;
+
+/// One task; tasks of one thread are done in order.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Send to one connection, if it is in the namespace.
+    Send {
+        slot: Slot,
+        namespace: Arc<Namespace>,
+        outgoing: Outgoing,
+        deadline: Option<AckDeadline>,
+    },
+    /// Send to many.
+    Broadcast(Box<Broadcast>),
+    /// Tell a client that it is in a namespace.
+    Accept {
+        slot: Slot,
+        namespace: Arc<Namespace>,
+        sid: Arc<str>,
+    },
+    /// Tell a client that it is not.
+    Refuse {
+        slot: Slot,
+        name: Box<str>,
+        frame: Frame,
+    },
+    /// Take a connection out of a namespace.
+    Disconnect {
+        slot: Slot,
+        namespace: Arc<Namespace>,
+    },
+    /// Close a connection.
+    Close {
+        slot: Slot,
+        reason: DisconnectReason,
+        discard: bool,
+    },
+    /// The acks of a broadcast are due.
+    BroadcastDeadline {
+        namespace: Arc<Namespace>,
+        id: u64,
+        at: Instant,
+    },
+    /// A client's polling request.
+    Request(Box<PollingRequest>),
+    /// The one who brought a request has lost its client.
+    RequestClosed {
+        slot: Option<Slot>,
+        request: RequestId,
+    },
+    /// A WebSocket whose request has been checked.
+    Attach(Box<Attach>),
+    /// Bytes of a feed; `None` when its stream is over.
+    Feed {
+        request: RequestId,
+        bytes: Option<Bytes>,
+    },
+    /// A feed's bytes have been written.
+    FeedWritten { request: RequestId, bytes: usize },
+    /// A TCP connection the listener accepted.
+    Accepted(std::net::TcpStream),
+    /// The application takes events again.
+    Resume,
+    /// Close everything and end.
+    Stop,
+}
+
+/// Encoded packets on their way to one or many connections.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) frames: Frames,
+    pub(super) volatile: bool,
+}
+
+/// A Socket.IO packet as Engine.IO messages: the text, then its attachments.
+#[derive(Clone, Debug)]
+pub(super) enum Frames {
+    One(Frame),
+    Many(Arc<[Frame]>),
+}
+
+impl Frames {
+    pub(super) fn as_slice(&self) -> &[Frame] {
+        match self {
+            Frames::One(frame) => std::slice::from_ref(frame),
+            Frames::Many(frames) => frames,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AckDeadline {
+    pub(super) id: u64,
+    pub(super) timeout: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Broadcast {
+    pub(super) targets: ShardTargets,
+    pub(super) outgoing: Outgoing,
+}
+
+/// A polling request whose query has been checked.
+#[derive(Debug)]
+pub(super) struct PollingRequest {
+    pub(super) request: RequestId,
+    pub(super) responder: Responder,
+    pub(super) kind: PollingKind,
+    pub(super) legacy_browser: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum PollingKind {
+    Handshake,
+    Poll(Slot),
+    Post {
+        slot: Slot,
+        body: Bytes,
+        is_octet_stream: bool,
+    },
+    /// Neither GET nor POST.
+    Other,
+}
+
+/// Who is given the answer of a request.
+#[derive(Debug)]
+pub(super) enum Responder {
+    Application(RequestId),
+    Listener(oneshot::Sender<Answer>),
+}
+
+/// A WebSocket to be taken on.
+#[derive(Debug)]
+pub(super) struct Attach {
+    pub(super) request: RequestId,
+    pub(super) stream: Stream,
+    /// Written before anything else: the answer to the upgrade request, unless it has gone out.
+    pub(super) answer: Bytes,
+    /// Bytes the peer has sent already.
+    pub(super) head: Bytes,
+    /// The polling connection that it is to carry; `None` opens a new connection.
+    pub(super) upgrade_of: Option<Slot>,
+}
+
+/// A peer's byte stream.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(std::net::TcpStream),
+    Feed,
+}

@@ -1,0 +1,87 @@
+//! A shard's deadlines: a heap of coarse times. Entries are not taken back; one that comes too
+//! early finds nothing due and is set anew.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+/// What is waited for is told apart by `K`.
+#[derive(Debug)]
+pub(super) struct Timers<K> {
+    epoch: Instant,
+    heap: BinaryHeap<Reverse<(u64, K)>>,
+}
+
+/// Deadlines are rounded up to this, so that many fire in one turn.
+const TICK: Duration = Duration::from_millis(4);
+
+impl<K: Ord> Timers<K> {
+    pub(super) fn new(now: Instant) -> Timers<K> {
+        Timers {
+            epoch: now,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    /// Wants to be told of `key` at `at`. Gives the tick, by which the caller knows what it waits
+    /// for already.
+    pub(super) fn set(&mut self, at: Instant, key: K) -> u64 {
+        let tick = self.tick(at);
+        self.heap.push(Reverse((tick, key)));
+        tick
+    }
+
+    /// The tick at which `at` comes up.
+    pub(super) fn tick(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch).as_nanos();
+        since
+            .div_ceil(TICK.as_nanos())
+            .try_into()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// The next key whose time has come, with its tick.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(u64, K)> {
+        let Reverse((tick, _)) = self.heap.peek()?;
+        if self.instant(*tick) > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| entry)
+    }
+
+    /// When the next key comes up.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap
+            .peek()
+            .map(|Reverse((tick, _))| self.instant(*tick))
+    }
+
+    fn instant(&self, tick: u64) -> Instant {
+        let since = TICK.saturating_mul(tick.min(u64::from(u32::MAX)) as u32);
+        self.epoch.checked_add(since).unwrap_or(self.epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_up_in_order_and_never_early() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        timers.set(start + Duration::from_millis(30), 'b');
+        timers.set(start + Duration::from_millis(10), 'a');
+        assert_eq!(timers.pop_due(start + Duration::from_millis(9)), None);
+        assert_eq!(timers.next(), Some(start + Duration::from_millis(12)));
+        assert_eq!(
+            timers.pop_due(start + Duration::from_millis(40)),
+            Some((3, 'a'))
+        );
+        assert_eq!(
+            timers.pop_due(start + Duration::from_millis(40)),
+            Some((8, 'b'))
+        );
+        assert_eq!(timers.pop_due(start + Duration::from_millis(40)), None);
+    }
+}

@@ -1,0 +1,318 @@
+//! One WebSocket's byte stream: the decoder of what comes in and the way out, with what the peer
+//! has not yet taken. A link is a TCP stream of the engine's own, or a byte feed whose socket
+//! belongs to the application.
+
+use std::io::ErrorKind;
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::backlog::Backlog;
+use crate::embed::RequestId;
+use crate::proto::websocket::{Decoder, Frame, Role};
+
+/// Tells apart the links that a connection has in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+/// A WebSocket of a connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) request: RequestId,
+    pub(crate) decoder: Decoder,
+    outlet: Outlet,
+    backlog: Backlog,
+    /// The task that reads the stream; woken when it has more to do than wait for bytes.
+    reader: Option<Waker>,
+    pub(crate) control: Control,
+}
+
+/// What a link owes its peer besides packets, and how it ends. Apart from the decoder, so that
+/// what is being decoded can be answered.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    /// The newest ping's answer; RFC 6455 §5.5.3 lets older ones go unanswered.
+    pong: Option<Frame>,
+    /// The close frame, which leaves behind everything else.
+    farewell: Option<Frame>,
+    ending: Option<Ending>,
+}
+
+impl Control {
+    /// A ping came: its pong leaves with the next flush.
+    pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
+        self.pong = Some(Frame::pong(payload));
+    }
+
+    /// Sends `farewell` behind what is queued, then waits for the peer's close frame until
+    /// `deadline`.
+    pub(crate) fn end_after_peer(&mut self, farewell: Frame, deadline: Instant) {
+        if self.ending.is_none() {
+            self.farewell = Some(farewell);
+            self.ending = Some(Ending::AwaitPeer(deadline));
+        }
+    }
+
+    /// Sends `farewell` behind what is queued and ends.
+    pub(crate) fn end_with(&mut self, farewell: Frame) {
+        if self.ending.is_none() {
+            self.farewell = Some(farewell);
+        }
+        self.ending = Some(Ending::Now);
+    }
+}
+
+/// Where a link's bytes go.
+#[derive(Debug)]
+pub(crate) enum Outlet {
+    /// A stream of the engine's own.
+    Tcp(OwnedWriteHalf),
+    /// The application writes, and tells how far it has come.
+    Feed {
+        /// Bytes given to the application and not yet written.
+        unwritten: usize,
+    },
+    /// Nothing can be written any more.
+    Closed,
+}
+
+/// How a link comes to its end once its backlog is out.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// The close frame has gone out; the peer's is awaited until then.
+    AwaitPeer(Instant),
+    /// Nothing more is awaited.
+    Now,
+}
+
+/// A byte feed is given at most this much before it must have written some of it.
+const FEED_WINDOW: usize = 256 * 1024;
+
+/// Frames longer than this are written from where they lie; shorter ones are put together first.
+const CORK_FRAME_MAX: usize = 16 * 1024;
+
+/// How much is put together before it is written.
+const CORK_MAX: usize = 64 * 1024;
+
+impl Link {
+    pub(crate) fn new(id: LinkId, request: RequestId, outlet: Outlet) -> Link {
+        Link {
+            id,
+            request,
+            decoder: Decoder::new(Role::Server),
+            outlet,
+            backlog: Backlog::default(),
+            reader: None,
+            control: Control::default(),
+        }
+    }
+
+    /// Remembers the task that reads the stream.
+    pub(crate) fn set_reader(&mut self, waker: &Waker) {
+        if !self
+            .reader
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            self.reader = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn wake_reader(&self) {
+        if let Some(reader) = &self.reader {
+            reader.wake_by_ref();
+        }
+    }
+
+    /// The stream is gone: nothing can be written any more.
+    pub(crate) fn close_outlet(&mut self) {
+        self.outlet = Outlet::Closed;
+        self.backlog.clear();
+        self.control.ending = Some(Ending::Now);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.control.ending.is_some()
+    }
+
+    /// Whether the link can be dropped.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        match self.control.ending {
+            None => false,
+            Some(Ending::Now) => self.backlog.is_empty() || matches!(self.outlet, Outlet::Closed),
+            Some(Ending::AwaitPeer(deadline)) => deadline <= now,
+        }
+    }
+
+    /// When an ending link is dropped whatever the peer does.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.control.ending {
+            Some(Ending::AwaitPeer(deadline)) => Some(deadline),
+            Some(Ending::Now) | None => None,
+        }
+    }
+
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Bytes the peer has not yet taken.
+    pub(crate) fn backlog_bytes(&self) -> usize {
+        let unwritten = match self.outlet {
+            Outlet::Feed { unwritten } => unwritten,
+            Outlet::Tcp(_) | Outlet::Closed => 0,
+        };
+        self.backlog.bytes() + unwritten
+    }
+
+    /// Whether bytes written now would leave at once.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.backlog_bytes() == 0 && !matches!(self.outlet, Outlet::Closed)
+    }
+
+    pub(crate) fn is_feed(&self) -> bool {
+        matches!(self.outlet, Outlet::Feed { .. })
+    }
+
+    /// The application has written `n` bytes of its feed.
+    pub(crate) fn feed_written(&mut self, n: usize) {
+        if let Outlet::Feed { unwritten } = &mut self.outlet {
+            *unwritten = unwritten.saturating_sub(n);
+        }
+    }
+
+    /// Adds a frame to what leaves with this flush. Bytes of short frames gather in `cork`.
+    pub(crate) fn write(&mut self, frame: &Frame, cork: &mut Cork<'_>) {
+        if self.has_backlog() {
+            self.backlog.push(frame.clone().into_bytes());
+        } else if frame.len() <= CORK_FRAME_MAX {
+            cork.buffer.extend_from_slice(frame.as_bytes());
+            if cork.buffer.len() > CORK_MAX {
+                self.write_cork(cork);
+            }
+        } else {
+            self.write_cork(cork);
+            self.write_bytes(frame.clone().into_bytes(), cork);
+        }
+    }
+
+    /// Adds bytes that are no frame: the answer to the upgrade request.
+    pub(crate) fn write_raw(&mut self, bytes: &[u8], cork: &mut Cork<'_>) {
+        if self.has_backlog() {
+            self.backlog.push(Bytes::copy_from_slice(bytes));
+        } else {
+            cork.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// Ends a flush: what gathered in `cork` is written.
+    pub(crate) fn flush(&mut self, cork: &mut Cork<'_>) {
+        if let Some(pong) = self.control.pong.take() {
+            self.write(&pong, cork);
+        }
+        if let Some(farewell) = self.control.farewell.take() {
+            self.write(&farewell, cork);
+        }
+        self.write_cork(cork);
+    }
+
+    /// The stream may take more: writes what waits.
+    pub(crate) fn flush_backlog(&mut self, cork: &mut Cork<'_>) {
+        while let Some(front) = self.backlog.front() {
+            let taken = self.outlet.write(front, self.request, cork.feed);
+            self.take_outcome(taken);
+            match taken {
+                Ok(n) if n > 0 => self.backlog.advance(n),
+                _ => break,
+            }
+        }
+    }
+
+    fn write_cork(&mut self, cork: &mut Cork<'_>) {
+        if cork.buffer.is_empty() {
+            return;
+        }
+        if self.has_backlog() {
+            self.backlog.push(Bytes::copy_from_slice(cork.buffer));
+        } else {
+            let taken = self.outlet.write(cork.buffer, self.request, cork.feed);
+            self.take_outcome(taken);
+            if let Ok(n) = taken
+                && n < cork.buffer.len()
+            {
+                self.queue(Bytes::copy_from_slice(&cork.buffer[n..]));
+            }
+        }
+        cork.buffer.clear();
+    }
+
+    fn write_bytes(&mut self, bytes: Bytes, cork: &mut Cork<'_>) {
+        if self.has_backlog() {
+            self.backlog.push(bytes);
+            return;
+        }
+        let taken = self.outlet.write(&bytes, self.request, cork.feed);
+        self.take_outcome(taken);
+        if let Ok(n) = taken
+            && n < bytes.len()
+        {
+            self.queue(bytes.slice(n..));
+        }
+    }
+
+    /// The reader's task also waits for the stream to take more.
+    fn queue(&mut self, rest: Bytes) {
+        self.backlog.push(rest);
+        self.wake_reader();
+    }
+
+    fn take_outcome(&mut self, outcome: Result<usize, Broken>) {
+        if outcome.is_err() {
+            self.outlet = Outlet::Closed;
+            self.backlog.clear();
+            self.wake_reader();
+        }
+    }
+}
+
+/// The stream can take nothing any more. The reader finds out why.
+#[derive(Clone, Copy, Debug)]
+struct Broken;
+
+impl Outlet {
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        request: RequestId,
+        feed: &mut dyn FnMut(RequestId, &[u8]),
+    ) -> Result<usize, Broken> {
+        match self {
+            Outlet::Tcp(stream) => loop {
+                match stream.try_write(bytes) {
+                    Ok(n) => return Ok(n),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                    Err(_) => return Err(Broken),
+                }
+            },
+            Outlet::Feed { unwritten } => {
+                let n = bytes.len().min(FEED_WINDOW.saturating_sub(*unwritten));
+                if n > 0 {
+                    *unwritten += n;
+                    feed(request, &bytes[..n]);
+                }
+                Ok(n)
+            }
+            Outlet::Closed => Ok(bytes.len()),
+        }
+    }
+}
+
+/// A shard's buffer in which short frames are put together, and the way out for byte feeds.
+pub(crate) struct Cork<'a> {
+    pub(crate) buffer: &'a mut Vec<u8>,
+    pub(crate) feed: &'a mut dyn FnMut(RequestId, &[u8]),
+}

@@ -1,0 +1,7 @@
+//! Bytes in motion: what carries packets to and from a peer. Knows IO, not meaning.
+
+mod backlog;
+mod link;
+pub(crate) mod polling;
+
+pub(crate) use link::{Cork, Link, LinkId, Outlet};

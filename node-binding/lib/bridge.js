@@ -1,0 +1,78 @@
+// One native engine and what belongs to it in JavaScript: its queue, its connections, its pending requests.
+'use strict';
+
+const native = require('./native');
+const { dispatch } = require('./dispatch');
+const { Queue } = require('./queue');
+
+class Bridge {
+  /** `options` is the plain object of engine options; the engine throws a TypeError on a bad one. */
+  constructor(server, options) {
+    this.server = server;
+    this.native = new native.Engine(JSON.stringify(options), (json, bytes) => dispatch(this, json, bytes));
+    this.queue = new Queue(this.native);
+    this.isClosed = false;
+    // Connections by the engine's small number, and by Engine.IO sid.
+    this.connections = [];
+    this.clients = new Map();
+    // HTTP exchanges and upgrades the engine knows by number.
+    this.requests = new Map();
+    this.lastRequest = 0;
+    // Sids whose POST is being received.
+    this.posts = new Set();
+    // Callbacks of broadcasts that wait for acks, by token.
+    this.broadcastAcks = new Map();
+  }
+
+  /** The number the engine uses for a namespace. */
+  namespace(name) {
+    return this.native.namespace(name);
+  }
+
+  /** Gives `exchange` a number by which the engine's answers find it. */
+  track(exchange) {
+    const id = ++this.lastRequest;
+    this.requests.set(id, exchange);
+    return id;
+  }
+
+  rooms(conn, nspId) {
+    this.queue.flush();
+    return this.native.rooms(conn, nspId);
+  }
+
+  allRooms(nspId) {
+    this.queue.flush();
+    return this.native.allRooms(nspId);
+  }
+
+  roomSize(nspId, room) {
+    this.queue.flush();
+    return this.native.roomSize(nspId, String(room));
+  }
+
+  /** The Socket objects in the rooms of `roomsJson` ('' for all) and in none of `exceptJson`. */
+  select(nspId, roomsJson, exceptJson) {
+    this.queue.flush();
+    const sockets = [];
+    for (const conn of this.native.select(nspId, roomsJson, exceptJson)) {
+      const connection = this.connections[conn];
+      const socket = connection === undefined ? null : connection._socketIn(nspId);
+      if (socket !== null) {
+        sockets.push(socket);
+      }
+    }
+    return sockets;
+  }
+
+  /** Ends all connections; their close records still come. */
+  close() {
+    if (!this.isClosed) {
+      this.isClosed = true;
+      this.queue.flush();
+      this.native.close();
+    }
+  }
+}
+
+module.exports = { Bridge };

@@ -1,0 +1,112 @@
+// A broadcast being described: to which rooms, except which, how; every step gives a new, immutable operator.
+'use strict';
+
+const { refuseReserved } = require('./reserved');
+const { timedOut } = require('./errors');
+
+// What setTimeout makes of an undefined delay: an ack without `timeout()` fails almost at once, as in socket.io.
+const NO_TIMEOUT_MS = 1;
+
+class BroadcastOperator {
+  /** `rooms` and `except` are arrays of room names, or null for none. */
+  constructor(nsp, rooms = null, except = null, isVolatile = false, timeoutMs = undefined) {
+    this._nsp = nsp;
+    this._rooms = rooms;
+    this._except = except;
+    this._volatile = isVolatile;
+    this._timeout = timeoutMs;
+  }
+
+  to(rooms) {
+    return new BroadcastOperator(this._nsp, withNames(this._rooms, rooms), this._except, this._volatile, this._timeout);
+  }
+
+  in(rooms) {
+    return this.to(rooms);
+  }
+
+  except(rooms) {
+    return new BroadcastOperator(this._nsp, this._rooms, withNames(this._except, rooms), this._volatile, this._timeout);
+  }
+
+  /** Accepted for the API's sake: what may be compressed is decided by the engine's options. */
+  compress() {
+    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, this._timeout);
+  }
+
+  get volatile() {
+    return new BroadcastOperator(this._nsp, this._rooms, this._except, true, this._timeout);
+  }
+
+  /** One node: local is everybody. */
+  get local() {
+    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, this._timeout);
+  }
+
+  timeout(ms) {
+    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, ms);
+  }
+
+  emit(...args) {
+    refuseReserved(args[0]);
+    const last = args.length - 1;
+    const ack = last > 0 && typeof args[last] === 'function' ? args.pop() : null;
+    if (ack === null) {
+      this._nsp._broadcast(this, args);
+    } else {
+      const callback = (responses, isTimedOut) => ack(isTimedOut ? timedOut() : null, responses);
+      this._nsp._broadcastWithAck(this, args, this._timeout === undefined ? NO_TIMEOUT_MS : this._timeout, callback);
+    }
+    return true;
+  }
+
+  /** Resolves with the responses of all; rejects with an error whose `responses` came in time. */
+  emitWithAck(ev, ...args) {
+    return new Promise((resolve, reject) => {
+      args.push((error, responses) => {
+        if (error) {
+          error.responses = responses;
+          reject(error);
+        } else {
+          resolve(responses);
+        }
+      });
+      this.emit(ev, ...args);
+    });
+  }
+
+  async fetchSockets() {
+    return this._nsp._select(this._rooms, this._except);
+  }
+
+  async allSockets() {
+    return new Set(this._nsp._select(this._rooms, this._except).map((socket) => socket.id));
+  }
+
+  socketsJoin(rooms) {
+    this._nsp._addSockets(this._rooms, this._except, namesOf(rooms));
+  }
+
+  socketsLeave(rooms) {
+    this._nsp._delSockets(this._rooms, this._except, namesOf(rooms));
+  }
+
+  disconnectSockets(close = false) {
+    for (const socket of this._nsp._select(this._rooms, this._except)) {
+      socket.disconnect(close);
+    }
+  }
+}
+
+/** `names` and one more name or array of names, without doubles, as a new list; null when there are none. */
+function withNames(names, more) {
+  const all = new Set(names === null ? namesOf(more) : [...names, ...namesOf(more)]);
+  return all.size === 0 ? null : [...all];
+}
+
+/** Room names travel as strings; numbers are a common spelling. */
+function namesOf(rooms) {
+  return Array.isArray(rooms) ? rooms.map(String) : [String(rooms)];
+}
+
+module.exports = { BroadcastOperator };

@@ -1,0 +1,151 @@
+// One client's life on the wire, `socket.conn`: its transport, its request, and its sockets by namespace.
+'use strict';
+
+const { becomesEmitter } = require('./emitter');
+const { throwLater, transportError } = require('./errors');
+const { FIELD, RECORD } = require('./queue');
+const { Client } = require('./client');
+const { Transport } = require('./transport');
+
+class Connection {
+  constructor(bridge, engine, number, sid, transportName, request) {
+    this.id = sid;
+    this.protocol = 4;
+    this.request = request;
+    this.remoteAddress = request.socket.remoteAddress;
+    this.readyState = 'open';
+    this.upgraded = false;
+    this.server = engine;
+    this._bridge = bridge;
+    this._number = number;
+    this._transportName = transportName;
+    this._transport = null;
+    this._client = null;
+    // Most clients use one namespace: its socket is found without a lookup.
+    this._first = null;
+    this._others = null;
+  }
+
+  /** The op that closes a connection: at once, or after what is queued. */
+  static closeOp(number, discard) {
+    return `c${FIELD}${number}${FIELD}${discard ? 1 : 0}${RECORD}`;
+  }
+
+  /** Carries the connection now; another object after an upgrade. */
+  get transport() {
+    if (this._transport === null) {
+      this._transport = new Transport(this);
+    }
+    return this._transport;
+  }
+
+  get client() {
+    if (this._client === null) {
+      this._client = new Client(this);
+    }
+    return this._client;
+  }
+
+  close(discard = false) {
+    if (this.readyState === 'open') {
+      this.readyState = 'closing';
+      this._bridge.queue.push(Connection.closeOp(this._number, discard));
+    }
+    return this;
+  }
+
+  _socketIn(nspId) {
+    const first = this._first;
+    if (first !== null && first.nsp._id === nspId) {
+      return first;
+    }
+    const other = this._others === null ? undefined : this._others.get(nspId);
+    return other === undefined ? null : other;
+  }
+
+  _sockets() {
+    const others = this._others === null ? [] : [...this._others.values()];
+    return this._first === null ? others : [this._first, ...others];
+  }
+
+  _add(socket) {
+    if (this._first === null) {
+      this._first = socket;
+      return;
+    }
+    if (this._others === null) {
+      this._others = new Map();
+    }
+    this._others.set(socket.nsp._id, socket);
+  }
+
+  _remove(socket) {
+    if (this._first === socket) {
+      this._first = null;
+    } else if (this._others !== null) {
+      this._others.delete(socket.nsp._id);
+    }
+  }
+
+  /** Answers a wish to join `nspName` with CONNECT_ERROR. */
+  _refuse(nspName, error) {
+    if (this.readyState === 'open') {
+      this._bridge.queue.push(`r${FIELD}${this._number}${FIELD}${JSON.stringify(nspName)}${FIELD}${JSON.stringify(error)}${RECORD}`);
+    }
+  }
+
+  /** `socket.disconnect(true)`: all its sockets, then the connection. */
+  _disconnectAll() {
+    for (const socket of this._sockets()) {
+      socket._onclose('server namespace disconnect');
+    }
+    this.close();
+  }
+
+  _oninvalid(error) {
+    for (const socket of this._sockets()) {
+      socket._onerror(error);
+    }
+    this.close();
+  }
+
+  _onupgrade() {
+    this.upgraded = true;
+    this._transportName = 'websocket';
+    this._transport = null;
+    this.emit('upgrade', this.transport);
+  }
+
+  /** The engine's last word about this connection. */
+  _onclose(reason, description) {
+    const wasClosing = this.readyState === 'closing';
+    this.readyState = 'closed';
+    this._bridge.connections[this._number] = undefined;
+    this._bridge.clients.delete(this.id);
+    const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;
+    const detail = describe(reason, description);
+    for (const socket of this._sockets()) {
+      if (isInvalidPacket) {
+        try {
+          socket._onerror(new Error(description));
+        } catch (error) {
+          throwLater(error);
+        }
+      }
+      socket._onclose(reason, isInvalidPacket ? undefined : detail, true);
+    }
+    this.emit('close', reason, detail);
+  }
+}
+
+becomesEmitter(Connection);
+
+/** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
+function describe(reason, description) {
+  if (description === null) {
+    return undefined;
+  }
+  return reason === 'transport error' ? transportError(description) : description;
+}
+
+module.exports = { Connection };

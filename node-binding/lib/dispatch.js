@@ -1,0 +1,237 @@
+// Hands a batch of the engine's records to the objects they concern, one after another.
+'use strict';
+
+const { putBack } = require('./binary');
+const { Connection } = require('./connection');
+const { throwLater } = require('./errors');
+
+/** First element of each record; `native.onBatch` documents what follows it. */
+const RECORD = Object.freeze({
+  OPEN: 0,
+  JOIN: 1,
+  EVENT: 2,
+  BINARY_EVENT: 3,
+  ACK: 4,
+  BINARY_ACK: 5,
+  LEAVE: 6,
+  CLOSE: 7,
+  ANSWER: 8,
+  FEED: 9,
+  FEED_END: 10,
+  UPGRADED: 11,
+  ACK_TIMEOUT: 12,
+  BROADCAST_ACK: 13,
+  BINARY_BROADCAST_ACK: 14,
+  FORGET: 15,
+});
+
+const TRANSPORTS = ['polling', 'websocket'];
+
+/** `json` is an array of records; the attachments they speak of lie one after another in `bytes`. */
+function dispatch(bridge, json, bytes) {
+  const { queue } = bridge;
+  const records = JSON.parse(json);
+  const reader = bytes === null ? null : new AttachmentReader(bytes);
+  queue.scheduled = true;
+  for (let i = 0; i < records.length; i++) {
+    // An application listener that throws must not cost the others their records.
+    try {
+      handle(bridge, records[i], reader);
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+  queue.scheduled = false;
+  queue.flush();
+}
+
+function handle(bridge, record, reader) {
+  switch (record[0]) {
+    case RECORD.EVENT: {
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null) {
+        socket._onevent(record[4], record[3]);
+      }
+      break;
+    }
+    case RECORD.BINARY_EVENT: {
+      const args = withAttachments(bridge, record, reader);
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null && args !== null) {
+        socket._onevent(args, record[3]);
+      }
+      break;
+    }
+    case RECORD.ACK: {
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null) {
+        socket._onack(record[3], record[4]);
+      }
+      break;
+    }
+    case RECORD.BINARY_ACK: {
+      const args = withAttachments(bridge, record, reader);
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null && args !== null) {
+        socket._onack(record[3], args);
+      }
+      break;
+    }
+    case RECORD.ACK_TIMEOUT: {
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null) {
+        socket._onackTimeout(record[3]);
+      }
+      break;
+    }
+    case RECORD.OPEN:
+      onopen(bridge, record);
+      break;
+    case RECORD.JOIN: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        bridge.server._onjoin(connection, record[2], record[3], record[4]);
+      }
+      break;
+    }
+    case RECORD.LEAVE: {
+      const socket = socketOf(bridge, record[1], record[2]);
+      if (socket !== null) {
+        socket._onclose('client namespace disconnect', undefined, true);
+      }
+      break;
+    }
+    case RECORD.CLOSE: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onclose(record[2], record[3]);
+      }
+      break;
+    }
+    case RECORD.UPGRADED: {
+      const connection = bridge.connections[record[1]];
+      forget(bridge, record[2]);
+      if (connection !== undefined) {
+        connection._onupgrade();
+      }
+      break;
+    }
+    case RECORD.ANSWER: {
+      const exchange = bridge.requests.get(record[1]);
+      if (exchange !== undefined) {
+        exchange.answer(record[2], record[3], record[4]);
+      }
+      break;
+    }
+    case RECORD.FEED: {
+      const chunk = reader.next(record[2]);
+      const exchange = bridge.requests.get(record[1]);
+      if (exchange !== undefined) {
+        exchange.write(chunk);
+      }
+      break;
+    }
+    case RECORD.FEED_END: {
+      const exchange = bridge.requests.get(record[1]);
+      if (exchange !== undefined) {
+        exchange.end(record[2] === 1);
+      }
+      break;
+    }
+    case RECORD.BROADCAST_ACK:
+      onbroadcastAck(bridge, record, record[2]);
+      break;
+    case RECORD.BINARY_BROADCAST_ACK:
+      onbroadcastAck(bridge, record, responsesWithAttachments(record[2], reader.take(record[4])));
+      break;
+    case RECORD.FORGET:
+      forget(bridge, record[1]);
+      break;
+    default:
+      throw new Error(`sori: the native engine sent a record of unknown kind ${record[0]}`);
+  }
+}
+
+function socketOf(bridge, conn, nspId) {
+  const connection = bridge.connections[conn];
+  return connection === undefined ? null : connection._socketIn(nspId);
+}
+
+function onopen(bridge, [, conn, requestId, sid, transport]) {
+  const exchange = bridge.requests.get(requestId);
+  if (exchange === undefined) {
+    // The client was gone before its session was known here.
+    bridge.queue.push(Connection.closeOp(conn, true));
+    return;
+  }
+  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], exchange.req);
+  bridge.connections[conn] = connection;
+  bridge.clients.set(sid, connection);
+  exchange.opened();
+  exchange.engine.emit('connection', connection);
+}
+
+function onbroadcastAck(bridge, record, responses) {
+  const callback = bridge.broadcastAcks.get(record[1]);
+  if (callback !== undefined) {
+    bridge.broadcastAcks.delete(record[1]);
+    callback(responses.map((args) => args[0]), record[3] === 1);
+  }
+}
+
+/** A take-over needs no more of us once the connection is known; a feed lives as long as its socket. */
+function forget(bridge, requestId) {
+  const exchange = bridge.requests.get(requestId);
+  if (exchange !== undefined) {
+    exchange.forgotten();
+  }
+}
+
+/** The arguments of a binary event or ack; null when they do not fit their attachments: the connection is closed for it. */
+function withAttachments(bridge, record, reader) {
+  const attachments = reader.take(record[5]);
+  try {
+    return putBack(record[4], attachments);
+  } catch (error) {
+    const connection = bridge.connections[record[1]];
+    if (connection !== undefined) {
+      connection._oninvalid(error);
+    }
+    return null;
+  }
+}
+
+function responsesWithAttachments(responses, attachments) {
+  return responses.map((args) => {
+    try {
+      return putBack(args, attachments);
+    } catch {
+      // One client's bad answer is not the others' fault; it counts as an empty one.
+      return [];
+    }
+  });
+}
+
+/** Cuts attachments off the batch's bytes in the order of the records. */
+class AttachmentReader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.offset = 0;
+  }
+
+  next(length) {
+    const part = this.bytes.subarray(this.offset, this.offset + length);
+    this.offset += length;
+    return part;
+  }
+
+  /** Attachments for the application: copied, unless one is most of the batch, so that keeping one does not keep all. */
+  take(lengths) {
+    return lengths.map((length) => {
+      const part = this.next(length);
+      return length * 2 > this.bytes.length ? part : Buffer.from(part);
+    });
+  }
+}
+
+module.exports = { dispatch };

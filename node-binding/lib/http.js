@@ -1,0 +1,158 @@
+// Long polling through Node's HTTP server: requests go to the engine, its answers come back.
+'use strict';
+
+const { serialize } = require('cookie');
+const { CODE, MESSAGE } = require('./errors');
+const { answerBody } = require('./compression');
+const { verify } = require('./verify');
+
+function handleRequest(engine, req, res) {
+  req.res = res;
+  if (engine._bridge.isClosed) {
+    res.writeHead(503);
+    res.end();
+    return;
+  }
+  verify(engine, req, res, false, (code, context) => {
+    if (code !== undefined) {
+      engine._refused(req, code, context);
+      refuse(res, code, context);
+    } else if (req.method === 'POST') {
+      receiveBody(engine, req, res);
+    } else {
+      new Exchange(engine, req, res).forward(null);
+    }
+  });
+}
+
+function refuse(res, code, context) {
+  const message = context && context.message ? context.message : MESSAGE[code];
+  res.writeHead(code === CODE.FORBIDDEN ? 403 : 400, { 'Content-Type': 'application/json' });
+  res.end(JSON.stringify({ code, message }));
+}
+
+/** Collects the body of a POST up to `maxHttpBufferSize` bytes, then forwards it. */
+function receiveBody(engine, req, res) {
+  const { posts } = engine._bridge;
+  const { sid } = req._query;
+  if (posts.has(sid)) {
+    fail(engine, sid);
+    res.writeHead(400);
+    res.end();
+    return;
+  }
+  posts.add(sid);
+  const chunks = [];
+  let length = 0;
+  const ondata = (chunk) => {
+    length += chunk.length;
+    if (length > engine.opts.maxHttpBufferSize) {
+      finish();
+      res.writeHead(413);
+      res.end();
+    } else {
+      chunks.push(chunk);
+    }
+  };
+  const onend = () => {
+    finish();
+    new Exchange(engine, req, res).forward(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+  };
+  const onclose = () => {
+    finish();
+    fail(engine, sid);
+  };
+  const finish = () => {
+    posts.delete(sid);
+    req.off('data', ondata).off('end', onend).off('close', onclose);
+  };
+  req.on('data', ondata).on('end', onend).on('close', onclose);
+}
+
+/** Two POSTs at once, or one that broke off: nobody knows any more what the client sent. */
+function fail(engine, sid) {
+  const connection = engine._bridge.clients.get(sid);
+  if (connection !== undefined) {
+    connection.close(true);
+  }
+}
+
+/** One request the engine knows by number, until it is answered. */
+class Exchange {
+  constructor(engine, req, res) {
+    this.engine = engine;
+    this.req = req;
+    this.res = res;
+    this.id = engine._bridge.track(this);
+    this.isHandshake = !req._query.sid;
+    this.isOpened = false;
+    this.isAnswered = false;
+    res.once('close', () => this.onclose());
+  }
+
+  forward(body) {
+    const { headers, method, url } = this.req;
+    this.engine._bridge.native.request(this.id, method, url, headers['content-type'] || null, headers['user-agent'] || null, body);
+  }
+
+  /** `fields` is a flat list of header names and values. */
+  answer(status, fields, body) {
+    this.isAnswered = true;
+    this.forgetWhenDone(status);
+    const { req, res } = this;
+    if (res.destroyed) {
+      return;
+    }
+    const headers = {};
+    for (let i = 0; i < fields.length; i += 2) {
+      headers[fields[i]] = fields[i + 1];
+    }
+    if (status === 200) {
+      this.addHeaders(headers, body);
+    }
+    answerBody(this.engine.opts.httpCompression, req, res, status, headers, body);
+  }
+
+  addHeaders(headers, body) {
+    const { engine, req } = this;
+    if (this.isHandshake) {
+      if (engine.opts.cookie) {
+        const { name, ...attributes } = engine.opts.cookie;
+        headers['Set-Cookie'] = [serialize(name, sidIn(body), attributes)];
+      }
+      engine.emit('initial_headers', headers, req);
+    }
+    engine.emit('headers', headers, req);
+  }
+
+  /** The engine opened a connection for it. */
+  opened() {
+    this.isOpened = true;
+    this.forgetWhenDone(200);
+  }
+
+  // The connection's record and the answer of a handshake come in either order.
+  forgetWhenDone(status) {
+    if (this.isAnswered && (!this.isHandshake || this.isOpened || status !== 200)) {
+      this.forgotten();
+    }
+  }
+
+  forgotten() {
+    this.engine._bridge.requests.delete(this.id);
+  }
+
+  onclose() {
+    if (!this.isAnswered) {
+      this.forgotten();
+      this.engine._bridge.native.requestClosed(this.id);
+    }
+  }
+}
+
+/** The sid in an open packet, `0{"sid":"…",…}`. */
+function sidIn(body) {
+  return JSON.parse(body.slice(body.indexOf('{'))).sid;
+}
+
+module.exports = { handleRequest };

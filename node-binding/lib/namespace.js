@@ -1,0 +1,247 @@
+// A namespace: its sockets, its middlewares, and broadcasts to it.
+'use strict';
+
+const { becomesEmitter, emitLocally } = require('./emitter');
+const { RESERVED_SERVER_SIDE, refuseReserved } = require('./reserved');
+const { FIELD, RECORD } = require('./queue');
+const { pushPayload } = require('./payload');
+const { Adapter } = require('./adapter');
+const { BroadcastOperator } = require('./broadcast');
+const { addOperatorMethods } = require('./operator-methods');
+const { Socket } = require('./socket');
+
+class Namespace {
+  constructor(server, name) {
+    this.server = server;
+    this.name = name;
+    this.sockets = new Map();
+    this.adapter = new Adapter(this);
+    this._fns = [];
+    // Sockets with `onAnyOutgoing` listeners, which hear broadcasts too.
+    this._outgoing = new Set();
+    // Sockets whose middlewares have not finished.
+    this._joining = 0;
+    this._parent = null;
+    // The engine's number for this namespace; -1 until the server is attached.
+    this._id = -1;
+    if (server._bridge !== null) {
+      this._register(server._bridge);
+    }
+  }
+
+  /** The next ack id. One counter serves the whole server, so that an id alone finds its broadcast. */
+  get _ids() {
+    return this.server._ids;
+  }
+
+  set _ids(id) {
+    this.server._ids = id;
+  }
+
+  _register(bridge) {
+    this._id = bridge.namespace(this.name);
+  }
+
+  use(fn) {
+    this._fns.push(fn);
+    return this;
+  }
+
+  emit(...args) {
+    return new BroadcastOperator(this).emit(...args);
+  }
+
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  write(...args) {
+    return this.send(...args);
+  }
+
+  serverSideEmit(event) {
+    refuseReserved(event, RESERVED_SERVER_SIDE);
+    console.warn('this adapter does not support the serverSideEmit() functionality');
+    return true;
+  }
+
+  serverSideEmitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      args.push((error, responses) => {
+        if (error) {
+          error.responses = responses;
+          reject(error);
+        } else {
+          resolve(responses);
+        }
+      });
+      this.serverSideEmit(event, ...args);
+    });
+  }
+
+  _onServerSideEmit(args) {
+    emitLocally.apply(this, args);
+  }
+
+  /** A client wants in: its socket is made and goes through the middlewares. */
+  _add(connection, sid, auth) {
+    const socket = new Socket(this, connection, sid, auth);
+    if (this._fns.length === 0) {
+      this._admit(socket);
+      return;
+    }
+    this._joining += 1;
+    this._run(socket, (error) => {
+      process.nextTick(() => {
+        this._joining -= 1;
+        if (error && connection.readyState === 'open') {
+          this._refuse(socket, error);
+        } else {
+          this._admit(socket);
+        }
+      });
+    });
+  }
+
+  _run(socket, done) {
+    const fns = this._fns.slice();
+    const step = (i) => {
+      let called = false;
+      fns[i](socket, (error) => {
+        if (called) {
+          return;
+        }
+        called = true;
+        if (error || i + 1 === fns.length) {
+          done(error);
+        } else {
+          step(i + 1);
+        }
+      });
+    };
+    step(0);
+  }
+
+  _refuse(socket, error) {
+    socket._discard();
+    socket._connection._refuse(this.name, { message: error.message, data: error.data });
+    this._cleanUp();
+  }
+
+  _admit(socket) {
+    if (socket._connection.readyState !== 'open') {
+      socket._discard();
+      this._cleanUp();
+      return;
+    }
+    socket._connection._add(socket);
+    this.sockets.set(socket.id, socket);
+    socket._onconnect();
+    emitLocally.call(this, 'connect', socket);
+    emitLocally.call(this, 'connection', socket);
+  }
+
+  _remove(socket) {
+    this.sockets.delete(socket.id);
+    this._outgoing.delete(socket);
+    this._cleanUp();
+  }
+
+  /** A dynamic namespace that nobody uses any more is dropped, when the server is asked to. */
+  _cleanUp() {
+    if (this._parent !== null && this.server.opts.cleanupEmptyChildNamespaces && this.sockets.size === 0 && this._joining === 0) {
+      this.adapter.close();
+      this.server._nsps.delete(this.name);
+      this._parent.children.delete(this);
+    }
+  }
+
+  /** `args` is `[event, ...args]`. Costs the same whatever the number of receivers. */
+  _broadcast(operator, args) {
+    if (this._id === -1) {
+      return;
+    }
+    if (this._outgoing.size > 0) {
+      this._notifyOutgoing(operator, args);
+    }
+    pushPayload(this.server._bridge.queue, this._broadcastHead(operator, '', ''), args);
+  }
+
+  _broadcastWithAck(operator, args, timeout, callback) {
+    if (this._id === -1) {
+      process.nextTick(callback, [], false);
+      return;
+    }
+    if (this._outgoing.size > 0) {
+      this._notifyOutgoing(operator, args);
+    }
+    const token = this._ids++;
+    pushPayload(this.server._bridge.queue, this._broadcastHead(operator, token, timeout), args);
+    this.server._bridge.broadcastAcks.set(token, callback);
+  }
+
+  _broadcastHead(operator, token, timeout) {
+    const flags = operator._volatile ? 'v' : '';
+    return `b${FIELD}${this._id}${FIELD}${flags}${FIELD}${names(operator._rooms)}${FIELD}${names(operator._except)}${FIELD}${token}${FIELD}${timeout}${FIELD}`;
+  }
+
+  _notifyOutgoing(operator, args) {
+    for (const socket of this._select(operator._rooms, operator._except)) {
+      if (socket._anyOutgoing !== null) {
+        socket._notifyOutgoing(args);
+      }
+    }
+  }
+
+  /** The connected sockets in any of `rooms` (null: all) and in none of `except`. */
+  _select(rooms, except) {
+    if (rooms === null && except === null) {
+      return [...this.sockets.values()];
+    }
+    if (this._id === -1) {
+      return [];
+    }
+    return this.server._bridge.select(this._id, names(rooms), names(except));
+  }
+
+  _addSockets(rooms, except, joined) {
+    this._changeRooms('J', rooms, except, joined, 'join');
+  }
+
+  _delSockets(rooms, except, left) {
+    this._changeRooms('K', rooms, except, left, 'leave');
+  }
+
+  _changeRooms(kind, rooms, except, changed, method) {
+    if (this._id === -1) {
+      return;
+    }
+    if (this.adapter._isWatched) {
+      // One by one, so that the room events fire.
+      for (const socket of this._select(rooms, except)) {
+        changed.forEach((room) => socket[method](room));
+      }
+      return;
+    }
+    this.server._bridge.queue.push(`${kind}${FIELD}${this._id}${FIELD}${names(rooms)}${FIELD}${names(except)}${FIELD}${names(changed)}${RECORD}`);
+  }
+
+  _roomSize(room) {
+    return this._id === -1 ? 0 : this.server._bridge.roomSize(this._id, room);
+  }
+
+  _allRooms() {
+    return this._id === -1 ? [] : this.server._bridge.allRooms(this._id);
+  }
+}
+
+becomesEmitter(Namespace);
+addOperatorMethods(Namespace, (nsp) => new BroadcastOperator(nsp));
+
+/** A list of room names as a field of an op. */
+function names(list) {
+  return list === null ? '' : JSON.stringify(list);
+}
+
+module.exports = { Namespace };

@@ -1,0 +1,97 @@
+// The options of a server: defaults, and what Sori cannot do yet.
+'use strict';
+
+const DEFAULTS = Object.freeze({
+  path: '/socket.io',
+  serveClient: true,
+  connectTimeout: 45000,
+  pingInterval: 25000,
+  pingTimeout: 20000,
+  upgradeTimeout: 10000,
+  maxHttpBufferSize: 1e6,
+  transports: Object.freeze(['polling', 'websocket']),
+  allowUpgrades: true,
+  destroyUpgrade: true,
+  destroyUpgradeTimeout: 1000,
+  addTrailingSlash: true,
+  cookie: false,
+  cors: false,
+  perMessageDeflate: false,
+  httpCompression: Object.freeze({ threshold: 1024 }),
+  cleanupEmptyChildNamespaces: false,
+});
+
+/** What the native engine is told of them. */
+const NATIVE = ['pingInterval', 'pingTimeout', 'upgradeTimeout', 'connectTimeout', 'maxHttpBufferSize', 'transports', 'allowUpgrades', 'shards'];
+
+// An application relies on these for its meaning: going on without them would be wrong.
+const REFUSED = ['adapter', 'parser'];
+
+// Without these everything still works, only not as well or not for all clients: a warning says so.
+const IGNORED = {
+  perMessageDeflate: 'messages are sent uncompressed',
+  allowEIO3: 'clients before version 3 are refused',
+  connectionStateRecovery: 'every reconnection is a new session',
+  wsEngine: 'the engine speaks WebSocket itself',
+  initialPacket: 'no packet is sent at opening',
+};
+
+/** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
+function checkOptions(given) {
+  for (const name of REFUSED) {
+    if (given[name] !== undefined) {
+      throw refused(name);
+    }
+  }
+  for (const name of Object.keys(IGNORED)) {
+    if (given[name]) {
+      warn(`the option "${name}" is not supported yet: ${IGNORED[name]}`);
+    }
+  }
+  if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
+    warn('the transport "webtransport" is not supported yet: clients use the others');
+  }
+}
+
+/** The options with defaults filled in. */
+function completeOptions(given) {
+  const options = { ...DEFAULTS };
+  for (const name of Object.keys(given)) {
+    if (given[name] !== undefined) {
+      options[name] = given[name];
+    }
+  }
+  if (options.cookie) {
+    options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
+  }
+  if (Array.isArray(options.transports)) {
+    options.transports = options.transports.filter((name) => name !== 'webtransport');
+  }
+  return options;
+}
+
+function nativeOptions(options) {
+  const chosen = {};
+  for (const name of NATIVE) {
+    if (options[name] !== undefined) {
+      chosen[name] = options[name];
+    }
+  }
+  // JSON knows no Infinity, a common spelling of "no limit".
+  if (chosen.maxHttpBufferSize === Infinity) {
+    chosen.maxHttpBufferSize = Number.MAX_SAFE_INTEGER;
+  }
+  return chosen;
+}
+
+function refused(name) {
+  const error = new Error(`sori: the option "${name}" is not supported yet`);
+  error.code = 'SORI_UNSUPPORTED_OPTION';
+  return error;
+}
+
+function warn(message) {
+  process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
+}
+
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused };

@@ -1,0 +1,67 @@
+// The ordered queue of operations for the engine: one native call per turn.
+'use strict';
+
+/** Ends a record of the queue; the fields before it are separated by `FIELD`. JSON.stringify emits neither. */
+const RECORD = '\x1e';
+const FIELD = '\x1f';
+
+const MAX_TEXT = 1 << 20;
+// An attachment up to this size is copied; a larger one is sent at once instead, so that its owner may write to it afterwards.
+const MAX_COPIED = 4096;
+
+class Queue {
+  constructor(native) {
+    this.native = native;
+    this.text = '';
+    this.attachments = null;
+    // True while a flush is certain to come: a tick is pending, or a batch is being dispatched.
+    this.scheduled = false;
+    this.tick = () => {
+      this.scheduled = false;
+      this.flush();
+    };
+  }
+
+  /** Appends one record, complete with its `RECORD`. */
+  push(record) {
+    this.text += record;
+    if (this.text.length > MAX_TEXT) {
+      this.flush();
+    } else if (!this.scheduled) {
+      this.scheduled = true;
+      process.nextTick(this.tick);
+    }
+  }
+
+  /** Appends one record and the attachments that belong to it. */
+  pushWith(record, attachments) {
+    if (this.attachments === null) {
+      this.attachments = [];
+    }
+    let large = false;
+    for (const attachment of attachments) {
+      if (attachment.length > MAX_COPIED) {
+        large = true;
+        this.attachments.push(attachment);
+      } else {
+        this.attachments.push(Buffer.from(attachment));
+      }
+    }
+    this.push(record);
+    if (large) {
+      this.flush();
+    }
+  }
+
+  flush() {
+    if (this.text === '') {
+      return;
+    }
+    const { text, attachments } = this;
+    this.text = '';
+    this.attachments = null;
+    this.native.flush(text, attachments);
+  }
+}
+
+module.exports = { Queue, RECORD, FIELD };

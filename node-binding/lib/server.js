@@ -1,0 +1,269 @@
+// `Server`: namespaces, options and the ways in.
+'use strict';
+
+const http = require('http');
+const { EventEmitter } = require('events');
+const { Bridge } = require('./bridge');
+const { BroadcastOperator } = require('./broadcast');
+const { clientFilePattern, serveClientFile } = require('./client-files');
+const { becomesEmitter, emitLocally } = require('./emitter');
+const { Engine } = require('./engine');
+const { Namespace } = require('./namespace');
+const { addOperatorMethods } = require('./operator-methods');
+const { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused } = require('./options');
+const { ParentNamespace } = require('./parent-namespace');
+
+class Server {
+  /** `srv`: a port, an HTTP(S) server, or nothing; `new Server(opts)` is `new Server(undefined, opts)`. */
+  constructor(srv, opts = {}) {
+    const isOptions = typeof srv === 'object' && srv !== null && !srv.listen;
+    this.opts = isOptions ? srv : opts;
+    checkOptions(this.opts);
+    this.engine = undefined;
+    this.httpServer = undefined;
+    this._bridge = null;
+    this._ids = 0;
+    this._nsps = new Map();
+    // Parents of dynamic namespaces, each with the function that decides about a name.
+    this._parents = new Map();
+    this.path(this.opts.path || DEFAULTS.path);
+    this.serveClient(this.opts.serveClient !== false);
+    this.connectTimeout(this.opts.connectTimeout || DEFAULTS.connectTimeout);
+    this.sockets = this.of('/');
+    if (!isOptions && (srv || typeof srv === 'number')) {
+      this.attach(srv);
+    }
+  }
+
+  get _opts() {
+    return this.opts;
+  }
+
+  get eio() {
+    return this.engine;
+  }
+
+  /** Serves on a port, or beside the listeners of an existing server. Options of the constructor win over `opts`. */
+  attach(srv, opts = {}) {
+    if (typeof srv === 'function') {
+      throw new Error('You are trying to attach socket.io to an express request handler function. Please pass a http.Server instance.');
+    }
+    checkOptions(opts);
+    const options = completeOptions({ path: this._path, connectTimeout: this._connectTimeout, ...opts, ...this.opts });
+    if (this._bridge === null || this._bridge.isClosed) {
+      this._bridge = new Bridge(this, nativeOptions(options));
+      this._nsps.forEach((nsp) => nsp._register(this._bridge));
+    }
+    this.httpServer = Number(srv) == srv ? ownServer(Number(srv)) : srv;
+    this.engine = new Engine(this._bridge, options);
+    this.engine.attach(this.httpServer, options);
+    if (this._serveClient) {
+      this._serveClientFiles(this.httpServer, options);
+    }
+    return this;
+  }
+
+  listen(srv, opts = {}) {
+    return this.attach(srv, opts);
+  }
+
+  // Client files lie under the engine's path, so they are asked for first; CORS rules apply to them too.
+  _serveClientFiles(httpServer, options) {
+    const pattern = clientFilePattern(options.path.replace(/\/$/, ''));
+    const cors = options.cors ? require('cors')(options.cors) : null;
+    const listeners = httpServer.listeners('request').slice();
+    httpServer.removeAllListeners('request');
+    httpServer.on('request', (req, res) => {
+      const match = pattern.exec(req.url);
+      if (match === null) {
+        listeners.forEach((listener) => listener.call(httpServer, req, res));
+      } else if (cors === null) {
+        serveClientFile(req, res, match[1]);
+      } else {
+        cors(req, res, () => serveClientFile(req, res, match[1]));
+      }
+    });
+  }
+
+  path(path) {
+    if (path === undefined) {
+      return this._path;
+    }
+    this._path = path.replace(/\/$/, '');
+    return this;
+  }
+
+  serveClient(isServed) {
+    if (isServed === undefined) {
+      return this._serveClient;
+    }
+    this._serveClient = isServed;
+    return this;
+  }
+
+  connectTimeout(ms) {
+    if (ms === undefined) {
+      return this._connectTimeout;
+    }
+    this._connectTimeout = ms;
+    return this;
+  }
+
+  adapter(adapter) {
+    if (adapter === undefined) {
+      return this.sockets.adapter.constructor;
+    }
+    throw refused('adapter');
+  }
+
+  /** A namespace by name, or the parent of all whose names a RegExp or `fn(name, auth, next)` accepts. */
+  of(name, onconnect) {
+    const nsp = typeof name === 'function' || name instanceof RegExp ? this._parentOf(name) : this._namespaceOf(name);
+    if (onconnect) {
+      nsp.on('connect', onconnect);
+    }
+    return nsp;
+  }
+
+  _parentOf(name) {
+    if (name instanceof RegExp && (name.global || name.sticky)) {
+      throw new Error('stateful regular expressions are not supported');
+    }
+    const parent = new ParentNamespace(this);
+    if (typeof name === 'function') {
+      this._parents.set(parent, name);
+    } else {
+      parent._pattern = name;
+      this._parents.set(parent, (nspName, auth, next) => next(null, name.test(nspName)));
+    }
+    return parent;
+  }
+
+  _namespaceOf(given) {
+    const name = String(given)[0] === '/' ? given : `/${given}`;
+    const known = this._nsps.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    for (const parent of this._parents.keys()) {
+      if (parent._pattern !== null && parent._pattern.test(name)) {
+        return parent.createChild(name);
+      }
+    }
+    const nsp = new Namespace(this, name);
+    this._nsps.set(name, nsp);
+    if (name !== '/') {
+      emitLocally.call(this.sockets, 'new_namespace', nsp);
+    }
+    return nsp;
+  }
+
+  /** A client wants to join a namespace: found, made by a parent, or refused. */
+  _onjoin(connection, wanted, sid, auth) {
+    const at = wanted.indexOf('?');
+    const name = at === -1 ? wanted : wanted.slice(0, at);
+    const nsp = this._nsps.get(name);
+    if (nsp !== undefined) {
+      nsp._add(connection, sid, auth);
+      return;
+    }
+    this._askParents(name, auth, (child) => {
+      if (child === null) {
+        connection._refuse(name, { message: 'Invalid namespace' });
+      } else {
+        child._add(connection, sid, auth);
+      }
+    });
+  }
+
+  _askParents(name, auth, done) {
+    const parents = [...this._parents];
+    const step = (i) => {
+      if (i === parents.length) {
+        done(null);
+        return;
+      }
+      const [parent, decide] = parents[i];
+      decide(name, auth, (error, isAllowed) => {
+        if (error || !isAllowed) {
+          step(i + 1);
+        } else {
+          // Another client may have had it made while this one waited.
+          done(this._nsps.get(name) || parent.createChild(name));
+        }
+      });
+    };
+    step(0);
+  }
+
+  /** Disconnects all sockets, then closes the engine and the HTTP server. */
+  async close(callback) {
+    for (const nsp of [...this._nsps.values()]) {
+      for (const socket of [...nsp.sockets.values()]) {
+        socket._onclose('server shutting down', undefined, true);
+      }
+      nsp.adapter.close();
+    }
+    if (this._bridge !== null) {
+      this._bridge.close();
+    }
+    const { httpServer } = this;
+    if (!httpServer) {
+      if (callback) {
+        callback();
+      }
+      return;
+    }
+    await new Promise((resolve) => {
+      httpServer.close((error) => {
+        if (callback) {
+          callback(error);
+        }
+        resolve();
+      });
+    });
+  }
+
+  use(fn) {
+    this.sockets.use(fn);
+    return this;
+  }
+
+  send(...args) {
+    this.sockets.emit('message', ...args);
+    return this;
+  }
+
+  write(...args) {
+    return this.send(...args);
+  }
+
+  serverSideEmit(...args) {
+    return this.sockets.serverSideEmit(...args);
+  }
+
+  serverSideEmitWithAck(...args) {
+    return this.sockets.serverSideEmitWithAck(...args);
+  }
+}
+
+/** A server of our own on a port: 404 for everything that is not the engine's. */
+function ownServer(port) {
+  const server = http.createServer((req, res) => {
+    res.writeHead(404);
+    res.end();
+  });
+  server.listen(port);
+  return server;
+}
+
+becomesEmitter(Server);
+// Listening on the server is listening on its main namespace; emitting is broadcasting there.
+for (const name of Object.keys(EventEmitter.prototype).filter((key) => typeof EventEmitter.prototype[key] === 'function')) {
+  Server.prototype[name] = function delegated(...args) {
+    return this.sockets[name](...args);
+  };
+}
+addOperatorMethods(Server, (server) => new BroadcastOperator(server.sockets));
+
+module.exports = { Server };

@@ -1,0 +1,441 @@
+// A client in one namespace: the object applications hold.
+'use strict';
+
+const { becomesEmitter, emitLocally } = require('./emitter');
+const { refuseReserved } = require('./reserved');
+const { throwLater } = require('./errors');
+const { FIELD, RECORD } = require('./queue');
+const { pushPayload } = require('./payload');
+const { PendingAcks, failLater } = require('./acks');
+const { Early } = require('./early');
+const { BroadcastOperator } = require('./broadcast');
+const { describeHandshake } = require('./handshake');
+const { onAnyMethods } = require('./any-listeners');
+
+const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
+
+class Socket {
+  constructor(nsp, connection, id, auth) {
+    this.nsp = nsp;
+    this.id = id;
+    this.recovered = false;
+    this._connection = connection;
+    this._auth = auth;
+    this._issued = Date.now();
+    this._state = STATE.CONNECTING;
+    this._queue = connection._bridge.queue;
+    // Start of the op of a plain emit (no flags, no ack); made at the first one.
+    this._plainEmit = '';
+    this._data = null;
+    this._handshake = null;
+    this._early = null;
+    this._acks = null;
+    this._fns = null;
+    this._any = null;
+    this._anyOutgoing = null;
+    this._volatile = false;
+    this._timeout = undefined;
+  }
+
+  get connected() {
+    return this._state === STATE.CONNECTED || this._state === STATE.DISCONNECTING;
+  }
+
+  get disconnected() {
+    return !this.connected;
+  }
+
+  get conn() {
+    return this._connection;
+  }
+
+  get client() {
+    return this._connection.client;
+  }
+
+  get server() {
+    return this.nsp.server;
+  }
+
+  get adapter() {
+    return this.nsp.adapter;
+  }
+
+  get request() {
+    return this._connection.request;
+  }
+
+  get handshake() {
+    if (this._handshake === null) {
+      this._handshake = describeHandshake(this._connection, this._issued, this._auth || {});
+    }
+    return this._handshake;
+  }
+
+  set handshake(handshake) {
+    this._handshake = handshake;
+  }
+
+  get data() {
+    if (this._data === null) {
+      this._data = {};
+    }
+    return this._data;
+  }
+
+  set data(data) {
+    this._data = data;
+  }
+
+  /** The rooms at this moment, its own id included. */
+  get rooms() {
+    if (this.connected) {
+      return new Set(this._connection._bridge.rooms(this._connection._number, this.nsp._id));
+    }
+    return new Set(this._early === null ? [] : this._early.rooms);
+  }
+
+  emit(...args) {
+    refuseReserved(args[0]);
+    const last = args.length - 1;
+    const ack = last > 0 && typeof args[last] === 'function' ? args.pop() : null;
+    if (this._anyOutgoing !== null) {
+      this._notifyOutgoing(args);
+    }
+    if (ack === null && !this._volatile && this._state === STATE.CONNECTED) {
+      this._timeout = undefined;
+      if (this._plainEmit === '') {
+        this._plainEmit = `${this._op('e')}${FIELD}${FIELD}${FIELD}${FIELD}`;
+      }
+      pushPayload(this._queue, this._plainEmit, args);
+      return true;
+    }
+    this._emitSlowly(args, ack);
+    return true;
+  }
+
+  _emitSlowly(args, ack) {
+    const flags = this._volatile ? 'v' : '';
+    const timeout = this._timeout;
+    this._volatile = false;
+    this._timeout = undefined;
+    const sink = this._sink();
+    if (sink === null) {
+      if (ack !== null && timeout !== undefined) {
+        failLater(this, ack, timeout);
+      }
+      return;
+    }
+    const id = ack === null ? '' : this._expectAck(ack, timeout);
+    const limit = ack === null || timeout === undefined ? '' : timeout;
+    pushPayload(sink, `${this._op('e')}${FIELD}${flags}${FIELD}${id}${FIELD}${limit}${FIELD}`, args);
+  }
+
+  _expectAck(callback, timeout) {
+    if (this._acks === null) {
+      this._acks = new PendingAcks(this);
+    }
+    const id = this.nsp._ids++;
+    this._acks.add(id, callback, timeout);
+    return id;
+  }
+
+  emitWithAck(ev, ...args) {
+    const withError = this._timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      args.push((first, second) => {
+        if (!withError) {
+          resolve(first);
+        } else if (first) {
+          reject(first);
+        } else {
+          resolve(second);
+        }
+      });
+      this.emit(ev, ...args);
+    });
+  }
+
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /** Accepted for the API's sake: what may be compressed is decided by the engine's options. */
+  compress() {
+    return this;
+  }
+
+  get volatile() {
+    this._volatile = true;
+    return this;
+  }
+
+  timeout(ms) {
+    this._timeout = ms;
+    return this;
+  }
+
+  to(rooms) {
+    return this.broadcast.to(rooms);
+  }
+
+  in(rooms) {
+    return this.broadcast.in(rooms);
+  }
+
+  except(rooms) {
+    return this.broadcast.except(rooms);
+  }
+
+  get broadcast() {
+    return this._operator();
+  }
+
+  get local() {
+    return this._operator();
+  }
+
+  _operator() {
+    const operator = new BroadcastOperator(this.nsp, null, [this.id], this._volatile, this._timeout);
+    this._volatile = false;
+    this._timeout = undefined;
+    return operator;
+  }
+
+  /** `callback` is the spelling of version 2; joining has been synchronous since. */
+  join(rooms, callback) {
+    const list = Array.isArray(rooms) ? rooms : [rooms];
+    const sink = this._sink();
+    if (sink !== null) {
+      if (this._early !== null) {
+        list.forEach((room) => this._early.rooms.add(String(room)));
+      }
+      const announce = this.adapter._joining(this, list);
+      sink.push(`${this._op('j')}${FIELD}${roomsJson(list)}${RECORD}`);
+      announce();
+    }
+    callLater(callback);
+  }
+
+  leave(room, callback) {
+    const sink = this._sink();
+    if (sink !== null) {
+      if (this._early !== null) {
+        this._early.rooms.delete(String(room));
+      }
+      const announce = this.adapter._leaving(this, [room]);
+      sink.push(`${this._op('l')}${FIELD}${roomsJson([room])}${RECORD}`);
+      announce();
+    }
+    callLater(callback);
+  }
+
+  /** Leaves every room, its own one too. */
+  leaveAll() {
+    const sink = this._sink();
+    if (sink !== null) {
+      if (this._early !== null) {
+        this._early.rooms.clear();
+      }
+      const announce = this.adapter._leaving(this, null);
+      sink.push(this._op('x') + RECORD);
+      announce();
+    }
+  }
+
+  disconnect(close = false) {
+    if (!this.connected) {
+      return this;
+    }
+    if (close) {
+      this._connection._disconnectAll();
+    } else {
+      this._onclose('server namespace disconnect');
+    }
+    return this;
+  }
+
+  use(fn) {
+    if (this._fns === null) {
+      this._fns = [];
+    }
+    this._fns.push(fn);
+    return this;
+  }
+
+  /** `kind conn nsp`, the start of every op about this socket. */
+  _op(kind) {
+    return `${kind}${FIELD}${this._connection._number}${FIELD}${this.nsp._id}`;
+  }
+
+  /** Where ops about this socket go now; null once it is disconnected. */
+  _sink() {
+    if (this._state === STATE.CONNECTED || this._state === STATE.DISCONNECTING) {
+      return this._queue;
+    }
+    if (this._state === STATE.DISCONNECTED) {
+      return null;
+    }
+    if (this._early === null) {
+      this._early = new Early();
+    }
+    return this._early;
+  }
+
+  /** The namespace lets the client in: the engine writes CONNECT, then comes what middlewares did with the socket. */
+  _onconnect() {
+    const early = this._early;
+    this._early = null;
+    const announce = this.adapter._joining(this, early === null ? [this.id] : [this.id, ...early.rooms]);
+    this._state = STATE.CONNECTED;
+    this._queue.push(this._op('a') + FIELD + this.id + RECORD);
+    if (early !== null) {
+      early.drainInto(this._queue);
+    }
+    announce();
+  }
+
+  /** An event arrived: `args` is `[event, ...args]`, `ackId` -1 when no answer is wanted. */
+  _onevent(args, ackId) {
+    if (this._state !== STATE.CONNECTED) {
+      return;
+    }
+    if (ackId !== -1) {
+      args.push(this._ackFunction(ackId));
+    }
+    if (this._any !== null) {
+      for (const listener of this._any.slice()) {
+        listener.apply(this, args);
+      }
+    }
+    if (this._fns !== null) {
+      this._runMiddlewares(args);
+      return;
+    }
+    this._dispatch(args);
+  }
+
+  _onack(id, args) {
+    if (this._acks !== null) {
+      this._acks.settle(id, args);
+    }
+  }
+
+  _onackTimeout(id) {
+    if (this._acks !== null) {
+      this._acks.expire(id);
+    }
+  }
+
+  _dispatch(args) {
+    // "error" without a listener would throw: clients may send it, so nothing happens instead.
+    if (args[0] === 'error' && this.listenerCount('error') === 0) {
+      return;
+    }
+    emitLocally.apply(this, args);
+  }
+
+  _ackFunction(id) {
+    let sent = false;
+    return (...args) => {
+      if (sent) {
+        return;
+      }
+      sent = true;
+      if (this.connected) {
+        pushPayload(this._queue, `${this._op('k')}${FIELD}${id}${FIELD}`, args);
+      }
+    };
+  }
+
+  _runMiddlewares(args) {
+    const fns = this._fns.slice();
+    const step = (i) => {
+      fns[i](args, (error) => {
+        if (error) {
+          process.nextTick(() => this._onerror(error));
+        } else if (i + 1 < fns.length) {
+          step(i + 1);
+        } else {
+          process.nextTick(() => {
+            if (this.connected) {
+              this._dispatch(args);
+            }
+          });
+        }
+      });
+    };
+    step(0);
+  }
+
+  _onerror(error) {
+    this._dispatch(['error', error]);
+  }
+
+  /**
+   * The end of this socket. `told` says whether the engine knows already: it ended the connection, or the client left.
+   * Without it the engine is asked to send the DISCONNECT packet.
+   */
+  _onclose(reason, description, told = false) {
+    if (this._state !== STATE.CONNECTED) {
+      return this;
+    }
+    this._state = STATE.DISCONNECTING;
+    this._announce('disconnecting', reason, description);
+    const announce = this.adapter._leaving(this, null);
+    if (!told) {
+      this._queue.push(this._op('d') + RECORD);
+    }
+    this._state = STATE.DISCONNECTED;
+    announce();
+    this._connection._remove(this);
+    this.nsp._remove(this);
+    if (this._acks !== null) {
+      this._acks.abandon();
+    }
+    this._announce('disconnect', reason, description);
+    return this;
+  }
+
+  // A listener that throws must not keep the socket half connected: its error surfaces on the next tick.
+  _announce(event, reason, description) {
+    try {
+      emitLocally.call(this, event, reason, description);
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  /** The namespace refused it, or its connection ended before it was let in. */
+  _discard() {
+    this._state = STATE.DISCONNECTED;
+    this._early = null;
+  }
+
+  _notifyOutgoing(args) {
+    for (const listener of this._anyOutgoing.slice()) {
+      listener.apply(this, args);
+    }
+  }
+}
+
+becomesEmitter(Socket);
+Object.assign(Socket.prototype, onAnyMethods);
+
+/** Room names travel as strings; numbers are a common spelling. */
+function roomsJson(rooms) {
+  return JSON.stringify(rooms.map(String));
+}
+
+function callLater(callback) {
+  if (typeof callback === 'function') {
+    process.nextTick(callback, null);
+  }
+}
+
+module.exports = { Socket };

@@ -1,0 +1,30 @@
+// `socket.conn.transport`: what carries a connection at this moment.
+'use strict';
+
+const { becomesEmitter } = require('./emitter');
+
+class Transport {
+  constructor(connection) {
+    this.name = connection._transportName;
+    this.sid = connection.id;
+    this.protocol = connection.protocol;
+    this._connection = connection;
+  }
+
+  get readyState() {
+    return this._connection.readyState;
+  }
+
+  /** Whether the engine takes packets for it; how many it holds back is the engine's own affair. */
+  get writable() {
+    return this._connection.readyState === 'open';
+  }
+
+  close() {
+    this._connection.close();
+  }
+}
+
+becomesEmitter(Transport);
+
+module.exports = { Transport };

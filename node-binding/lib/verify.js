@@ -1,0 +1,102 @@
+// What stands between a request and the engine: query, middlewares, the engine's own checks, `allowRequest`.
+'use strict';
+
+const { CODE } = require('./errors');
+
+// RFC 9110 §5.5: visible characters, blanks and obs-text; anything else in an Origin is an attack or a mistake.
+const INVALID_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Puts the parsed query at `req._query`, where engine.io users expect it. */
+function parseQuery(req) {
+  if (req._query === undefined) {
+    const query = Object.create(null);
+    const at = req.url.indexOf('?');
+    if (at !== -1) {
+      for (const [name, value] of new URLSearchParams(req.url.slice(at + 1))) {
+        query[name] = value;
+      }
+    }
+    req._query = query;
+  }
+}
+
+/** Runs the engine's middlewares on a request, one after another. */
+function runMiddlewares(engine, req, res, done) {
+  const { middlewares } = engine;
+  const step = (i) => {
+    if (i === middlewares.length) {
+      done();
+      return;
+    }
+    middlewares[i](req, res, (error) => {
+      if (error) {
+        done(error);
+      } else {
+        step(i + 1);
+      }
+    });
+  };
+  step(0);
+}
+
+/**
+ * Calls `done()` when the request may go to the engine, else `done(code, context)`.
+ * `allowRequest` is asked for handshakes only.
+ */
+function verify(engine, req, res, isUpgrade, done) {
+  parseQuery(req);
+  runMiddlewares(engine, req, res, (error) => {
+    if (error) {
+      done(CODE.BAD_REQUEST, { name: 'MIDDLEWARE_FAILURE' });
+      return;
+    }
+    const refusal = engine._bridge.native.check(req.method, req.url, isUpgrade, req.headers.origin);
+    if (refusal !== null) {
+      done(refusal[0], contextOf(refusal[0], req, isUpgrade));
+      return;
+    }
+    const { allowRequest } = engine.opts;
+    if (!allowRequest || req._query.sid) {
+      done();
+      return;
+    }
+    allowRequest(req, (message, isAllowed) => {
+      if (isAllowed) {
+        done();
+      } else {
+        done(CODE.FORBIDDEN, { message });
+      }
+    });
+  });
+}
+
+/** The details of a refusal that `connection_error` listeners get. */
+function contextOf(code, req, isUpgrade) {
+  const { transport, sid, EIO } = req._query;
+  const protocol = EIO === '4' ? 4 : 3;
+  switch (code) {
+    case CODE.UNKNOWN_TRANSPORT:
+      return { transport };
+    case CODE.UNKNOWN_SID:
+      return { sid };
+    case CODE.BAD_HANDSHAKE_METHOD:
+      return { method: req.method };
+    case CODE.UNSUPPORTED_PROTOCOL_VERSION:
+      return { protocol };
+    default:
+      break;
+  }
+  if (INVALID_HEADER.test(req.headers.origin || '')) {
+    return { name: 'INVALID_ORIGIN', origin: req.headers.origin };
+  }
+  if (!sid) {
+    return { name: 'TRANSPORT_HANDSHAKE_ERROR' };
+  }
+  const previousTransport = transport === 'polling' ? 'websocket' : 'polling';
+  if (!isUpgrade && (transport === 'websocket' || protocol === 4)) {
+    return { name: 'TRANSPORT_MISMATCH', transport, previousTransport };
+  }
+  return { name: 'PROTOCOL_MISMATCH', protocol, previousProtocol: 4 };
+}
+
+module.exports = { verify };

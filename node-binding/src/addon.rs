@@ -1,0 +1,398 @@
+//! The class `Engine` that JavaScript sees. Every method is: convert, one call, convert back.
+
+use std::collections::HashMap;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{
+    Buffer, BufferSlice, Either, Env, FnArgs, Function, Null, Result, ToNapiValue,
+};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
+use napi::{Error, Status, sys};
+use napi_derive::napi;
+use sori::Error as EngineError;
+use sori::embed::{ConnId, NamespaceId, RequestId};
+use sori::server::{Engine as Native, FeedId, Request, Upgrade};
+
+use crate::names::Meanings;
+use crate::operations;
+use crate::options;
+use crate::sink::Sink;
+
+/// A running engine. It ends with `close()`, or when it is collected.
+#[napi]
+pub struct Engine {
+    native: Native,
+    sink: Arc<Sink>,
+    thread: Arc<JavaScript>,
+}
+
+/// What only the JavaScript thread touches. Node calls methods and callbacks of one environment on
+/// one thread; the lock is never contended and only tells the compiler so.
+#[derive(Default)]
+struct JavaScript(parking_lot::Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    meanings: Meanings,
+    /// Names of connections that ended in the batch before.
+    freed: Vec<u32>,
+    /// Requests that wait for their answer, with the connection they belong to.
+    requests: HashMap<u64, ConnId>,
+    /// Upgrades that have been adopted and not yet started.
+    adopted: HashMap<u64, Adopted>,
+    feeds: HashMap<u64, FeedId>,
+}
+
+struct Adopted {
+    /// `None` for a byte feed.
+    stream: Option<TcpStream>,
+    url: String,
+    head: Bytes,
+    answer: Bytes,
+}
+
+/// A batch's JSON text on its way into JavaScript: Latin-1 when it is ASCII, which V8 copies
+/// without looking at it.
+pub(crate) struct BatchText(Vec<u8>);
+
+impl ToNapiValue for BatchText {
+    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> Result<sys::napi_value> {
+        let mut result = std::ptr::null_mut();
+        let (text, length) = (value.0.as_ptr().cast(), value.0.len() as isize);
+        // SAFETY: `env` is the environment of the running callback; text and length are of one
+        // vector, which outlives the call; both functions copy.
+        let status = unsafe {
+            if value.0.is_ascii() {
+                sys::napi_create_string_latin1(env, text, length, &raw mut result)
+            } else {
+                sys::napi_create_string_utf8(env, text, length, &raw mut result)
+            }
+        };
+        if status == sys::Status::napi_ok {
+            Ok(result)
+        } else {
+            Err(Error::new(
+                Status::from(status),
+                "cannot make a string of a batch of events",
+            ))
+        }
+    }
+}
+
+type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
+
+#[napi]
+impl Engine {
+    /// Starts an engine. `onBatch(json, bytes)` is called on this thread with the events.
+    #[napi(constructor)]
+    pub fn new(
+        env: Env,
+        options_json: String,
+        on_batch: Function<'_, FnArgs<(String, Option<Buffer>)>, ()>,
+    ) -> Result<Engine> {
+        let config = options::parse(&options_json).map_err(|error| type_error(env, &error))?;
+        let sink = Arc::new(Sink::new(config.max_pending_events));
+        let native = Native::start(config, sink.clone()).map_err(|error| match error {
+            EngineError::Misuse(rule) => type_error(env, &rule),
+            error => Error::from_reason(error.to_string()),
+        })?;
+        let thread = Arc::new(JavaScript::default());
+        let wake = {
+            let (sink, native, thread) = (sink.clone(), native.clone(), thread.clone());
+            on_batch
+                .build_threadsafe_function::<()>()
+                .weak::<true>()
+                .build_callback(move |context| thread.take(&context.env, &sink, &native))?
+        };
+        sink.set_wake(Box::new(move || {
+            wake.call((), NonBlocking);
+        }));
+        Ok(Engine {
+            native,
+            sink,
+            thread,
+        })
+    }
+
+    /// The number of the namespace of that name, which is registered if it is new.
+    #[napi]
+    pub fn namespace(&self, name: String) -> u32 {
+        self.native.hub().register(&name).id().0
+    }
+
+    /// Executes a text of operations; see `operations.rs`.
+    #[napi]
+    pub fn flush(&self, operations: String, buffers: Option<Vec<Buffer>>) {
+        let known = self.thread.0.lock();
+        let buffers = buffers.unwrap_or_default();
+        operations::execute(&self.native, &known.meanings, &operations, &buffers);
+    }
+
+    /// Judges a request: null, or engine.io's code and message of the refusal.
+    #[napi]
+    pub fn check(
+        &self,
+        method: String,
+        url: String,
+        is_upgrade: bool,
+    ) -> Option<Vec<Either<u32, String>>> {
+        let refusal = self.native.verify(&method, &url, is_upgrade).err()?;
+        Some(vec![
+            Either::A(refusal.code().into()),
+            Either::B(refusal.message().to_owned()),
+        ])
+    }
+
+    /// Takes a polling request; an answer record follows.
+    #[napi]
+    pub fn request(
+        &self,
+        id: i64,
+        method: String,
+        url: String,
+        content_type: Option<String>,
+        user_agent: Option<String>,
+        body: Option<Buffer>,
+    ) {
+        let request = Request {
+            request: RequestId(id as u64),
+            method: &method,
+            url: &url,
+            content_type: content_type.as_deref(),
+            user_agent: user_agent.as_deref(),
+            body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
+        };
+        if let Some(conn) = self.native.request(request) {
+            self.thread.0.lock().requests.insert(id as u64, conn);
+        }
+    }
+
+    /// The client of a request is gone before its answer.
+    #[napi]
+    pub fn request_closed(&self, id: i64) {
+        let conn = self.thread.0.lock().requests.remove(&(id as u64));
+        if let Some(conn) = conn {
+            self.native.request_closed(conn, RequestId(id as u64));
+        }
+    }
+
+    /// The answer of a request has been given: it is forgotten.
+    #[napi]
+    pub fn request_answered(&self, id: i64) {
+        self.thread.0.lock().requests.remove(&(id as u64));
+    }
+
+    /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
+    /// duplicated now and not touched before `start`. False if the session is gone.
+    #[napi]
+    pub fn adopt(
+        &self,
+        id: i64,
+        fd: i32,
+        url: String,
+        head: Buffer,
+        answer: String,
+    ) -> Result<bool> {
+        if self.native.verify("GET", &url, true).is_err() {
+            return Ok(false);
+        }
+        let stream = if fd < 0 { None } else { Some(duplicate(fd)?) };
+        let (head, answer) = (
+            Bytes::copy_from_slice(&head),
+            Bytes::from(answer.into_bytes()),
+        );
+        let adopted = Adopted {
+            stream,
+            url,
+            head,
+            answer,
+        };
+        self.thread.0.lock().adopted.insert(id as u64, adopted);
+        Ok(true)
+    }
+
+    /// Begins IO on what was adopted.
+    #[napi]
+    pub fn start(&self, id: i64) {
+        let Some(adopted) = self.thread.0.lock().adopted.remove(&(id as u64)) else {
+            return;
+        };
+        let Adopted {
+            stream,
+            url,
+            head,
+            answer,
+        } = adopted;
+        let upgrade = Upgrade {
+            request: RequestId(id as u64),
+            answer,
+            head,
+        };
+        match stream {
+            Some(stream) => self.native.attach(&url, stream, upgrade),
+            None => {
+                let feed = self.native.attach_feed(&url, upgrade);
+                self.thread.0.lock().feeds.insert(id as u64, feed);
+            }
+        }
+    }
+
+    /// Bytes of a feed's peer.
+    #[napi]
+    pub fn feed(&self, id: i64, bytes: Buffer) {
+        if let Some(feed) = self.feed_of(id) {
+            self.native.feed(feed, Bytes::copy_from_slice(&bytes));
+        }
+    }
+
+    /// Bytes of a feed have been written to its peer.
+    #[napi]
+    pub fn feed_written(&self, id: i64, bytes: u32) {
+        if let Some(feed) = self.feed_of(id) {
+            self.native.feed_written(feed, bytes as usize);
+        }
+    }
+
+    /// A feed's socket is closed.
+    #[napi]
+    pub fn feed_closed(&self, id: i64, _error: Option<String>) {
+        let feed = self.thread.0.lock().feeds.remove(&(id as u64));
+        if let Some(feed) = feed {
+            self.native.feed_closed(feed);
+        }
+    }
+
+    /// The rooms of a connection's socket.
+    #[napi]
+    pub fn rooms(&self, conn: u32, namespace: u32) -> Vec<String> {
+        let rooms = self.sink.parting_rooms(conn, namespace).or_else(|| {
+            let conn = self.thread.0.lock().meanings.of(conn)?;
+            let namespace = self.native.hub().namespace(NamespaceId(namespace))?;
+            Some(namespace.rooms_of(conn))
+        });
+        rooms
+            .unwrap_or_default()
+            .iter()
+            .map(|room| room.to_string())
+            .collect()
+    }
+
+    /// Every room of a namespace that somebody joined: `[name, [sid, …]]`.
+    #[napi]
+    pub fn all_rooms(&self, namespace: u32) -> Vec<Vec<Either<String, Vec<String>>>> {
+        let Some(namespace) = self.native.hub().namespace(NamespaceId(namespace)) else {
+            return Vec::new();
+        };
+        let rooms = namespace.rooms().into_iter().map(|(room, sids)| {
+            let sids = sids.iter().map(|sid| sid.to_string()).collect();
+            vec![Either::A(room.to_string()), Either::B(sids)]
+        });
+        rooms.collect()
+    }
+
+    /// How many sockets are in a room.
+    #[napi]
+    pub fn room_size(&self, namespace: u32, room: String) -> u32 {
+        let namespace = self.native.hub().namespace(NamespaceId(namespace));
+        namespace.map_or(0, |namespace| namespace.room_size(&room) as u32)
+    }
+
+    /// The connections with a socket in any of `rooms` ('' means all) and in none of `except`;
+    /// both are JSON arrays of strings.
+    #[napi]
+    pub fn select(&self, namespace: u32, rooms: String, except: String) -> Result<Vec<u32>> {
+        let Some(namespace) = self.native.hub().namespace(NamespaceId(namespace)) else {
+            return Ok(Vec::new());
+        };
+        let (rooms, except) = (strings(&rooms)?, strings(&except)?);
+        let found = namespace.select(&rooms, &except).connections();
+        Ok(found
+            .into_iter()
+            .filter_map(|conn| self.sink.name_of(conn))
+            .collect())
+    }
+
+    /// Closes every connection and ends the engine's threads.
+    #[napi]
+    pub fn close(&self) {
+        self.native.close();
+    }
+
+    /// The engine's counters as JSON.
+    #[napi]
+    pub fn metrics(&self) -> String {
+        serde_json::to_string(&self.native.metrics()).unwrap_or_default()
+    }
+
+    fn feed_of(&self, id: i64) -> Option<FeedId> {
+        self.thread.0.lock().feeds.get(&(id as u64)).copied()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.native.close();
+    }
+}
+
+impl JavaScript {
+    /// Everything that has gathered, as the callback's arguments.
+    fn take(&self, env: &Env, sink: &Sink, native: &Native) -> Result<BatchArgs> {
+        let mut known = self.0.lock();
+        let freed = std::mem::take(&mut known.freed);
+        let mut batch = sink.take(native, &freed);
+        for (name, conn) in batch.opened {
+            known.meanings.set(name, conn);
+        }
+        known.freed = batch.closed;
+        if batch.text.is_empty() {
+            batch.text.push(b'[');
+        }
+        batch.text.push(b']');
+        let bytes = if batch.bytes.is_empty() {
+            Either::B(Null)
+        } else {
+            Either::A(BufferSlice::from_data(env, batch.bytes)?)
+        };
+        Ok(FnArgs::from((BatchText(batch.text), bytes)))
+    }
+}
+
+fn strings(json: &str) -> Result<Vec<String>> {
+    if json.is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(json).map_err(|error| Error::from_reason(error.to_string()))
+}
+
+/// Throws a TypeError with that message.
+fn type_error(env: Env, message: &str) -> Error {
+    match env.throw_type_error(message, None) {
+        Ok(()) => Error::new(Status::PendingException, message),
+        Err(error) => error,
+    }
+}
+
+#[cfg(unix)]
+fn duplicate(fd: i32) -> Result<TcpStream> {
+    use std::os::fd::BorrowedFd;
+    // SAFETY: JavaScript passes the descriptor of a socket that Node holds open, and Node's one
+    // thread, which could close it, is in this call.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    let owned = borrowed.try_clone_to_owned();
+    let owned = owned.map_err(|error| {
+        Error::from_reason(format!(
+            "cannot take over a connection's descriptor: {error}"
+        ))
+    })?;
+    Ok(TcpStream::from(owned))
+}
+
+#[cfg(not(unix))]
+fn duplicate(_fd: i32) -> Result<TcpStream> {
+    Err(Error::from_reason(
+        "this system has no descriptors to take over",
+    ))
+}

@@ -1,0 +1,244 @@
+//! Executes a text of operations: records that end with 0x1e, of fields separated by 0x1f, neither
+//! of which JSON text can contain. `lib/queue.js` and its callers write it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::Buffer;
+use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
+use sori::server::{Batch, Engine};
+
+use crate::names::Meanings;
+
+const RECORD_END: u8 = 0x1e;
+const FIELD_END: u8 = 0x1f;
+
+/// Executes `text`, taking attachments from `buffers` in order. What names a connection that is
+/// gone does nothing.
+pub(crate) fn execute(engine: &Engine, meanings: &Meanings, text: &str, buffers: &[Buffer]) {
+    let mut run = Run {
+        batch: engine.batch(),
+        meanings,
+        buffers: buffers.iter(),
+    };
+    let mut rest = text;
+    while let Some(end) = memchr::memchr(RECORD_END, rest.as_bytes()) {
+        run.execute(&rest[..end]);
+        rest = &rest[end + 1..];
+    }
+}
+
+struct Run<'a> {
+    batch: Batch<'a>,
+    meanings: &'a Meanings,
+    buffers: std::slice::Iter<'a, Buffer>,
+}
+
+impl Run<'_> {
+    fn execute(&mut self, record: &str) {
+        let mut fields = Fields(Some(record));
+        // A record that does not parse is this package's own mistake; in debug builds it shows.
+        let done = self.execute_fields(&mut fields);
+        debug_assert!(done.is_some(), "bad operation {record:?}");
+    }
+
+    fn execute_fields(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        match fields.next()? {
+            "e" => {
+                let socket = self.socket(fields)?;
+                let volatile = fields.next()?.contains('v');
+                let ack = fields.ack()?;
+                let payload = self.payload(fields)?;
+                self.on(socket, |socket| Command::Emit {
+                    socket,
+                    payload,
+                    volatile,
+                    ack,
+                });
+            }
+            "k" => {
+                let socket = self.socket(fields)?;
+                let id = fields.number()?;
+                let payload = self.payload(fields)?;
+                self.on(socket, |socket| Command::Answer {
+                    socket,
+                    id,
+                    payload,
+                });
+            }
+            "b" => {
+                let namespace = fields.namespace()?;
+                let volatile = fields.next()?.contains('v');
+                let (rooms, except) = (fields.strings()?, fields.strings()?);
+                let (rooms, except) = (borrow(&rooms), borrow(&except));
+                let audience = Audience {
+                    rooms: &rooms,
+                    except: &except,
+                };
+                let ack = fields.ack()?;
+                let payload = self.payload(fields)?;
+                let command = Command::Broadcast {
+                    namespace,
+                    audience,
+                    payload,
+                    volatile,
+                    ack,
+                };
+                self.batch.execute(command);
+            }
+            kind @ ("j" | "l") => {
+                let socket = self.socket(fields)?;
+                let rooms = fields.strings()?;
+                let rooms = &borrow(&rooms);
+                self.on(socket, |socket| match kind {
+                    "j" => Command::Join { socket, rooms },
+                    _ => Command::Leave { socket, rooms },
+                });
+            }
+            "x" => {
+                let socket = self.socket(fields)?;
+                self.on(socket, |socket| Command::LeaveAll { socket });
+            }
+            kind @ ("J" | "K") => {
+                let namespace = fields.namespace()?;
+                let (rooms, except) = (fields.strings()?, fields.strings()?);
+                let (rooms, except) = (borrow(&rooms), borrow(&except));
+                let audience = Audience {
+                    rooms: &rooms,
+                    except: &except,
+                };
+                let named = fields.strings()?;
+                let rooms = &borrow(&named);
+                self.batch.execute(match kind {
+                    "J" => Command::JoinMany {
+                        namespace,
+                        audience,
+                        rooms,
+                    },
+                    _ => Command::LeaveMany {
+                        namespace,
+                        audience,
+                        rooms,
+                    },
+                });
+            }
+            "a" => {
+                let socket = self.socket(fields)?;
+                let sid = fields.next()?;
+                self.on(socket, |socket| Command::Accept {
+                    socket,
+                    sid: sid.into(),
+                });
+            }
+            "r" => {
+                let conn = self.meanings.of(fields.number()? as u32);
+                let namespace: String = serde_json::from_str(fields.next()?).ok()?;
+                let error = fields.next()?;
+                if let Some(conn) = conn {
+                    let command = Command::Refuse {
+                        conn,
+                        namespace: &namespace,
+                        error,
+                    };
+                    self.batch.execute(command);
+                }
+            }
+            "d" => {
+                let socket = self.socket(fields)?;
+                self.on(socket, |socket| Command::Disconnect { socket });
+            }
+            "c" => {
+                let conn = self.meanings.of(fields.number()? as u32);
+                let discard = fields.next()? == "1";
+                if let Some(conn) = conn {
+                    self.batch.execute(Command::Close { conn, discard });
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The socket that two fields name: the outer option is theirs, the inner the connection's.
+    fn socket(&self, fields: &mut Fields<'_>) -> Option<Option<SocketRef>> {
+        let conn = self.meanings.of(fields.number()? as u32);
+        let namespace = fields.namespace()?;
+        Some(conn.map(|conn| SocketRef { conn, namespace }))
+    }
+
+    fn on<'c>(
+        &mut self,
+        socket: Option<SocketRef>,
+        command: impl FnOnce(SocketRef) -> Command<'c>,
+    ) {
+        if let Some(socket) = socket {
+            self.batch.execute(command(socket));
+        }
+    }
+
+    fn payload<'f>(&mut self, fields: &mut Fields<'f>) -> Option<Payload<'f>> {
+        let json = fields.next()?.as_bytes();
+        let count = fields.number()? as usize;
+        let attachments = self
+            .buffers
+            .by_ref()
+            .take(count)
+            .map(|buffer| Bytes::copy_from_slice(buffer));
+        Some(Payload {
+            json,
+            attachments: attachments.collect(),
+        })
+    }
+}
+
+/// The fields of a record that have not been read.
+struct Fields<'a>(Option<&'a str>);
+
+impl<'a> Fields<'a> {
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.0?;
+        match memchr::memchr(FIELD_END, rest.as_bytes()) {
+            Some(end) => {
+                self.0 = Some(&rest[end + 1..]);
+                Some(&rest[..end])
+            }
+            None => self.0.take(),
+        }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.next()?.parse().ok()
+    }
+
+    fn namespace(&mut self) -> Option<NamespaceId> {
+        self.number().map(|id| NamespaceId(id as u32))
+    }
+
+    /// Two fields: the ack's id and its timeout in milliseconds, each empty for none.
+    fn ack(&mut self) -> Option<Option<AckRequest>> {
+        let (id, timeout) = (self.next()?, self.next()?);
+        if id.is_empty() {
+            return Some(None);
+        }
+        let timeout = match timeout {
+            "" => None,
+            text => Duration::try_from_secs_f64(text.parse::<f64>().ok()? / 1_000.0).ok(),
+        };
+        Some(Some(AckRequest {
+            id: id.parse().ok()?,
+            timeout,
+        }))
+    }
+
+    /// A JSON array of strings; empty for none.
+    fn strings(&mut self) -> Option<Vec<String>> {
+        match self.next()? {
+            "" => Some(Vec::new()),
+            json => serde_json::from_str(json).ok(),
+        }
+    }
+}
+
+fn borrow(strings: &[String]) -> Vec<&str> {
+    strings.iter().map(String::as_str).collect()
+}

@@ -1,0 +1,123 @@
+//! The engine's options as the JavaScript half gives them: JSON with socket.io's names.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use sori::{Config, TransportKind};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Options {
+    ping_interval: Option<f64>,
+    ping_timeout: Option<f64>,
+    upgrade_timeout: Option<f64>,
+    connect_timeout: Option<f64>,
+    max_http_buffer_size: Option<f64>,
+    max_queued_bytes: Option<f64>,
+    max_connections: Option<f64>,
+    transports: Option<Vec<String>>,
+    allow_upgrades: Option<bool>,
+    shards: Option<usize>,
+}
+
+/// Reads the options; what is left out has the engine's default, but for the shards: one per core,
+/// less one for JavaScript.
+///
+/// # Errors
+/// A sentence that names the option.
+pub(crate) fn parse(json: &str) -> Result<Config, String> {
+    let options: Options = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut config = Config::default();
+    set_duration(
+        &mut config.ping_interval,
+        "pingInterval",
+        options.ping_interval,
+    )?;
+    set_duration(
+        &mut config.ping_timeout,
+        "pingTimeout",
+        options.ping_timeout,
+    )?;
+    set_duration(
+        &mut config.upgrade_timeout,
+        "upgradeTimeout",
+        options.upgrade_timeout,
+    )?;
+    set_duration(
+        &mut config.connect_timeout,
+        "connectTimeout",
+        options.connect_timeout,
+    )?;
+    set_size(
+        &mut config.max_payload,
+        "maxHttpBufferSize",
+        options.max_http_buffer_size,
+    )?;
+    set_size(
+        &mut config.max_queued_bytes,
+        "maxQueuedBytes",
+        options.max_queued_bytes,
+    )?;
+    let mut most = usize::MAX;
+    set_size(&mut most, "maxConnections", options.max_connections)?;
+    config.max_connections = options.max_connections.map(|_| most);
+    if let Some(names) = options.transports {
+        config.transports = names
+            .iter()
+            .map(|name| {
+                TransportKind::from_name(name)
+                    .ok_or_else(|| format!("transports: there is no transport {name:?}"))
+            })
+            .collect::<Result<_, _>>()?;
+    }
+    config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
+    config.shards = options
+        .shards
+        .unwrap_or(config.shards.saturating_sub(1).max(1));
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+fn set_duration(to: &mut Duration, name: &str, milliseconds: Option<f64>) -> Result<(), String> {
+    if let Some(milliseconds) = milliseconds {
+        *to = Duration::try_from_secs_f64(milliseconds / 1_000.0)
+            .map_err(|_| format!("{name}: {milliseconds} is no number of milliseconds"))?;
+    }
+    Ok(())
+}
+
+fn set_size(to: &mut usize, name: &str, size: Option<f64>) -> Result<(), String> {
+    if let Some(size) = size {
+        if !size.is_finite() || size < 0.0 {
+            return Err(format!("{name}: {size} is no number of bytes"));
+        }
+        *to = size as usize;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_option_that_cannot_work() {
+        let error = parse(r#"{"pingInterval":-1}"#).unwrap_err();
+        assert_eq!(error, "pingInterval: -1 is no number of milliseconds");
+        let error = parse(r#"{"transports":["carrier-pigeon"]}"#).unwrap_err();
+        assert_eq!(
+            error,
+            "transports: there is no transport \"carrier-pigeon\""
+        );
+    }
+
+    #[test]
+    fn takes_socket_io_names_and_units() {
+        let json = r#"{"pingInterval":300,"maxHttpBufferSize":1e3,"transports":["websocket"]}"#;
+        let config = parse(json).unwrap();
+        assert_eq!(config.ping_interval, Duration::from_millis(300));
+        assert_eq!(config.max_payload, 1_000);
+        assert_eq!(config.transports, [TransportKind::WebSocket]);
+        assert_eq!(config.ping_timeout, Config::default().ping_timeout);
+    }
+}

@@ -1,0 +1,374 @@
+//! Gathers the engine's events for JavaScript: each is written as text where it happens, on its
+//! shard's thread; the JavaScript thread takes all that has gathered at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sori::embed::{Answer, BroadcastAck, ConnId, Event, RequestId, SocketRef};
+use sori::hub::Namespace;
+use sori::server::{Application, Engine};
+
+use crate::names::Names;
+use crate::record::{Kind, Record};
+
+/// Wakes the JavaScript thread.
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// The engine's application, as far as its threads see it.
+pub(crate) struct Sink {
+    state: Mutex<State>,
+    /// Records that wait, for a look without the lock.
+    waiting: AtomicUsize,
+    most_waiting: usize,
+    wake: OnceLock<Wake>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    batch: Batch,
+    names: Names,
+    is_wake_due: bool,
+    /// Rooms that sockets were in when they ended, until JavaScript has been told.
+    parting: HashMap<(u32, u32), Vec<Arc<str>>>,
+    told: Vec<(u32, u32)>,
+}
+
+/// Everything that gathered since the last batch.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// JSON: an array of records, without its last bracket.
+    pub(crate) text: Vec<u8>,
+    /// What the records speak of that is not text, one after another.
+    pub(crate) bytes: Vec<u8>,
+    /// Connections that JavaScript did not know before.
+    pub(crate) opened: Vec<(u32, ConnId)>,
+    /// Connections that are over with this batch.
+    pub(crate) closed: Vec<u32>,
+    records: usize,
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sink")
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sink {
+    pub(crate) fn new(most_waiting: usize) -> Sink {
+        Sink {
+            state: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            most_waiting,
+            wake: OnceLock::new(),
+        }
+    }
+
+    /// Says how the JavaScript thread is woken.
+    pub(crate) fn set_wake(&self, wake: Wake) {
+        // Set once, right after the sink is made.
+        let _ = self.wake.set(wake);
+    }
+
+    /// Takes all that has gathered. `freed` are the names that JavaScript uses no more.
+    pub(crate) fn take(&self, engine: &Engine, freed: &[u32]) -> Batch {
+        let mut state = self.state.lock();
+        state.is_wake_due = false;
+        state.names.free(freed);
+        for socket in std::mem::take(&mut state.told) {
+            state.parting.remove(&socket);
+        }
+        state.told = state.parting.keys().copied().collect();
+        let batch = std::mem::take(&mut state.batch);
+        drop(state);
+        if self.waiting.swap(0, Ordering::AcqRel) >= self.most_waiting {
+            engine.resume();
+        }
+        batch
+    }
+
+    /// The rooms a socket was in when it ended, while JavaScript is being told of its end.
+    pub(crate) fn parting_rooms(&self, conn: u32, namespace: u32) -> Option<Vec<Arc<str>>> {
+        self.state.lock().parting.get(&(conn, namespace)).cloned()
+    }
+
+    /// The name JavaScript knows a connection by.
+    pub(crate) fn name_of(&self, conn: ConnId) -> Option<u32> {
+        self.state.lock().names.known(conn)
+    }
+
+    fn write(&self, work: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        work(&mut state);
+        state.batch.records += 1;
+        let records = state.batch.records;
+        let is_first = !std::mem::replace(&mut state.is_wake_due, true);
+        drop(state);
+        self.waiting.store(records, Ordering::Release);
+        if is_first && let Some(wake) = self.wake.get() {
+            wake();
+        }
+    }
+}
+
+impl Application for Sink {
+    fn handle(&self, engine: &Engine, event: Event<'_>) {
+        match event {
+            Event::Message {
+                socket,
+                ack,
+                data,
+                attachments,
+            } => self.write(|state| {
+                let State {
+                    batch: Batch { text, bytes, .. },
+                    names,
+                    ..
+                } = state;
+                let kind = if attachments.is_empty() {
+                    Kind::Event
+                } else {
+                    Kind::BinaryEvent
+                };
+                let record = Record::new(text, kind)
+                    .number(names.of(socket.conn).into())
+                    .number(socket.namespace.0.into())
+                    .number_or_none(ack)
+                    .json(&data);
+                finish(record, &attachments, bytes);
+            }),
+            Event::Ack {
+                socket,
+                id,
+                data,
+                attachments,
+            } => self.write(|state| {
+                let State {
+                    batch: Batch { text, bytes, .. },
+                    names,
+                    ..
+                } = state;
+                let kind = if attachments.is_empty() {
+                    Kind::Ack
+                } else {
+                    Kind::BinaryAck
+                };
+                let record = Record::new(text, kind)
+                    .number(names.of(socket.conn).into())
+                    .number(socket.namespace.0.into())
+                    .number(id)
+                    .json(&data);
+                finish(record, &attachments, bytes);
+            }),
+            Event::Open {
+                conn,
+                request,
+                sid,
+                transport,
+            } => self.write(|state| {
+                let name = state.names.give(conn);
+                state.batch.opened.push((name, conn));
+                Record::new(&mut state.batch.text, Kind::Open)
+                    .number(name.into())
+                    .number(request.0)
+                    .string(sid)
+                    .number(transport as u64);
+            }),
+            Event::Connect {
+                conn,
+                namespace,
+                sid,
+                auth,
+            } => self.write(|state| {
+                let name = state.names.of(conn);
+                Record::new(&mut state.batch.text, Kind::Join)
+                    .number(name.into())
+                    .string(namespace)
+                    .string(&sid)
+                    .json(auth.unwrap_or("null"));
+            }),
+            Event::AckTimeout { socket, id } => self.write(|state| {
+                let (text, conn) = state.socket(socket);
+                Record::new(text, Kind::AckTimeout)
+                    .number(conn)
+                    .number(socket.namespace.0.into())
+                    .number(id);
+            }),
+            Event::BroadcastAck { id, outcome, .. } => {
+                self.write(|state| state.broadcast_ack(id, &outcome));
+            }
+            Event::Leave { socket } => self.write(|state| {
+                if let Some(namespace) = engine.hub().namespace(socket.namespace) {
+                    state.part(socket.conn, &namespace);
+                }
+                let (text, conn) = state.socket(socket);
+                Record::new(text, Kind::Leave)
+                    .number(conn)
+                    .number(socket.namespace.0.into());
+            }),
+            Event::Close {
+                conn,
+                reason,
+                description,
+                namespaces,
+            } => self.write(|state| {
+                for namespace in namespaces {
+                    state.part(conn, namespace);
+                }
+                let name = state.names.of(conn);
+                state.batch.closed.push(name);
+                Record::new(&mut state.batch.text, Kind::Close)
+                    .number(name.into())
+                    .string(reason.as_str())
+                    .string_or_null(description);
+            }),
+            Event::Upgraded { conn, request } => self.write(|state| {
+                let name = state.names.of(conn);
+                let record = Record::new(&mut state.batch.text, Kind::Upgraded);
+                record.number(name.into()).number(request.0);
+            }),
+            Event::Answer { request, answer } => self.write(|state| state.answer(request, &answer)),
+            Event::FeedWrite { request, bytes } => self.write(|state| {
+                let record = Record::new(&mut state.batch.text, Kind::Feed);
+                record.number(request.0).number(bytes.len() as u64);
+                state.batch.bytes.extend_from_slice(bytes);
+            }),
+            Event::FeedEnd { request, discard } => self.write(|state| {
+                let record = Record::new(&mut state.batch.text, Kind::FeedEnd);
+                record.number(request.0).number(discard.into());
+            }),
+            Event::Forget { request } => self.write(|state| {
+                Record::new(&mut state.batch.text, Kind::Forget).number(request.0);
+            }),
+            Event::Closed => {}
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) < self.most_waiting
+    }
+}
+
+impl State {
+    fn socket(&mut self, socket: SocketRef) -> (&mut Vec<u8>, u64) {
+        (&mut self.batch.text, self.names.of(socket.conn).into())
+    }
+
+    /// Keeps the rooms of a socket that is about to leave them, for `disconnecting` listeners.
+    fn part(&mut self, conn: ConnId, namespace: &Namespace) {
+        let rooms = namespace.rooms_of(conn);
+        if !rooms.is_empty() {
+            self.parting
+                .insert((self.names.of(conn), namespace.id().0), rooms);
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, answer: &Answer) {
+        let headers = answer
+            .headers
+            .iter()
+            .flat_map(|(name, value)| [*name, value.as_ref()]);
+        let body = std::str::from_utf8(&answer.body)
+            .ok()
+            .filter(|body| !body.is_empty());
+        Record::new(&mut self.batch.text, Kind::Answer)
+            .number(request.0)
+            .number(answer.status.into())
+            .strings(headers)
+            .string_or_null(body);
+    }
+
+    fn broadcast_ack(&mut self, id: u64, outcome: &BroadcastAck) {
+        let attachments = || {
+            outcome
+                .responses
+                .iter()
+                .flat_map(|response| &response.attachments)
+        };
+        let is_binary = attachments().next().is_some();
+        let kind = if is_binary {
+            Kind::BinaryBroadcastAck
+        } else {
+            Kind::BroadcastAck
+        };
+        let mut responses = String::from("[");
+        let mut first = 0;
+        for (at, response) in outcome.responses.iter().enumerate() {
+            if at > 0 {
+                responses.push(',');
+            }
+            responses.push_str(&renumber(&response.data, first));
+            first += response.attachments.len();
+        }
+        responses.push(']');
+        let record = Record::new(&mut self.batch.text, kind)
+            .number(id)
+            .json(&responses)
+            .number(outcome.timed_out.into());
+        if is_binary {
+            record.lengths(attachments());
+            for attachment in attachments() {
+                self.batch.bytes.extend_from_slice(attachment);
+            }
+        }
+    }
+}
+
+/// Counts a response's placeholders on from `first`, since all responses share one list.
+fn renumber(data: &str, first: usize) -> std::borrow::Cow<'_, str> {
+    if first == 0 || !data.contains("_placeholder") {
+        return data.into();
+    }
+    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(data) else {
+        return data.into();
+    };
+    shift(&mut value, first as u64);
+    value.to_string().into()
+}
+
+fn shift(value: &mut serde_json::Value, first: u64) {
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| shift(item, first)),
+        serde_json::Value::Object(fields) => {
+            let is_placeholder = fields.get("_placeholder") == Some(&true.into());
+            if let Some(num) = fields.get_mut("num")
+                && is_placeholder
+                && let Some(old) = num.as_u64()
+            {
+                *num = old.saturating_add(first).into();
+                return;
+            }
+            fields.values_mut().for_each(|field| shift(field, first));
+        }
+        _ => {}
+    }
+}
+
+fn finish(record: Record<'_>, attachments: &[Bytes], bytes: &mut Vec<u8>) {
+    if !attachments.is_empty() {
+        record.lengths(attachments.iter());
+        for attachment in attachments {
+            bytes.extend_from_slice(attachment);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_count_on_over_all_responses() {
+        let data = r#"[{"_placeholder":true,"num":1},{"num":1}]"#;
+        assert_eq!(renumber(data, 0), data);
+        assert_eq!(
+            renumber(data, 2),
+            r#"[{"_placeholder":true,"num":3},{"num":1}]"#
+        );
+    }
+}
