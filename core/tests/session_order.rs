@@ -270,9 +270,9 @@ impl World {
         assert!(!session.is_upgrading() || self.socket == Socket::Candidate);
     }
 
-    /// Takes all that is left, with one more poll where the session waits for one.
+    /// Takes all that is left, with as many more polls as a closing session can wait for.
     fn finish(&mut self) {
-        for _ in 0..2 {
+        for _ in 0..3 {
             while self.rig.session.has_output() {
                 self.take();
             }

@@ -10,8 +10,8 @@ use crate::error::DisconnectReason;
 impl Session {
     /// Closes once what is queued has been taken.
     ///
-    /// A WebSocket then gets an empty close frame; a pending poll gets `1` behind what is queued;
-    /// without one the next poll does (as `6`, `1` if nothing is queued). After `close_timeout` the
+    /// A WebSocket then gets an empty close frame. A poll gets what is queued, and the next one `6`
+    /// and `1`; with nothing queued a pending poll gets `1` at once. After `close_timeout` the
     /// session closes all the same. An upgrade under way may still complete. `reason` stands,
     /// whatever ends the session meanwhile; later calls change nothing.
     pub fn close(&mut self, reason: DisconnectReason, now: Instant) {

@@ -91,19 +91,23 @@ impl Session {
         self.answer_poll(packets)
     }
 
-    /// A graceful close's last output: over polling with everything that is queued.
+    /// A graceful close's last outputs: over polling what is queued, then the close.
     fn transmit_end(&mut self) -> Transmit {
         let transmit = match self.carrier {
             Carrier::WebSocket => Transmit::CloseWebSocket,
             Carrier::Polling | Carrier::Probing(_) => {
-                let mut packets = self.outbox.take_all(2);
+                // As in engine.io, what is queued goes alone, and the next poll gets the close.
+                let packets = self.outbox.take_all(0);
+                if !packets.is_empty() {
+                    return self.answer_poll(packets);
+                }
                 let is_late =
                     matches!(&self.phase, Phase::Closing(closing) if closing.is_poll_late);
-                if packets.is_empty() && is_late {
-                    packets.push(frames::NOOP);
-                }
-                packets.push(frames::CLOSE);
-                self.answer_poll(packets)
+                self.answer_poll(if is_late {
+                    vec![frames::NOOP, frames::CLOSE]
+                } else {
+                    vec![frames::CLOSE]
+                })
             }
         };
         // `close` has set the reason; this one only fills the place.
