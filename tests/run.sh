@@ -1,0 +1,85 @@
+#!/bin/sh
+# Runs all checks one after another, goes on after a failure, and ends with one line that says how it went.
+# Words as arguments pick the checks whose names contain one of them.
+set -u
+cd "$(dirname "$0")/.."
+
+words=$*
+passed=0
+failed=
+started=$(date +%s)
+
+is_wanted() {
+  [ -z "$words" ] && return 0
+  for word in $words; do
+    case $1 in *"$word"*) return 0 ;; esac
+  done
+  return 1
+}
+
+# check NAME COMMAND...
+check() {
+  name=$1
+  shift
+  is_wanted "$name" || return 0
+  printf '\n==== %s\n' "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed="${failed:+$failed, }$name"
+    return 1
+  fi
+}
+
+# The files are named one by one: what a folder means to `node --test` differs between releases of Node.
+node_tests() {
+  for folder in "$@"; do
+    [ -d "$folder" ] || { echo "$folder is missing"; return 1; }
+  done
+  node --test --test-reporter=spec --test-timeout=120000 --test-concurrency=2 \
+    $(find "$@" -name node_modules -prune -o -name '*.test.js' -print | sort)
+}
+
+byte_feed() {
+  SORI_NO_TAKEOVER=1 node_tests "$@"
+}
+
+socket_io() {
+  SORI_TEST_MODULE=socket.io node_tests "$@"
+}
+
+no_registry_in_locks() {
+  ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
+}
+
+# Only when asked for: it says something about the tests, not about Sori.
+if [ "$words" = peer ]; then
+  check 'programs and demo on the peer, socket.io' socket_io tests/programs tests/browser
+  words=nothing-else
+fi
+
+check 'format' cargo fmt --all --check
+check 'locks name no registry' no_registry_in_locks
+check 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings
+check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-default-features
+check 'rust' cargo test --workspace --quiet
+if check 'build' make --no-print-directory build; then
+  [ ! -x tests/c/run.sh ] || check 'c' tests/c/run.sh
+  check 'node, take-over' node_tests tests/node
+  check 'node, byte feed' byte_feed tests/node
+  check 'programs and demo, take-over' node_tests tests/programs tests/browser
+  check 'programs and demo, byte feed' byte_feed tests/programs tests/browser
+else
+  failed="$failed (so nothing that needs it was run)"
+fi
+
+if [ -z "$failed" ] && [ "$passed" -eq 0 ]; then
+  echo "make test: no check is named like \"$*\"" >&2
+  exit 1
+fi
+seconds=$(($(date +%s) - started))
+if [ -n "$failed" ]; then
+  printf '\nmake test: FAILED: %s; %s passed, in %s s\n' "$failed" "$passed" "$seconds"
+  exit 1
+fi
+printf '\nmake test: all %s checks passed in %s s\n' "$passed" "$seconds"
