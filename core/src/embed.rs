@@ -243,7 +243,7 @@ pub enum Command<'a> {
         /// The rooms.
         rooms: &'a [&'a str],
     },
-    /// Takes a socket out of all rooms but its own.
+    /// Takes a socket out of all rooms, that of its own id too.
     LeaveAll {
         /// The socket.
         socket: SocketRef,

@@ -5,11 +5,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{
-    Buffer, BufferSlice, Either, Env, FnArgs, Function, Null, Result, ToNapiValue,
-};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either, Env, FnArgs, Function, Null, Result};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
-use napi::{Error, Status, sys};
+use napi::{Error, Status};
 use napi_derive::napi;
 use sori::Error as EngineError;
 use sori::embed::{ConnId, NamespaceId, RequestId};
@@ -19,6 +17,7 @@ use crate::names::Meanings;
 use crate::operations;
 use crate::options;
 use crate::sink::Sink;
+use crate::text::{BatchText, Operations};
 
 /// A running engine. It ends with `close()`, or when it is collected.
 #[napi]
@@ -51,34 +50,6 @@ struct Adopted {
     url: String,
     head: Bytes,
     answer: Bytes,
-}
-
-/// A batch's JSON text on its way into JavaScript: Latin-1 when it is ASCII, which V8 copies
-/// without looking at it.
-pub(crate) struct BatchText(Vec<u8>);
-
-impl ToNapiValue for BatchText {
-    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> Result<sys::napi_value> {
-        let mut result = std::ptr::null_mut();
-        let (text, length) = (value.0.as_ptr().cast(), value.0.len() as isize);
-        // SAFETY: `env` is the environment of the running callback; text and length are of one
-        // vector, which outlives the call; both functions copy.
-        let status = unsafe {
-            if value.0.is_ascii() {
-                sys::napi_create_string_latin1(env, text, length, &raw mut result)
-            } else {
-                sys::napi_create_string_utf8(env, text, length, &raw mut result)
-            }
-        };
-        if status == sys::Status::napi_ok {
-            Ok(result)
-        } else {
-            Err(Error::new(
-                Status::from(status),
-                "cannot make a string of a batch of events",
-            ))
-        }
-    }
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
@@ -124,10 +95,10 @@ impl Engine {
 
     /// Executes a text of operations; see `operations.rs`.
     #[napi]
-    pub fn flush(&self, operations: String, buffers: Option<Vec<Buffer>>) {
+    pub fn flush(&self, operations: Operations, buffers: Option<Vec<Buffer>>) {
         let known = self.thread.0.lock();
         let buffers = buffers.unwrap_or_default();
-        operations::execute(&self.native, &known.meanings, &operations, &buffers);
+        operations::execute(&self.native, &known.meanings, operations.text(), &buffers);
     }
 
     /// Judges a request: null, or engine.io's code and message of the refusal.
@@ -176,12 +147,6 @@ impl Engine {
         if let Some(conn) = conn {
             self.native.request_closed(conn, RequestId(id as u64));
         }
-    }
-
-    /// The answer of a request has been given: it is forgotten.
-    #[napi]
-    pub fn request_answered(&self, id: i64) {
-        self.thread.0.lock().requests.remove(&(id as u64));
     }
 
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
@@ -345,6 +310,9 @@ impl JavaScript {
         let mut batch = sink.take(native, &freed);
         for (name, conn) in batch.opened {
             known.meanings.set(name, conn);
+        }
+        for request in &batch.answered {
+            known.requests.remove(request);
         }
         known.freed = batch.closed;
         if batch.text.is_empty() {

@@ -13,3 +13,4 @@ mod operations;
 mod options;
 mod record;
 mod sink;
+mod text;

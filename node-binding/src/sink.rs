@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -15,15 +15,21 @@ use sori::server::{Application, Engine};
 use crate::names::Names;
 use crate::record::{Kind, Record};
 
+/// Most bytes that may wait for JavaScript before the engine stops reading.
+const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+
 /// Wakes the JavaScript thread.
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// The engine's application, as far as its threads see it.
 pub(crate) struct Sink {
     state: Mutex<State>,
-    /// Records that wait, for a look without the lock.
+    /// Records that wait and their bytes, for a look without the lock.
     waiting: AtomicUsize,
+    waiting_bytes: AtomicUsize,
     most_waiting: usize,
+    /// Whether JavaScript has been woken for what waits.
+    is_woken: AtomicBool,
     wake: OnceLock<Wake>,
 }
 
@@ -31,7 +37,6 @@ pub(crate) struct Sink {
 struct State {
     batch: Batch,
     names: Names,
-    is_wake_due: bool,
     /// Rooms that sockets were in when they ended, until JavaScript has been told.
     parting: HashMap<(u32, u32), Vec<Arc<str>>>,
     told: Vec<(u32, u32)>,
@@ -48,6 +53,8 @@ pub(crate) struct Batch {
     pub(crate) opened: Vec<(u32, ConnId)>,
     /// Connections that are over with this batch.
     pub(crate) closed: Vec<u32>,
+    /// Requests that are answered by it.
+    pub(crate) answered: Vec<u64>,
     records: usize,
 }
 
@@ -64,7 +71,9 @@ impl Sink {
         Sink {
             state: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            waiting_bytes: AtomicUsize::new(0),
             most_waiting,
+            is_woken: AtomicBool::new(false),
             wake: OnceLock::new(),
         }
     }
@@ -77,16 +86,19 @@ impl Sink {
 
     /// Takes all that has gathered. `freed` are the names that JavaScript uses no more.
     pub(crate) fn take(&self, engine: &Engine, freed: &[u32]) -> Batch {
+        self.is_woken.store(false, Ordering::SeqCst);
         let mut state = self.state.lock();
-        state.is_wake_due = false;
         state.names.free(freed);
         for socket in std::mem::take(&mut state.told) {
             state.parting.remove(&socket);
         }
         state.told = state.parting.keys().copied().collect();
         let batch = std::mem::take(&mut state.batch);
+        let was_full = !self.is_ready();
+        self.waiting.store(0, Ordering::SeqCst);
+        self.waiting_bytes.store(0, Ordering::SeqCst);
         drop(state);
-        if self.waiting.swap(0, Ordering::AcqRel) >= self.most_waiting {
+        if was_full {
             engine.resume();
         }
         batch
@@ -106,13 +118,9 @@ impl Sink {
         let mut state = self.state.lock();
         work(&mut state);
         state.batch.records += 1;
-        let records = state.batch.records;
-        let is_first = !std::mem::replace(&mut state.is_wake_due, true);
-        drop(state);
-        self.waiting.store(records, Ordering::Release);
-        if is_first && let Some(wake) = self.wake.get() {
-            wake();
-        }
+        let Batch { records, text, bytes, .. } = &state.batch;
+        self.waiting.store(*records, Ordering::SeqCst);
+        self.waiting_bytes.store(text.len() + bytes.len(), Ordering::SeqCst);
     }
 }
 
@@ -249,8 +257,18 @@ impl Application for Sink {
         }
     }
 
+    fn flush(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0
+            && !self.is_woken.swap(true, Ordering::SeqCst)
+            && let Some(wake) = self.wake.get()
+        {
+            wake();
+        }
+    }
+
     fn is_ready(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) < self.most_waiting
+        self.waiting.load(Ordering::SeqCst) < self.most_waiting
+            && self.waiting_bytes.load(Ordering::SeqCst) < MOST_WAITING_BYTES
     }
 }
 
@@ -276,6 +294,7 @@ impl State {
         let body = std::str::from_utf8(&answer.body)
             .ok()
             .filter(|body| !body.is_empty());
+        self.batch.answered.push(request.0);
         Record::new(&mut self.batch.text, Kind::Answer)
             .number(request.0)
             .number(answer.status.into())

@@ -18,6 +18,7 @@ pub struct Namespace {
     id: NamespaceId,
     name: Arc<str>,
     sockets: Striped<ConnId, Entry>,
+    /// Sockets by id, as long as they are in the room of their own id.
     by_sid: Striped<Arc<str>, ConnId>,
     rooms: Striped<Arc<str>, Members>,
     all: Mutex<Members>,
@@ -28,6 +29,8 @@ pub struct Namespace {
 #[derive(Debug)]
 struct Entry {
     sid: Arc<str>,
+    /// Whether it is in the room of its own id: so from the start, until it leaves all rooms.
+    is_in_own_room: bool,
     rooms: Vec<Arc<str>>,
 }
 
@@ -73,6 +76,7 @@ impl Namespace {
     pub fn add(&self, conn: ConnId, sid: Arc<str>) {
         let entry = Entry {
             sid: Arc::clone(&sid),
+            is_in_own_room: true,
             rooms: Vec::new(),
         };
         if self
@@ -105,8 +109,11 @@ impl Namespace {
             let Some(entry) = sockets.get_mut(&conn) else {
                 return false;
             };
-            // Every socket is in the room of its own id already.
-            if &*entry.sid != room && !entry.rooms.iter().any(|joined| &**joined == room) {
+            if &*entry.sid == room {
+                entry.is_in_own_room = true;
+                let sid = Arc::clone(&entry.sid);
+                self.by_sid.with(room, |index| index.insert(sid, conn));
+            } else if !entry.rooms.iter().any(|joined| &**joined == room) {
                 let room: Arc<str> = room.into();
                 entry.rooms.push(Arc::clone(&room));
                 self.rooms.with(&room, |rooms| {
@@ -123,19 +130,23 @@ impl Namespace {
             let Some(entry) = sockets.get_mut(&conn) else {
                 return;
             };
-            if let Some(at) = entry.rooms.iter().position(|joined| &**joined == room) {
+            if &*entry.sid == room {
+                self.leave_own(entry);
+            } else if let Some(at) = entry.rooms.iter().position(|joined| &**joined == room) {
                 let room = entry.rooms.remove(at);
                 self.leave_members(&room, conn);
             }
         });
     }
 
-    /// Takes the socket out of every room but that of its own id.
+    /// Takes the socket out of every room, that of its own id too: from then on only what is sent
+    /// to it directly, or to the whole namespace, reaches it.
     pub fn leave_all(&self, conn: ConnId) {
         self.sockets.with(&conn, |sockets| {
             let Some(entry) = sockets.get_mut(&conn) else {
                 return;
             };
+            self.leave_own(entry);
             for room in std::mem::take(&mut entry.rooms) {
                 self.leave_members(&room, conn);
             }
@@ -147,10 +158,10 @@ impl Namespace {
         self.sockets
             .with(&conn, |sockets| match sockets.get(&conn) {
                 None => Vec::new(),
-                Some(entry) => std::iter::once(&entry.sid)
-                    .chain(&entry.rooms)
-                    .map(Arc::clone)
-                    .collect(),
+                Some(entry) => {
+                    let own = entry.is_in_own_room.then_some(&entry.sid);
+                    own.into_iter().chain(&entry.rooms).map(Arc::clone).collect()
+                }
             })
     }
 
@@ -204,7 +215,7 @@ impl Namespace {
         })
     }
 
-    /// The socket with that id.
+    /// The socket with that id, unless it left the room of its own id.
     pub fn find(&self, sid: &str) -> Option<SocketRef> {
         let conn = self.by_sid.with(sid, |index| index.get(sid).copied())?;
         Some(SocketRef {
@@ -240,6 +251,12 @@ impl Namespace {
             });
         }
         targets
+    }
+
+    fn leave_own(&self, entry: &mut Entry) {
+        if std::mem::take(&mut entry.is_in_own_room) {
+            self.by_sid.with(&entry.sid, |index| index.remove(&entry.sid));
+        }
     }
 
     fn leave_members(&self, room: &Arc<str>, conn: ConnId) {

@@ -8,6 +8,7 @@ mod driver;
 mod gateway;
 mod http;
 mod inbox;
+pub mod pull;
 mod registry;
 mod requests;
 mod shard;
@@ -48,6 +49,17 @@ pub trait Application: Send + Sync + 'static {
     fn is_ready(&self) -> bool {
         true
     }
+
+    /// The same, asked before each read of one connection: for applications whose events queue by
+    /// connection, so that one busy client holds up only itself.
+    fn is_ready_for(&self, conn: ConnId) -> bool {
+        let _ = conn;
+        self.is_ready()
+    }
+
+    /// Some events have been handled and no more come at this moment: the shard has done all that
+    /// was waiting for it. The place to wake another thread, once for many events.
+    fn flush(&self) {}
 }
 
 /// A handle on a running engine. Clones drive the same one.
@@ -375,6 +387,7 @@ impl Engine {
             // The session ended between the caller's check and now: the stream is dropped.
             let event = Event::Forget { request };
             self.shared.application.handle(self, event);
+            self.shared.application.flush();
         }
         shard
     }

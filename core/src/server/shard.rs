@@ -124,6 +124,7 @@ async fn run(engine: Engine, index: u8) {
     drop(shard);
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
         engine.shared.application.handle(&engine, Event::Closed);
+        engine.shared.application.flush();
     }
 }
 
@@ -146,6 +147,7 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Option<Option<Instant>> {
     }
     this.handle_timers();
     this.flush_dirty();
+    engine.shared.application.flush();
     if this.is_stopping && this.connections.is_empty() {
         return None;
     }
