@@ -3,6 +3,10 @@
 
 const { timedOut } = require('./errors');
 
+// The engine's clock moves in steps of this many milliseconds; a shorter deadline is watched here as well.
+const ENGINE_TICK_MS = 4;
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 class PendingAcks {
   constructor(socket) {
     this.socket = socket;
@@ -15,7 +19,14 @@ class PendingAcks {
 
   /** `timeout` in milliseconds; undefined: the callback waits for ever and gets no error argument. */
   add(id, callback, timeout) {
-    this.callbacks.set(id, timeout === undefined ? callback : { callback, deadline: Date.now() + timeout });
+    if (timeout === undefined) {
+      this.callbacks.set(id, callback);
+      return;
+    }
+    this.callbacks.set(id, { callback, deadline: Date.now() + timeout });
+    if (timeout <= ENGINE_TICK_MS) {
+      setTimeout(() => this.expire(id), timeout);
+    }
   }
 
   /** The client answered with `args`. */
@@ -53,8 +64,14 @@ class PendingAcks {
   }
 }
 
+/** What setTimeout makes of a delay: out of its range, and undefined, become 1 ms. */
+function delayOf(ms) {
+  const delay = Math.trunc(Number(ms));
+  return delay >= 1 && delay <= MAX_DELAY_MS ? delay : 1;
+}
+
 function failLater(socket, callback, delay) {
   setTimeout(() => callback.call(socket, timedOut()), delay);
 }
 
-module.exports = { PendingAcks, failLater };
+module.exports = { PendingAcks, delayOf, failLater };

@@ -21,7 +21,8 @@ function hasBinary(value) {
     }
     return false;
   }
-  if (isBinary(value)) {
+  // A plain object, as nearly all are, is not asked whether it is one of the binary classes.
+  if (Object.getPrototypeOf(value) !== Object.prototype && isBinary(value)) {
     return true;
   }
   if (typeof value.toJSON === 'function') {

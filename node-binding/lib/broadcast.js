@@ -2,10 +2,8 @@
 'use strict';
 
 const { refuseReserved } = require('./reserved');
+const { delayOf } = require('./acks');
 const { timedOut } = require('./errors');
-
-// What setTimeout makes of an undefined delay: an ack without `timeout()` fails almost at once, as in socket.io.
-const NO_TIMEOUT_MS = 1;
 
 class BroadcastOperator {
   /** `rooms` and `except` are arrays of room names, or null for none. */
@@ -55,7 +53,8 @@ class BroadcastOperator {
       this._nsp._broadcast(this, args);
     } else {
       const callback = (responses, isTimedOut) => ack(isTimedOut ? timedOut() : null, responses);
-      this._nsp._broadcastWithAck(this, args, this._timeout === undefined ? NO_TIMEOUT_MS : this._timeout, callback);
+      // Without `timeout()` it is given up almost at once, as in socket.io.
+      this._nsp._broadcastWithAck(this, args, delayOf(this._timeout), callback);
     }
     return true;
   }
@@ -100,6 +99,9 @@ class BroadcastOperator {
 
 /** `names` and one more name or array of names, without doubles, as a new list; null when there are none. */
 function withNames(names, more) {
+  if (names === null && typeof more === 'string') {
+    return [more];
+  }
   const all = new Set(names === null ? namesOf(more) : [...names, ...namesOf(more)]);
   return all.size === 0 ? null : [...all];
 }

@@ -5,24 +5,27 @@ const { putBack } = require('./binary');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
 
-/** First element of each record; `native.onBatch` documents what follows it. */
+/**
+ * First element of each record; beside it, the elements that follow. `lengths` are those of the attachments in the
+ * batch's bytes. `conn` is a small number that means the same connection until its CLOSE.
+ */
 const RECORD = Object.freeze({
-  OPEN: 0,
-  JOIN: 1,
-  EVENT: 2,
-  BINARY_EVENT: 3,
-  ACK: 4,
-  BINARY_ACK: 5,
-  LEAVE: 6,
-  CLOSE: 7,
-  ANSWER: 8,
-  FEED: 9,
-  FEED_END: 10,
-  UPGRADED: 11,
-  ACK_TIMEOUT: 12,
-  BROADCAST_ACK: 13,
-  BINARY_BROADCAST_ACK: 14,
-  FORGET: 15,
+  OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket)
+  JOIN: 1, //                  conn, namespace name, socketSid, auth or null: to be answered with op `a` or `r`
+  EVENT: 2, //                 conn, nspId, ackId or -1, [event, ...args]
+  BINARY_EVENT: 3, //          the same, lengths
+  ACK: 4, //                   conn, nspId, ackId, args
+  BINARY_ACK: 5, //            the same, lengths
+  LEAVE: 6, //                 conn, nspId: the client left the namespace
+  CLOSE: 7, //                 conn, reason, description or null: last record of a connection
+  ANSWER: 8, //                requestId, status, [name, value, ...], body or null
+  FEED: 9, //                  requestId, length: bytes for a fed socket
+  FEED_END: 10, //             requestId, 1 to destroy the socket, 0 to end it after what was written
+  UPGRADED: 11, //             conn, requestId
+  ACK_TIMEOUT: 12, //          conn, nspId, ackId
+  BROADCAST_ACK: 13, //        token, [args, ...], 1 when some did not answer in time
+  BINARY_BROADCAST_ACK: 14, // the same, lengths; placeholders are numbered across all responses
+  FORGET: 15, //               requestId: it will not become a connection
 });
 
 const TRANSPORTS = ['polling', 'websocket'];

@@ -80,10 +80,6 @@ class Namespace {
     });
   }
 
-  _onServerSideEmit(args) {
-    emitLocally.apply(this, args);
-  }
-
   /** A client wants in: its socket is made and goes through the middlewares. */
   _add(connection, sid, auth) {
     const socket = new Socket(this, connection, sid, auth);

@@ -8,7 +8,7 @@ function load() {
   try {
     return require(file);
   } catch (cause) {
-    const error = new Error(`sori: cannot load its native addon ${file} (${cause.message}). Run \`make build\` to build it.`);
+    const error = new Error(`sori: cannot load its native addon ${file} (${cause.message.split('\n')[0]}). Run \`make build\` to build it.`);
     error.code = 'SORI_NATIVE_MISSING';
     error.cause = cause;
     throw error;

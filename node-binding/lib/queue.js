@@ -1,4 +1,13 @@
 // The ordered queue of operations for the engine: one native call per turn.
+//
+// An operation is a record of fields; lists and payloads are JSON. `n` attachments of a payload go beside the text.
+//   e conn nsp flags ackId timeoutMs json n            emit; flags 'v' volatile; '' for no ack, no timeout
+//   k conn nsp ackId json n                            answer an ack
+//   b nsp flags rooms except token timeoutMs json n    broadcast; '' for no rooms (everybody), no exceptions, no ack
+//   j conn nsp rooms | l conn nsp rooms | x conn nsp   join, leave, leave all
+//   J nsp rooms except joined | K nsp rooms except left    the same for many
+//   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
+//   d conn nsp | c conn discard                        disconnect a socket, close a connection
 'use strict';
 
 /** Ends a record of the queue; the fields before it are separated by `FIELD`. JSON.stringify emits neither. */

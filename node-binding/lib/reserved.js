@@ -10,4 +10,4 @@ function refuseReserved(event, names = RESERVED) {
   }
 }
 
-module.exports = { RESERVED, RESERVED_SERVER_SIDE, refuseReserved };
+module.exports = { RESERVED_SERVER_SIDE, refuseReserved };

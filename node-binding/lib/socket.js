@@ -6,7 +6,7 @@ const { refuseReserved } = require('./reserved');
 const { throwLater } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
-const { PendingAcks, failLater } = require('./acks');
+const { PendingAcks, delayOf, failLater } = require('./acks');
 const { Early } = require('./early');
 const { BroadcastOperator } = require('./broadcast');
 const { describeHandshake } = require('./handshake');
@@ -176,7 +176,7 @@ class Socket {
   }
 
   timeout(ms) {
-    this._timeout = ms;
+    this._timeout = ms === undefined ? undefined : delayOf(ms);
     return this;
   }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use sori::config::RecoverySettings;
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -17,7 +18,16 @@ struct Options {
     max_connections: Option<f64>,
     transports: Option<Vec<String>>,
     allow_upgrades: Option<bool>,
+    connection_state_recovery: Option<Recovery>,
     shards: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Recovery {
+    max_disconnection_duration: Option<f64>,
+    max_packets: Option<f64>,
+    max_bytes: Option<f64>,
 }
 
 /// Reads the options; what is left out has the engine's default, but for the shards: one per core,
@@ -69,6 +79,14 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
                     .ok_or_else(|| format!("transports: there is no transport {name:?}"))
             })
             .collect::<Result<_, _>>()?;
+    }
+    if let Some(given) = options.connection_state_recovery {
+        let mut recovery = RecoverySettings::default();
+        let longest = &mut recovery.max_disconnection_duration;
+        set_duration(longest, "maxDisconnectionDuration", given.max_disconnection_duration)?;
+        set_size(&mut recovery.max_packets, "maxPackets", given.max_packets)?;
+        set_size(&mut recovery.max_bytes, "maxBytes", given.max_bytes)?;
+        config.recovery = Some(recovery);
     }
     config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
     config.shards = options

@@ -24,7 +24,7 @@ pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 /// The engine's application, as far as its threads see it.
 pub(crate) struct Sink {
     state: Mutex<State>,
-    /// Records that wait and their bytes, for a look without the lock.
+    /// Records that wait and their bytes, for a look without the lock. They change under it.
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
     most_waiting: usize,
@@ -95,8 +95,8 @@ impl Sink {
         state.told = state.parting.keys().copied().collect();
         let batch = std::mem::take(&mut state.batch);
         let was_full = !self.is_ready();
-        self.waiting.store(0, Ordering::SeqCst);
-        self.waiting_bytes.store(0, Ordering::SeqCst);
+        self.waiting.store(0, Ordering::Relaxed);
+        self.waiting_bytes.store(0, Ordering::Relaxed);
         drop(state);
         if was_full {
             engine.resume();
@@ -119,8 +119,8 @@ impl Sink {
         work(&mut state);
         state.batch.records += 1;
         let Batch { records, text, bytes, .. } = &state.batch;
-        self.waiting.store(*records, Ordering::SeqCst);
-        self.waiting_bytes.store(text.len() + bytes.len(), Ordering::SeqCst);
+        self.waiting.store(*records, Ordering::Relaxed);
+        self.waiting_bytes.store(text.len() + bytes.len(), Ordering::Relaxed);
     }
 }
 
@@ -192,13 +192,15 @@ impl Application for Sink {
                 namespace,
                 sid,
                 auth,
+                recovered,
             } => self.write(|state| {
                 let name = state.names.of(conn);
                 Record::new(&mut state.batch.text, Kind::Join)
                     .number(name.into())
                     .string(namespace)
                     .string(&sid)
-                    .json(auth.unwrap_or("null"));
+                    .json(auth.unwrap_or("null"))
+                    .number(recovered.into());
             }),
             Event::AckTimeout { socket, id } => self.write(|state| {
                 let (text, conn) = state.socket(socket);
@@ -258,7 +260,7 @@ impl Application for Sink {
     }
 
     fn flush(&self) {
-        if self.waiting.load(Ordering::SeqCst) > 0
+        if self.waiting.load(Ordering::Relaxed) > 0
             && !self.is_woken.swap(true, Ordering::SeqCst)
             && let Some(wake) = self.wake.get()
         {
@@ -267,8 +269,8 @@ impl Application for Sink {
     }
 
     fn is_ready(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) < self.most_waiting
-            && self.waiting_bytes.load(Ordering::SeqCst) < MOST_WAITING_BYTES
+        self.waiting.load(Ordering::Relaxed) < self.most_waiting
+            && self.waiting_bytes.load(Ordering::Relaxed) < MOST_WAITING_BYTES
     }
 }
 
