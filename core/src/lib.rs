@@ -1,6 +1,34 @@
 //! Sori is an embeddable realtime engine: it manages connections, rooms and `emit`/`on` events
 //! for Socket.IO clients on its own IO threads.
 //!
+//! ```no_run
+//! use sori::{Ack, Server, Socket};
+//!
+//! # fn main() -> Result<(), sori::Error> {
+//! let server = Server::builder().build()?;
+//! let chat = server.of("/");
+//!
+//! chat.on_connect(|socket: Socket| socket.join("lobby"));
+//! chat.on("say", |socket: Socket, text: String| {
+//!     socket.to("lobby").emit("said", (socket.id(), text))
+//! });
+//! chat.on("add", |_: Socket, a: i64, b: i64, ack: Ack| async move { ack.send(a + b) });
+//!
+//! server.listen("127.0.0.1:3000")?;
+//! server.wait();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A tour
+//! A program starts with [`Server`]; [`ServerBuilder`] has its settings. A [`Namespace`] has the
+//! handlers ([`app::Handler`] tells what they may take), the checks of those who want to join
+//! ([`ConnectRequest`]), and the broadcasts ([`Broadcast`]). A [`Socket`] is one client there.
+//! Answers go out through [`Ack`] and come in through `emit_with_ack`, on sockets and broadcasts.
+//! [`Binary`] stands for bytes in arguments. What handlers do wrong, [`Server::on_error`] is told;
+//! [`app`] says what happens in which order, and when there is too much.
+//!
+//! # Layers
 //! The layers, each importing only what stands below it:
 //!
 //! | module | what it decides |
@@ -14,6 +42,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
+pub mod app;
 pub mod config;
 pub mod embed;
 pub mod error;
@@ -26,5 +56,10 @@ pub mod session;
 #[cfg(feature = "server")]
 mod transport;
 
+#[cfg(feature = "server")]
+pub use app::{
+    Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
+    HandlerError, Namespace, Result, Server, ServerBuilder, Socket,
+};
 pub use config::{Config, TransportKind};
 pub use error::{DisconnectReason, Error};

@@ -1,0 +1,395 @@
+//! Addressing many sockets: rooms in, rooms out, then what is to happen to those chosen.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+
+use super::decode;
+use super::encode::Encoded;
+use super::error::AckError;
+use super::namespace::NamespaceState;
+use super::router::Router;
+use super::socket::Socket;
+use crate::embed::{AckRequest, Audience, BroadcastAck, Command, NamespaceId, SocketRef};
+use crate::error::Error;
+use crate::server::Engine;
+
+/// One room or several: `"a"`, `["a", "b"]`, a `Vec` or a slice of anything that is text.
+pub trait Rooms {
+    #[doc(hidden)]
+    fn each(&self, take: &mut dyn FnMut(&str));
+}
+
+macro_rules! one_room {
+    ($($T:ty),*) => {$(
+        impl Rooms for $T {
+            fn each(&self, take: &mut dyn FnMut(&str)) {
+                take(self);
+            }
+        }
+    )*};
+}
+
+one_room!(&str, String, &String, Arc<str>, &Arc<str>, Box<str>);
+
+macro_rules! several_rooms {
+    ($($T:ty $(, $N:ident)?;)*) => {$(
+        impl<R: AsRef<str> $(, const $N: usize)?> Rooms for $T {
+            fn each(&self, take: &mut dyn FnMut(&str)) {
+                for room in self.iter() {
+                    take(room.as_ref());
+                }
+            }
+        }
+    )*};
+}
+
+several_rooms! {
+    [R; N], N;
+    &[R; N], N;
+    &[R];
+    Vec<R>;
+    &Vec<R>;
+}
+
+/// The sockets in any of some rooms and in none of others. Each is reached once, however many of
+/// the rooms it is in.
+///
+/// Who is reached is settled when the last method is called, in the order in which the program
+/// speaks: a socket that joined before is reached, one that leaves afterwards still is.
+///
+/// # Examples
+/// ```no_run
+/// # fn example(server: &sori::Server) -> sori::Result {
+/// let chat = server.of("/chat");
+/// chat.to(["red", "blue"]).except("muted").emit("score", (2, 1))?;
+/// chat.to("red").disconnect();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing is sent until `emit` is called"]
+pub struct Broadcast {
+    engine: Engine,
+    router: Arc<Router>,
+    namespace: Arc<NamespaceState>,
+    /// `None`: all sockets; no rooms: nobody.
+    rooms: Option<Vec<Box<str>>>,
+    except: Vec<Box<str>>,
+    is_volatile: bool,
+}
+
+impl Broadcast {
+    pub(super) fn new(
+        engine: &Engine,
+        router: &Arc<Router>,
+        namespace: &Arc<NamespaceState>,
+    ) -> Broadcast {
+        Broadcast {
+            engine: engine.clone(),
+            router: Arc::clone(router),
+            namespace: Arc::clone(namespace),
+            rooms: None,
+            except: Vec::new(),
+            is_volatile: false,
+        }
+    }
+
+    /// Adds the sockets in any of `rooms`. Without a call of it, all sockets are meant; with an
+    /// empty list and nothing else, nobody.
+    pub fn to(mut self, rooms: impl Rooms) -> Broadcast {
+        let chosen = self.rooms.get_or_insert_default();
+        rooms.each(&mut |room| chosen.push(room.into()));
+        self
+    }
+
+    /// The same as [`Broadcast::to`].
+    pub fn within(self, rooms: impl Rooms) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// Leaves out the sockets in any of `rooms`.
+    pub fn except(mut self, rooms: impl Rooms) -> Broadcast {
+        rooms.each(&mut |room| self.except.push(room.into()));
+        self
+    }
+
+    /// Drops the event for sockets that could not be sent it at once.
+    pub fn volatile(mut self) -> Broadcast {
+        self.is_volatile = true;
+        self
+    }
+
+    /// Reaches only the sockets of this server; in a cluster of one that is all of them.
+    pub fn local(self) -> Broadcast {
+        self
+    }
+
+    /// Sends an event. A tuple is several arguments, `()` none, anything else one. It is encoded
+    /// once, whatever the number of sockets.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
+    pub fn emit(self, event: &str, arguments: impl Serialize) -> Result<(), Error> {
+        self.send(&Encoded::event(event, &arguments)?, None);
+        Ok(())
+    }
+
+    /// Sends an event, when the result is awaited, and gathers what the clients answer: the first
+    /// argument of each, or a tuple of several.
+    pub fn emit_with_ack<R>(self, event: &str, arguments: impl Serialize) -> PendingAnswers<R> {
+        PendingAnswers {
+            event: Encoded::event(event, &arguments),
+            broadcast: self,
+            timeout: None,
+            answer: PhantomData,
+        }
+    }
+
+    /// Puts the sockets into `rooms`.
+    pub fn join(self, rooms: impl Rooms) {
+        with_rooms(rooms, |rooms| {
+            self.with_audience(|namespace, audience| {
+                self.engine.execute(Command::JoinMany {
+                    namespace,
+                    audience,
+                    rooms,
+                });
+            });
+        });
+    }
+
+    /// Takes the sockets out of `rooms`.
+    pub fn leave(self, rooms: impl Rooms) {
+        with_rooms(rooms, |rooms| {
+            self.with_audience(|namespace, audience| {
+                self.engine.execute(Command::LeaveMany {
+                    namespace,
+                    audience,
+                    rooms,
+                });
+            });
+        });
+    }
+
+    /// Takes the sockets out of the namespace; see [`Socket::disconnect`].
+    pub fn disconnect(self) {
+        for socket in self.sockets() {
+            socket.disconnect();
+        }
+    }
+
+    /// Closes the sockets' connections; see [`Socket::close`].
+    pub fn close(self) {
+        for socket in self.sockets() {
+            socket.close();
+        }
+    }
+
+    /// The sockets.
+    pub fn sockets(&self) -> Vec<Socket> {
+        if self.is_to_nobody() {
+            return Vec::new();
+        }
+        let namespace = self.namespace.id();
+        let rooms = self.rooms.as_deref().unwrap_or_default();
+        let targets = self.namespace.hub().select(rooms, &self.except);
+        let found = targets.connections().into_iter();
+        found
+            .filter_map(|conn| self.router.seats().find(SocketRef { conn, namespace }))
+            .collect()
+    }
+
+    fn send(&self, event: &Encoded, ack: Option<AckRequest>) {
+        self.with_audience(|namespace, audience| {
+            self.engine.execute(Command::Broadcast {
+                namespace,
+                audience,
+                payload: event.payload(),
+                volatile: self.is_volatile,
+                ack,
+            });
+        });
+    }
+
+    /// An empty list of rooms means everybody to the engine, which nobody who has one expects.
+    fn is_to_nobody(&self) -> bool {
+        self.rooms.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    fn with_audience(&self, work: impl FnOnce(NamespaceId, Audience<'_>)) {
+        if self.is_to_nobody() {
+            return;
+        }
+        let rooms = self.rooms.iter().flatten();
+        let rooms: Vec<&str> = rooms.map(|room| &**room).collect();
+        let except: Vec<&str> = self.except.iter().map(|room| &**room).collect();
+        let audience = Audience {
+            rooms: &rooms,
+            except: &except,
+        };
+        work(self.namespace.id(), audience);
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("namespace", &self.namespace)
+            .field("rooms", &self.rooms)
+            .field("except", &self.except)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gives `work` the rooms as the engine takes them.
+pub(super) fn with_rooms(rooms: impl Rooms, work: impl FnOnce(&[&str])) {
+    let mut owned: Vec<Box<str>> = Vec::new();
+    rooms.each(&mut |room| owned.push(room.into()));
+    let borrowed: Vec<&str> = owned.iter().map(|room| &**room).collect();
+    work(&borrowed);
+}
+
+/// What clients answered to a broadcast, in the order in which their answers came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answers<R> {
+    /// The answers.
+    pub received: Vec<R>,
+    /// How many answered something that is not an `R`.
+    pub undecodable: usize,
+    /// Whether somebody had not answered when the time was up, or had gone.
+    pub timed_out: bool,
+}
+
+/// A broadcast that is sent when this is awaited, and then waits for the clients' answers.
+///
+/// # Examples
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(server: sori::Server) -> Result<(), sori::AckError> {
+/// let votes = server
+///     .to("jury")
+///     .emit_with_ack::<u8>("vote", "act three")
+///     .timeout(Duration::from_secs(30))
+///     .await?;
+/// let sum: u32 = votes.received.into_iter().map(u32::from).sum();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "the event is sent when this is awaited"]
+pub struct PendingAnswers<R> {
+    broadcast: Broadcast,
+    event: Result<Encoded, Error>,
+    timeout: Option<Duration>,
+    answer: PhantomData<fn() -> R>,
+}
+
+impl<R> PendingAnswers<R> {
+    /// How long to wait for the last answer. Default:
+    /// [`Config::broadcast_ack_timeout`](crate::Config::broadcast_ack_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> PendingAnswers<R> {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<R: DeserializeOwned> IntoFuture for PendingAnswers<R> {
+    type Output = Result<Answers<R>, AckError>;
+    type IntoFuture = AnswersFuture<R>;
+
+    /// Sends the event.
+    fn into_future(self) -> AnswersFuture<R> {
+        let PendingAnswers {
+            broadcast,
+            event,
+            timeout,
+            ..
+        } = self;
+        let namespace = Arc::clone(&broadcast.namespace);
+        let id = namespace.hub().next_ack();
+        let (sender, receiver) = oneshot::channel();
+        let mut failed = None;
+        match event {
+            Err(error) => failed = Some(error),
+            Ok(_) if broadcast.is_to_nobody() => {
+                let nobody = BroadcastAck {
+                    responses: Vec::new(),
+                    timed_out: false,
+                };
+                // The receiver is still here: it is returned below.
+                let _ = sender.send(nobody);
+            }
+            Ok(event) => {
+                if namespace.expect(id, sender) {
+                    broadcast.send(&event, Some(AckRequest { id, timeout }));
+                }
+            }
+        }
+        AnswersFuture {
+            namespace,
+            id,
+            receiver,
+            failed,
+            answer: PhantomData,
+        }
+    }
+}
+
+/// The wait for a broadcast's answers. Dropped, the answers are ignored when they come.
+pub struct AnswersFuture<R> {
+    namespace: Arc<NamespaceState>,
+    id: u64,
+    receiver: oneshot::Receiver<BroadcastAck>,
+    failed: Option<Error>,
+    answer: PhantomData<fn() -> R>,
+}
+
+impl<R: DeserializeOwned> Future for AnswersFuture<R> {
+    /// [`AckError::Disconnected`] if the server closed meanwhile.
+    type Output = Result<Answers<R>, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(AckError::Emit(error)));
+        }
+        Pin::new(&mut self.receiver).poll(cx).map(|outcome| {
+            let outcome = outcome.map_err(|_| AckError::Disconnected)?;
+            let mut answers = Answers {
+                received: Vec::with_capacity(outcome.responses.len()),
+                undecodable: 0,
+                timed_out: outcome.timed_out,
+            };
+            for response in outcome.responses {
+                match decode::answer(&response.data, &response.attachments) {
+                    Ok(answer) => answers.received.push(answer),
+                    Err(_) => answers.undecodable += 1,
+                }
+            }
+            Ok(answers)
+        })
+    }
+}
+
+impl<R> Drop for AnswersFuture<R> {
+    fn drop(&mut self) {
+        self.namespace.forget(self.id);
+    }
+}
+
+impl<R> fmt::Debug for AnswersFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswersFuture")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

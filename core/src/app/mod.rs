@@ -1,0 +1,50 @@
+//! The Rust face: handlers, typed events and ack futures over the engine's commands and events.
+//!
+//! A [`Server`] has [`Namespace`]s, a namespace has handlers and [`Socket`]s, a socket is a client.
+//! Read `router.rs` for the way of an event from the engine to its handler, and `lane.rs` for the
+//! order in which handlers run.
+//!
+//! # Order
+//! The handlers of one socket run in the order in which its events arrived, also when they are
+//! async: while one is pending, the socket's later events wait, and those of no other socket. Its
+//! `on_connect` handlers come first, its `on_disconnect` handlers last.
+//!
+//! # When handlers are too slow
+//! From 256 events (or 1 MiB) that wait for one socket's handlers on, its WebSocket is not read
+//! until half of them are done: TCP pushes back on that client alone. Over `max_pending_events`, or
+//! `max_queued_bytes`, which only a client on long polling gets to, its connection is closed.
+//!
+//! # When handlers fail
+//! Arguments that do not fit, errors and panics end the call of that handler and nothing else. The
+//! hook of [`Server::on_error`] is told.
+
+mod ack;
+mod binary;
+mod broadcast;
+mod builder;
+mod connect;
+mod data;
+mod decode;
+mod encode;
+mod error;
+mod handler;
+mod lane;
+mod namespace;
+mod outcome;
+mod router;
+mod seats;
+mod server;
+mod socket;
+
+pub use ack::{Ack, AckFuture, PendingAck};
+pub use binary::Binary;
+pub use broadcast::{Answers, AnswersFuture, Broadcast, PendingAnswers, Rooms};
+pub use builder::ServerBuilder;
+pub use connect::{ConnectError, ConnectRequest, Verdict};
+pub use decode::Arguments;
+pub use error::{AckError, ArgumentError, BoxError, HandlerError, Result};
+pub use handler::{AnyEvent, Handler, WithAck, WithoutAck};
+pub use namespace::Namespace;
+pub use outcome::{Async, Outcome, Plain, Settled};
+pub use server::Server;
+pub use socket::Socket;

@@ -1,0 +1,315 @@
+//! A namespace as the application sees it: handlers that all its sockets share, and broadcasts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::connect::{Check, ConnectRequest, Verdict};
+use super::handler::{AnyEvent, EventHandler, Handler};
+use super::outcome::{Called, Outcome};
+use super::router::Router;
+use super::socket::Socket;
+use crate::embed::{BroadcastAck, NamespaceId};
+use crate::error::{DisconnectReason, Error};
+use crate::hub;
+use crate::server::Engine;
+
+/// A namespace of a [`Server`](crate::Server): a part of the application with handlers, rooms and
+/// sockets of its own. Clones are handles on the same one.
+///
+/// Handlers are registered for the namespace once and shared by all its sockets. Those registered
+/// while clients are connected hold for events that come from then on. Several handlers of one
+/// event run in the order in which they were registered.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    engine: Engine,
+    router: Arc<Router>,
+    state: Arc<NamespaceState>,
+}
+
+impl Namespace {
+    pub(super) fn new(
+        engine: Engine,
+        router: Arc<Router>,
+        state: Arc<NamespaceState>,
+    ) -> Namespace {
+        Namespace {
+            engine,
+            router,
+            state,
+        }
+    }
+
+    /// Its name, with the leading `/`.
+    pub fn name(&self) -> &str {
+        self.state.hub.name()
+    }
+
+    /// Calls `handler` for every client that has joined, before any event of its socket.
+    pub fn on_connect<F, R, K>(&self, handler: F)
+    where
+        F: Fn(Socket) -> R + Send + Sync + 'static,
+        R: Outcome<K>,
+    {
+        let handler = move |socket| handler(socket).into_called();
+        self.state.on_connect.push(Arc::new(handler));
+    }
+
+    /// Calls `handler` for every event of that name; see [`Handler`] for what it may take.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use sori::{Ack, Socket};
+    /// # fn example(chat: &sori::Namespace) {
+    /// chat.on("message", |socket: Socket, text: String| {
+    ///     socket.to("lobby").emit("message", (socket.id(), text))
+    /// });
+    /// chat.on("add", |_: Socket, a: i64, b: i64, ack: Ack| async move { ack.send(a + b) });
+    /// # }
+    /// ```
+    pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
+        let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
+        append(&mut self.state.handlers.write(), event, handler);
+    }
+
+    /// Calls `watcher` for every event of whatever name, before its handlers.
+    pub fn on_any(&self, watcher: impl Fn(&Socket, AnyEvent<'_>) + Send + Sync + 'static) {
+        self.state.on_any.push(Arc::new(watcher));
+    }
+
+    /// Calls `handler` for every socket that is gone, after the handlers of all its events.
+    ///
+    /// When the server closes, handlers that are still pending are given `close_timeout`; after
+    /// that they are dropped, and the `on_disconnect` handlers that wait behind them are not called.
+    pub fn on_disconnect<F, R, K>(&self, handler: F)
+    where
+        F: Fn(Socket, DisconnectReason) -> R + Send + Sync + 'static,
+        R: Outcome<K>,
+    {
+        let handler = move |socket, reason| handler(socket, reason).into_called();
+        self.state.on_disconnect.push(Arc::new(handler));
+    }
+
+    /// Calls `handler` for every socket that is gone, before those of
+    /// [`Namespace::on_disconnect`]; [`Socket::rooms`] still has the rooms it was in.
+    pub fn on_disconnecting<F, R, K>(&self, handler: F)
+    where
+        F: Fn(Socket, DisconnectReason) -> R + Send + Sync + 'static,
+        R: Outcome<K>,
+    {
+        let handler = move |socket, reason| handler(socket, reason).into_called();
+        self.state.on_disconnecting.push(Arc::new(handler));
+    }
+
+    /// Lets `check` decide about every client that asks to join, after the checks registered
+    /// before it. The first refusal ends the matter; the client is told it as `connect_error`.
+    /// A check that panics refuses; one that has not decided within `connect_timeout` does too.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use sori::{ConnectError, ConnectRequest};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Auth {
+    ///     token: String,
+    /// }
+    ///
+    /// # fn example(chat: &sori::Namespace) {
+    /// chat.check(|request: ConnectRequest| async move {
+    ///     match request.auth::<Auth>() {
+    ///         Ok(auth) if auth.token == "letmein" => Ok(()),
+    ///         _ => Err(ConnectError::new("not authorized")),
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn check<F, R, K>(&self, check: F)
+    where
+        F: Fn(ConnectRequest) -> R + Send + Sync + 'static,
+        R: Verdict<K>,
+    {
+        let check = move |request| check(request).into_checked();
+        self.state.checks.push(Arc::new(check));
+    }
+
+    /// Addresses every socket of the namespace.
+    pub fn all(&self) -> Broadcast {
+        Broadcast::new(&self.engine, &self.router, &self.state)
+    }
+
+    /// Addresses the sockets in any of `rooms`.
+    pub fn to(&self, rooms: impl Rooms) -> Broadcast {
+        self.all().to(rooms)
+    }
+
+    /// The same as [`Namespace::to`].
+    pub fn within(&self, rooms: impl Rooms) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// Addresses the sockets in none of `rooms`.
+    pub fn except(&self, rooms: impl Rooms) -> Broadcast {
+        self.all().except(rooms)
+    }
+
+    /// Sends an event to every socket; see [`Broadcast::emit`].
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
+    pub fn emit(&self, event: &str, arguments: impl Serialize) -> Result<(), Error> {
+        self.all().emit(event, arguments)
+    }
+
+    /// Sends an event to every socket and waits for their answers; see
+    /// [`Broadcast::emit_with_ack`].
+    pub fn emit_with_ack<R>(&self, event: &str, arguments: impl Serialize) -> PendingAnswers<R> {
+        self.all().emit_with_ack(event, arguments)
+    }
+
+    /// Every socket of the namespace.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.all().sockets()
+    }
+
+    /// The socket with that id.
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        self.router.seats().find(self.state.hub.find(id)?)
+    }
+}
+
+/// What one namespace's handles share.
+pub(super) struct NamespaceState {
+    hub: Arc<hub::Namespace>,
+    pub(super) checks: List<Check>,
+    pub(super) on_connect: List<ConnectHandler>,
+    pub(super) on_any: List<Watcher>,
+    pub(super) on_disconnecting: List<DisconnectHandler>,
+    pub(super) on_disconnect: List<DisconnectHandler>,
+    handlers: RwLock<Handlers>,
+    /// Those who wait for a broadcast's answers, by ack id; `None` once the engine has closed.
+    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<BroadcastAck>>>>,
+}
+
+type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
+pub(super) type DisconnectHandler = dyn Fn(Socket, DisconnectReason) -> Called + Send + Sync;
+type Watcher = dyn Fn(&Socket, AnyEvent<'_>) + Send + Sync;
+
+/// Handlers by event.
+pub(super) type Handlers = HashMap<Box<str>, HandlerList>;
+/// The handlers of one event, in the order of their registration.
+pub(super) type HandlerList = Arc<[Arc<EventHandler>]>;
+
+/// Adds a handler; whoever runs the list meanwhile runs it as it was.
+pub(super) fn append(handlers: &mut Handlers, event: &str, handler: Arc<EventHandler>) {
+    let before = handlers.get(event).into_iter().flat_map(|list| list.iter());
+    let list = before.cloned().chain([handler]).collect();
+    handlers.insert(event.into(), list);
+}
+
+impl NamespaceState {
+    pub(super) fn new(hub: Arc<hub::Namespace>) -> NamespaceState {
+        NamespaceState {
+            hub,
+            checks: List::default(),
+            on_connect: List::default(),
+            on_any: List::default(),
+            on_disconnecting: List::default(),
+            on_disconnect: List::default(),
+            handlers: RwLock::default(),
+            waiting: Mutex::new(Some(HashMap::new())),
+        }
+    }
+
+    pub(super) fn id(&self) -> NamespaceId {
+        self.hub.id()
+    }
+
+    pub(super) fn hub(&self) -> &hub::Namespace {
+        &self.hub
+    }
+
+    pub(super) fn handlers_of(&self, event: &str) -> Option<HandlerList> {
+        self.handlers.read().get(event).cloned()
+    }
+
+    /// Waits for the answers to the broadcast with ack id `id`. False if none will come.
+    pub(super) fn expect(&self, id: u64, waiting: oneshot::Sender<BroadcastAck>) -> bool {
+        let mut open = self.waiting.lock();
+        open.as_mut().map(|open| open.insert(id, waiting)).is_some()
+    }
+
+    /// Waits no more.
+    pub(super) fn forget(&self, id: u64) {
+        if let Some(open) = &mut *self.waiting.lock() {
+            open.remove(&id);
+        }
+    }
+
+    /// The answers have come.
+    pub(super) fn answer(&self, id: u64, outcome: BroadcastAck) {
+        let waiting = self
+            .waiting
+            .lock()
+            .as_mut()
+            .and_then(|open| open.remove(&id));
+        if let Some(waiting) = waiting {
+            // Who waited may have given up.
+            let _ = waiting.send(outcome);
+        }
+    }
+
+    /// No answers come any more: who waits for them is told.
+    pub(super) fn stop_waiting(&self) {
+        let waiting = self.waiting.lock().take();
+        drop(waiting);
+    }
+
+    /// The engine has closed: nothing is called any more.
+    pub(super) fn close(&self) {
+        self.stop_waiting();
+        self.checks.clear();
+        self.on_connect.clear();
+        self.on_any.clear();
+        self.on_disconnecting.clear();
+        self.on_disconnect.clear();
+        let handlers = std::mem::take(&mut *self.handlers.write());
+        drop(handlers);
+    }
+}
+
+impl std::fmt::Debug for NamespaceState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NamespaceState")
+            .field("name", &self.hub.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A list that grows, and is read without holding its lock.
+pub(super) struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
+
+impl<T: ?Sized> Default for List<T> {
+    fn default() -> List<T> {
+        List(RwLock::new(Arc::new([])))
+    }
+}
+
+impl<T: ?Sized> List<T> {
+    pub(super) fn push(&self, item: Arc<T>) {
+        let mut list = self.0.write();
+        *list = list.iter().cloned().chain([item]).collect();
+    }
+
+    pub(super) fn all(&self) -> Arc<[Arc<T>]> {
+        Arc::clone(&self.0.read())
+    }
+
+    fn clear(&self) {
+        let list = std::mem::replace(&mut *self.0.write(), Arc::new([]));
+        drop(list);
+    }
+}

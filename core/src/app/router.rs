@@ -1,0 +1,319 @@
+//! The application the engine is given: takes its events to sockets, handlers and waiting futures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::connect::{self, Asking};
+use super::error::{AckError, HandlerError};
+use super::lane::{self, Job, Message};
+use super::namespace::NamespaceState;
+use super::outcome::guard;
+use super::seats::Seats;
+use super::socket::{Ended, Socket};
+use crate::embed::{ConnId, Event, NamespaceId, Response, SocketRef};
+use crate::error::DisconnectReason;
+use crate::hub;
+use crate::server::{Application, Engine, Finishing};
+
+/// Told of what went wrong in a handler: on which socket, at which event.
+pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
+
+/// What all handles of one server share, beside its engine. It does not hold the engine, which
+/// holds it.
+pub(super) struct Router {
+    seats: Seats,
+    namespaces: RwLock<Vec<Option<Arc<NamespaceState>>>>,
+    on_error: RwLock<Option<Arc<ErrorHook>>>,
+    errands: Box<[Errands]>,
+    /// By shard.
+    work: Box<[Work]>,
+    /// Sockets whose connections are not read because their handlers are behind.
+    behind: AtomicUsize,
+    closed: watch::Sender<bool>,
+}
+
+/// Sockets that the application ended, on their way to their shard, where handlers run. Unbounded:
+/// each socket takes this way once.
+#[derive(Debug)]
+struct Errands {
+    sender: mpsc::UnboundedSender<Socket>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<Socket>>>,
+    is_running: AtomicBool,
+}
+
+/// What a shard is not done with: sockets with pending handlers, and errands.
+#[derive(Debug, Default)]
+struct Work {
+    open: AtomicUsize,
+    done: Notify,
+}
+
+/// The engine's side of a [`Router`].
+#[derive(Debug)]
+pub(super) struct Entrance(pub(super) Arc<Router>);
+
+impl Application for Entrance {
+    fn handle(&self, engine: &Engine, event: Event<'_>) {
+        let Entrance(router) = self;
+        match event {
+            Event::Open { conn, .. } => {
+                router.seats.open(conn);
+                router.run_errands(conn.shard);
+            }
+            Event::Connect {
+                conn,
+                namespace,
+                sid,
+                auth,
+                recovered,
+            } => {
+                let asking = Asking {
+                    conn,
+                    namespace,
+                    sid,
+                    auth,
+                    is_recovered: recovered,
+                };
+                connect::begin(router, engine, asking);
+            }
+            Event::Message {
+                socket,
+                ack,
+                data,
+                attachments,
+            } => {
+                if let Some(socket) = router.seats.find(socket) {
+                    let message = Message {
+                        data,
+                        attachments,
+                        ack,
+                    };
+                    lane::deliver(&socket, Job::Message(message));
+                }
+            }
+            Event::Ack {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                let response = Response {
+                    data: data.into(),
+                    attachments,
+                };
+                router.answer(socket, id, Ok(response));
+            }
+            Event::AckTimeout { socket, id } => router.answer(socket, id, Err(AckError::Timeout)),
+            Event::BroadcastAck {
+                namespace,
+                id,
+                outcome,
+            } => {
+                if let Some(namespace) = router.namespace(namespace) {
+                    namespace.answer(id, outcome);
+                }
+            }
+            Event::Leave { socket } => {
+                if let Some(socket) = router.seats.remove(socket) {
+                    end(&socket, DisconnectReason::ClientNamespaceDisconnect);
+                }
+            }
+            Event::Close { conn, reason, .. } => {
+                for socket in router.seats.close(conn) {
+                    end(&socket, reason);
+                }
+            }
+            Event::Closed => router.close(),
+            // Streams and requests come from the engine's own listener.
+            Event::Upgraded { .. }
+            | Event::Answer { .. }
+            | Event::FeedWrite { .. }
+            | Event::FeedEnd { .. }
+            | Event::Forget { .. } => {}
+        }
+    }
+
+    fn is_ready_for(&self, conn: ConnId) -> bool {
+        let Entrance(router) = self;
+        router.behind.load(Ordering::Acquire) == 0
+            || !router.seats.sockets_of(conn).iter().any(Socket::is_behind)
+    }
+
+    fn finish(&self, shard: u8) -> Option<Finishing> {
+        let router = Arc::clone(&self.0);
+        // A handler that waits for answers would wait in vain: there is nobody left to give them.
+        for namespace in router.all_namespaces() {
+            namespace.stop_waiting();
+        }
+        Some(Box::pin(async move {
+            let work = &router.work[usize::from(shard)];
+            while work.open.load(Ordering::Acquire) > 0 {
+                work.done.notified().await;
+            }
+        }))
+    }
+}
+
+/// The client, or its connection, ended the socket. Called on its shard.
+fn end(socket: &Socket, reason: DisconnectReason) {
+    if socket.end(Ended::There) {
+        lane::deliver(socket, Job::Disconnect(reason));
+    }
+}
+
+impl Router {
+    pub(super) fn new(shards: usize) -> Router {
+        Router {
+            seats: Seats::new(shards),
+            namespaces: RwLock::default(),
+            on_error: RwLock::default(),
+            errands: (0..shards).map(|_| Errands::new()).collect(),
+            work: (0..shards).map(|_| Work::default()).collect(),
+            behind: AtomicUsize::new(0),
+            closed: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn seats(&self) -> &Seats {
+        &self.seats
+    }
+
+    /// The state of a namespace of the hub, made if it is new.
+    pub(super) fn register(&self, namespace: Arc<hub::Namespace>) -> Arc<NamespaceState> {
+        if let Some(known) = self.namespace(namespace.id()) {
+            return known;
+        }
+        let at = namespace.id().0 as usize;
+        let mut namespaces = self.namespaces.write();
+        if namespaces.len() <= at {
+            namespaces.resize(at + 1, None);
+        }
+        let state = namespaces[at].get_or_insert_with(|| Arc::new(NamespaceState::new(namespace)));
+        Arc::clone(state)
+    }
+
+    pub(super) fn namespace(&self, id: NamespaceId) -> Option<Arc<NamespaceState>> {
+        self.namespaces.read().get(id.0 as usize)?.clone()
+    }
+
+    fn all_namespaces(&self) -> Vec<Arc<NamespaceState>> {
+        self.namespaces.read().iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn namespace_named(
+        &self,
+        engine: &Engine,
+        name: &str,
+    ) -> Option<Arc<NamespaceState>> {
+        self.namespace(engine.hub().lookup(name)?.id())
+    }
+
+    pub(super) fn set_error_hook(&self, hook: Arc<ErrorHook>) {
+        let before = self.on_error.write().replace(hook);
+        drop(before);
+    }
+
+    /// Tells the hook of an error.
+    pub(super) fn report(&self, socket: &Socket, event: &str, error: &HandlerError) {
+        let hook = self.on_error.read().clone();
+        if let Some(hook) = hook {
+            // There is nobody left to tell of a hook that panics; the panic hook has been told.
+            let _ = guard(|| hook(socket, event, error));
+        }
+    }
+
+    /// The application ended a socket: its handlers are to be told, on its shard.
+    pub(super) fn tell_ended(&self, socket: Socket) {
+        let shard = usize::from(socket.reference().conn.shard);
+        self.begin_work(shard as u8);
+        // Without a receiver the shard has ended, and its handlers with it.
+        let _ = self.errands[shard].sender.send(socket);
+    }
+
+    /// A shard has something to do that it must finish before it ends.
+    pub(super) fn begin_work(&self, shard: u8) {
+        self.work[usize::from(shard)]
+            .open
+            .fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It is done.
+    pub(super) fn end_work(&self, shard: u8) {
+        let work = &self.work[usize::from(shard)];
+        if work.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            work.done.notify_one();
+        }
+    }
+
+    /// A socket's connection is not read until its handlers have caught up.
+    pub(super) fn fell_behind(&self) {
+        self.behind.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The connection may be read again.
+    pub(super) fn caught_up(&self, engine: &Engine) {
+        self.behind.fetch_sub(1, Ordering::AcqRel);
+        engine.resume();
+    }
+
+    /// Ends when the engine has closed.
+    pub(super) async fn closed(&self) {
+        // The sender lives as long as the router.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
+    fn answer(&self, socket: SocketRef, id: u64, answered: Result<Response, AckError>) {
+        if let Some(socket) = self.seats.find(socket) {
+            socket.answer(id, answered);
+        }
+    }
+
+    /// Starts the task that runs errands, with the shard's first connection. Called on the shard.
+    fn run_errands(self: &Arc<Router>, shard: u8) {
+        let errands = &self.errands[usize::from(shard)];
+        if errands.is_running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(mut receiver) = errands.receiver.lock().take() {
+            tokio::task::spawn_local(async move {
+                while let Some(socket) = receiver.recv().await {
+                    let job = Job::Disconnect(DisconnectReason::ServerNamespaceDisconnect);
+                    lane::deliver(&socket, job);
+                    socket.router().end_work(shard);
+                }
+            });
+        }
+    }
+
+    /// The engine has closed: lets go of everything that may hold a handle on it, and of those who
+    /// wait.
+    fn close(&self) {
+        drop(self.seats.clear());
+        for namespace in self.all_namespaces() {
+            namespace.close();
+        }
+        let hook = self.on_error.write().take();
+        drop(hook);
+        self.closed.send_replace(true);
+    }
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Router").finish_non_exhaustive()
+    }
+}
+
+impl Errands {
+    fn new() -> Errands {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Errands {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            is_running: AtomicBool::new(false),
+        }
+    }
+}

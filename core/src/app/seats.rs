@@ -1,0 +1,120 @@
+//! Which sockets each connection has: the way from an engine's event to its [`Socket`].
+//!
+//! One lock per shard. Its own thread takes it once per event; other threads only when they ask
+//! for sockets or end one, so that it is all but never waited for.
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use super::socket::Socket;
+use crate::embed::{ConnId, SocketRef};
+
+/// The connections of all shards.
+#[derive(Debug)]
+pub(super) struct Seats {
+    shards: Box<[Mutex<Vec<Seat>>]>,
+}
+
+/// One connection, at the place it has on its shard.
+#[derive(Debug, Default)]
+struct Seat {
+    generation: u32,
+    is_open: bool,
+    sockets: Vec<Socket>,
+    /// Checks that have not decided whether to let the client into a namespace.
+    waiting: Vec<AbortHandle>,
+}
+
+impl Seats {
+    pub(super) fn new(shards: usize) -> Seats {
+        Seats {
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// A connection is open.
+    pub(super) fn open(&self, conn: ConnId) {
+        let mut seats = self.shards[usize::from(conn.shard)].lock();
+        let at = conn.slot.index as usize;
+        if seats.len() <= at {
+            seats.resize_with(at + 1, Seat::default);
+        }
+        seats[at] = Seat {
+            generation: conn.slot.generation,
+            is_open: true,
+            ..Seat::default()
+        };
+    }
+
+    /// The connection is over: takes its sockets, and ends the checks it waits for.
+    pub(super) fn close(&self, conn: ConnId) -> Vec<Socket> {
+        let seat = self.with(conn, std::mem::take).unwrap_or_default();
+        for check in seat.waiting {
+            check.abort();
+        }
+        seat.sockets
+    }
+
+    /// A check of the connection goes on.
+    pub(super) fn wait(&self, conn: ConnId, check: AbortHandle) {
+        let kept = self.with(conn, |seat| {
+            seat.waiting.retain(|check| !check.is_finished());
+            seat.waiting.push(check.clone());
+        });
+        if kept.is_none() {
+            check.abort();
+        }
+    }
+
+    /// Seats a socket. False if its connection is over.
+    pub(super) fn insert(&self, socket: &Socket) -> bool {
+        let conn = socket.reference().conn;
+        self.with(conn, |seat| {
+            socket.set_connected();
+            seat.sockets.push(socket.clone());
+        })
+        .is_some()
+    }
+
+    /// Takes one socket away.
+    pub(super) fn remove(&self, socket: SocketRef) -> Option<Socket> {
+        self.with(socket.conn, |seat| {
+            let at = seat
+                .sockets
+                .iter()
+                .position(|seated| seated.reference() == socket)?;
+            Some(seat.sockets.swap_remove(at))
+        })?
+    }
+
+    /// The socket, if it is there.
+    pub(super) fn find(&self, socket: SocketRef) -> Option<Socket> {
+        self.with(socket.conn, |seat| {
+            seat.sockets
+                .iter()
+                .find(|seated| seated.reference() == socket)
+                .cloned()
+        })?
+    }
+
+    /// The sockets of a connection.
+    pub(super) fn sockets_of(&self, conn: ConnId) -> Vec<Socket> {
+        self.with(conn, |seat| seat.sockets.clone())
+            .unwrap_or_default()
+    }
+
+    /// Takes every socket away.
+    pub(super) fn clear(&self) -> Vec<Socket> {
+        let taken = self
+            .shards
+            .iter()
+            .flat_map(|shard| std::mem::take(&mut *shard.lock()));
+        taken.flat_map(|seat| seat.sockets).collect()
+    }
+
+    fn with<R>(&self, conn: ConnId, work: impl FnOnce(&mut Seat) -> R) -> Option<R> {
+        let mut seats = self.shards[usize::from(conn.shard)].lock();
+        let seat = seats.get_mut(conn.slot.index as usize)?;
+        (seat.is_open && seat.generation == conn.slot.generation).then(|| work(seat))
+    }
+}

@@ -1,0 +1,52 @@
+//! Sockets that come back after their connection was lost.
+
+mod app_support;
+
+use app_support::{Client, Log, Running};
+use sori::Socket;
+use sori::config::RecoverySettings;
+
+/// The text between the quotes after `"name":`.
+fn field(packet: &str, name: &str) -> String {
+    let mark = format!("\"{name}\":\"");
+    let start = packet.find(&mark).unwrap_or_else(|| panic!("{packet}")) + mark.len();
+    packet[start..].split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_socket_comes_back_with_its_id_its_rooms_and_what_it_missed() {
+    let running = Running::start_with(|builder| builder.recovery(RecoverySettings::default()));
+    let log = Log::default();
+    let (connected, ended) = (log.clone(), log.clone());
+    let chat = running.server.of("/");
+    chat.on_connect(move |socket: Socket| {
+        connected.write(format!("recovered {}", socket.is_recovered()));
+        if !socket.is_recovered() {
+            socket.join("r");
+        }
+    });
+    chat.on_disconnect(move |_, reason| ended.write(reason.as_str()));
+    let mut client = Client::open(running.address);
+    client.send("40");
+    let joined = client.receive();
+    let (sid, pid) = (field(&joined, "sid"), field(&joined, "pid"));
+    log.wait_for(1);
+    running.server.to("r").emit("seen", ()).unwrap();
+    let seen = client.receive();
+    let offset = seen
+        .split('"')
+        .nth(3)
+        .unwrap_or_else(|| panic!("{seen}"))
+        .to_owned();
+    client.close();
+    log.wait_for(2);
+    running.server.to("r").emit("missed", ()).unwrap();
+
+    let mut client = Client::open(running.address);
+    client.send(&format!("40{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"));
+    assert!(client.receive().starts_with("42[\"missed\""));
+    assert_eq!(field(&client.receive(), "sid"), sid);
+    running.server.to("r").emit("after", ()).unwrap();
+    assert!(client.receive().starts_with("42[\"after\""));
+    log.expect(&["recovered false", "transport close", "recovered true"]);
+}

@@ -1,0 +1,70 @@
+//! A chat server: people enter a room, and what they say reaches everybody there.
+//!
+//! ```text
+//! client asks    enter(room, answer)   say(anything)
+//! client hears   entered(id)   said(id, anything)   left(id)
+//!
+//! cargo run -p sori-examples --bin chat -- 127.0.0.1:3000
+//! ```
+//!
+//! From a browser, or any other Socket.IO client:
+//!
+//! ```js
+//! const socket = io('http://127.0.0.1:3000', { transports: ['websocket'] });
+//! socket.on('said', (id, text) => console.log(id, text));
+//! socket.emit('enter', 'tea-house', (entered) => socket.emit('say', 'hello'));
+//! ```
+#![allow(clippy::print_stdout)] // It is how a program tells where it listens.
+
+use serde_json::Value;
+use sori::{Ack, Server, Socket};
+
+/// Rooms of the chat have a prefix of their own: a room named like somebody's id must not be that
+/// socket's own room.
+const PREFIX: &str = "chat:";
+const MAX_NAME: usize = 50;
+
+fn main() -> Result<(), sori::Error> {
+    let address = std::env::args().nth(1);
+    let server = Server::builder().build()?;
+    serve(&server);
+    let bound = server.listen(address.as_deref().unwrap_or("127.0.0.1:3000"))?;
+    println!("chat on http://{bound}");
+    server.wait();
+    Ok(())
+}
+
+fn serve(server: &Server) {
+    let chat = server.of("/");
+
+    chat.on("enter", |socket: Socket, name: String, ack: Ack| {
+        if name.is_empty() || name.len() > MAX_NAME {
+            return ack.send(false);
+        }
+        let room = format!("{PREFIX}{name}");
+        socket.leave_all();
+        socket.join(&room);
+        socket.to(&room).emit("entered", socket.id())?;
+        ack.send(true)
+    });
+
+    let everybody = chat.clone();
+    chat.on("say", move |socket: Socket, said: Value| {
+        for room in rooms_of_the_chat(&socket) {
+            everybody.to(room).emit("said", (socket.id(), &said))?;
+        }
+        sori::Result::Ok(())
+    });
+
+    chat.on_disconnecting(|socket, _| {
+        for room in rooms_of_the_chat(&socket) {
+            socket.to(room).emit("left", socket.id())?;
+        }
+        sori::Result::Ok(())
+    });
+}
+
+fn rooms_of_the_chat(socket: &Socket) -> impl Iterator<Item = std::sync::Arc<str>> {
+    let rooms = socket.rooms().into_iter();
+    rooms.filter(|room| room.starts_with(PREFIX))
+}

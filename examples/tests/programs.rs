@@ -1,0 +1,138 @@
+//! Runs each example as a user would and talks to it over a WebSocket.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use tungstenite::{Message, WebSocket};
+
+struct Program {
+    child: Child,
+    /// Kept open: a program may write more.
+    _output: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Program {
+    fn start(path: &str) -> Program {
+        let mut child = Command::new(path)
+            .arg("127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit("http://").next().unwrap().to_owned();
+        Program {
+            child,
+            _output: output,
+            address,
+        }
+    }
+
+    /// A client that has joined with `auth`, and its id.
+    fn join(&self, auth: &str) -> (Client, String) {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", self.address);
+        let (stream, _) = tungstenite::client(url, stream).unwrap();
+        let mut client = Client(stream);
+        client.receive();
+        client.send(&format!("40{auth}"));
+        let joined = client.receive();
+        let id = joined.split('"').nth(3).unwrap().to_owned();
+        (client, id)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already, which a test has noticed then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Client(WebSocket<TcpStream>);
+
+impl Client {
+    fn send(&mut self, packet: &str) {
+        self.0.send(Message::text(packet)).unwrap();
+    }
+
+    fn receive(&mut self) -> String {
+        self.0
+            .read()
+            .unwrap()
+            .into_text()
+            .unwrap()
+            .as_str()
+            .to_owned()
+    }
+
+    #[track_caller]
+    fn expect(&mut self, packet: &str) {
+        assert_eq!(self.receive(), packet);
+    }
+}
+
+#[test]
+fn echo_sends_everything_back() {
+    let program = Program::start(env!("CARGO_BIN_EXE_echo"));
+    let (mut client, _) = program.join("");
+    client.send("42[\"message\",[1,\"a\"]]");
+    client.expect("42[\"message\",[1,\"a\"]]");
+    client.send("427[\"ask\",null]");
+    client.expect("437[null]");
+    client.send("451-8[\"file\",{\"_placeholder\":true,\"num\":0}]");
+    client.0.send(Message::binary(vec![1, 2, 3])).unwrap();
+    client.expect("461-8[{\"_placeholder\":true,\"num\":0}]");
+    assert_eq!(client.0.read().unwrap(), Message::binary(vec![1, 2, 3]));
+}
+
+#[test]
+fn chat_tells_a_room_what_is_said_there() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    let (mut ada, ada_id) = program.join("");
+    let (mut bob, bob_id) = program.join("");
+    ada.send("421[\"enter\",\"tea\"]");
+    ada.expect("431[true]");
+    bob.send("421[\"enter\",\"tea\"]");
+    bob.expect("431[true]");
+    ada.expect(&format!("42[\"entered\",\"{bob_id}\"]"));
+    ada.send("42[\"say\",\"hello\"]");
+    ada.expect(&format!("42[\"said\",\"{ada_id}\",\"hello\"]"));
+    bob.expect(&format!("42[\"said\",\"{ada_id}\",\"hello\"]"));
+    bob.send("422[\"enter\",\"\"]");
+    bob.expect("432[false]");
+    drop(bob);
+    ada.expect(&format!("42[\"left\",\"{bob_id}\"]"));
+}
+
+#[test]
+fn rooms_asks_everybody_in_a_room() {
+    let program = Program::start(env!("CARGO_BIN_EXE_rooms"));
+    let (mut asking, _) = program.join("{\"name\":\"Ada\"}");
+    let (mut asked, _) = program.join("{\"name\":\"Bob\"}");
+    let (_, refusal) = program.join("");
+    assert_eq!(refusal, "who are you?");
+    asked.send("42[\"join\",\"r\"]");
+    asked.send("421[\"poll\",\"nobody\",\"\"]");
+    asked.expect("431[[]]");
+    asking.send("422[\"poll\",\"r\",\"tea?\"]");
+    let question = asked.receive();
+    let id = question
+        .strip_prefix("42")
+        .and_then(|rest| rest.strip_suffix("[\"poll\",\"tea?\"]"))
+        .unwrap_or_else(|| panic!("{question}"));
+    asked.send(&format!("43{id}[\"Bob\",\"yes\"]"));
+    asking.expect("432[[[\"Bob\",\"yes\"]]]");
+    asking.send("42[\"join\",\"r\"]");
+    asking.send("423[\"poll\",\"nobody\",\"\"]");
+    asking.expect("433[[]]");
+    drop(asked);
+    asking.expect("42[\"gone\",\"Bob\"]");
+}
