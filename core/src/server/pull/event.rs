@@ -1,0 +1,99 @@
+//! Events that own what they carry, for an application that fetches them later.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::roster::SocketIdentity;
+use crate::embed::BroadcastAck;
+use crate::error::DisconnectReason;
+
+/// What has happened, in the order in which it happened to each socket.
+#[derive(Debug)]
+pub enum PulledEvent {
+    /// A client asks to join a namespace. Answer with `accept` or `refuse`.
+    Connect {
+        /// The socket that is to be.
+        socket: Arc<SocketIdentity>,
+        /// The client's `auth` object, raw JSON.
+        auth: Option<Box<str>>,
+        /// Whether it comes back with its id, its rooms and what it missed, once it is accepted.
+        recovered: bool,
+    },
+    /// An event of a client.
+    Message {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// The ack the client waits for.
+        ack: Option<u64>,
+        /// Raw JSON array: name and arguments, valid JSON; binary stands as placeholders that have
+        /// not been checked.
+        data: Box<str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// A client's answer to an emit that asked for one.
+    Ack {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// The ack's id.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: Box<str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// The time given to an emit's ack is up.
+    AckTimeout {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// The ack's id.
+        id: u64,
+    },
+    /// A broadcast's acks are complete, or their time is up.
+    BroadcastAck {
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// The ack's id.
+        id: u64,
+        /// The answers.
+        outcome: BroadcastAck,
+    },
+    /// An accepted socket is gone. Its last event.
+    Disconnect {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// Why.
+        reason: DisconnectReason,
+        /// More about why, for people.
+        description: Option<Box<str>>,
+        /// The rooms it was in, that of its own id first unless it had left that.
+        rooms: Vec<Arc<str>>,
+    },
+    /// Every connection is closed and the engine's threads have ended. The last event.
+    Closed,
+}
+
+impl PulledEvent {
+    /// Bytes of what the peer sent that the event holds.
+    pub(super) fn size(&self) -> usize {
+        let sum = |attachments: &[Bytes]| attachments.iter().map(Bytes::len).sum::<usize>();
+        match self {
+            PulledEvent::Connect { auth, .. } => auth.as_ref().map_or(0, |auth| auth.len()),
+            PulledEvent::Message {
+                data, attachments, ..
+            }
+            | PulledEvent::Ack {
+                data, attachments, ..
+            } => data.len() + sum(attachments),
+            PulledEvent::BroadcastAck { outcome, .. } => outcome
+                .responses
+                .iter()
+                .map(|response| response.data.len() + sum(&response.attachments))
+                .sum(),
+            PulledEvent::AckTimeout { .. }
+            | PulledEvent::Disconnect { .. }
+            | PulledEvent::Closed => 0,
+        }
+    }
+}

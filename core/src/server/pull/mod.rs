@@ -1,0 +1,243 @@
+//! A server whose application fetches its events instead of being called: what faces without
+//! closures, and programs with an event loop of their own, build on.
+//!
+//! ```text
+//!  shard ──► roster: which socket? ──► queue ──► poll()      descriptor: readable while events wait
+//!  shard ──► roster: which socket? ──┘   └─ full: the engine stops reading
+//! ```
+//! A socket's life, as the application sees it: one [`PulledEvent::Connect`]; once it is accepted,
+//! any number of messages and acks; then exactly one [`PulledEvent::Disconnect`], whoever ended it,
+//! and nothing after that.
+
+mod event;
+mod queue;
+mod roster;
+#[cfg(unix)]
+mod signal;
+mod space;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use event::PulledEvent;
+pub use roster::{SocketIdentity, SocketKey};
+
+use super::Engine;
+use crate::config::Config;
+use crate::embed::{AckRequest, Command, Payload, SocketRef};
+use crate::error::Error;
+use queue::EventQueue;
+
+/// An engine and the queue of its events. Every method may be called from any thread.
+#[derive(Debug)]
+pub struct PullServer {
+    engine: Engine,
+    queue: Arc<EventQueue>,
+}
+
+/// The socket has disconnected, was never accepted, or its connect request was answered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no such socket")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Dropping it closes every connection and waits for the engine's threads.
+impl Drop for PullServer {
+    fn drop(&mut self) {
+        self.engine.close();
+        self.engine.join();
+    }
+}
+
+impl PullServer {
+    /// Starts an engine. It serves `/` and the namespaces that [`PullServer::open_namespace`]
+    /// opens; clients that ask for others are refused without the application being asked.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start(config: Config) -> Result<PullServer, Error> {
+        config.validate()?;
+        let queue = Arc::new(EventQueue::new(&config));
+        let engine = Engine::start(config, Arc::clone(&queue) as _)?;
+        Ok(PullServer { engine, queue })
+    }
+
+    /// The engine, for what needs no [`SocketKey`]: broadcasts, the hub, metrics. Sockets are
+    /// accepted and disconnected through `self` alone.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// As [`Engine::listen`].
+    ///
+    /// # Errors
+    /// As [`Engine::listen`].
+    pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
+        self.engine.listen(address)
+    }
+
+    /// Lets clients ask for the namespace of that name.
+    pub fn open_namespace(&self, name: &str) {
+        self.engine.hub().register(name);
+    }
+
+    /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the
+    /// first. Gives how many it appended. With several threads polling, events of one socket are
+    /// spread over them.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once [`PulledEvent::Closed`] has been taken.
+    pub fn poll(
+        &self,
+        events: &mut Vec<PulledEvent>,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> Result<usize, Error> {
+        let before = events.len();
+        let taken = self.queue.take(events, most, timeout);
+        if self.queue.is_resume_due() {
+            self.engine.resume();
+        }
+        taken.map(|()| events.len() - before)
+    }
+
+    /// A descriptor that is readable while events wait, to be watched and not read from. It lives
+    /// as long as the server.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system has no descriptor left.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, Error> {
+        self.queue.descriptor()
+    }
+
+    /// Closes every connection and stops listening; [`PulledEvent::Closed`] is the last event.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+
+    /// Whether [`PullServer::close`] was called.
+    pub fn is_closing(&self) -> bool {
+        self.engine.is_closing()
+    }
+
+    /// Lets a client in that asked with [`PulledEvent::Connect`].
+    ///
+    /// # Errors
+    /// [`Gone`] if the client has left meanwhile: then no [`PulledEvent::Disconnect`] follows.
+    pub fn accept(&self, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.accept(&self.engine, socket)
+    }
+
+    /// Keeps a client out that asked with [`PulledEvent::Connect`]. `error` is a JSON object, for
+    /// example `{"message":"not authorized"}`; the caller vouches for its validity.
+    ///
+    /// # Errors
+    /// [`Gone`] if the client has left meanwhile.
+    pub fn refuse(&self, socket: SocketKey, error: &str) -> Result<(), Gone> {
+        let (conn, socket) = self.queue.refuse(socket).ok_or(Gone)?;
+        self.engine.execute(Command::Refuse {
+            conn,
+            namespace: &socket.namespace,
+            error,
+        });
+        Ok(())
+    }
+
+    /// Sends an event to one socket.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn emit(
+        &self,
+        socket: SocketKey,
+        payload: Payload<'_>,
+        volatile: bool,
+    ) -> Result<(), Gone> {
+        let socket = self.find(socket)?;
+        self.engine.execute(Command::Emit {
+            socket,
+            payload,
+            volatile,
+            ack: None,
+        });
+        Ok(())
+    }
+
+    /// Sends an event that asks for an answer, and gives the ack's id. [`PulledEvent::Ack`],
+    /// [`PulledEvent::AckTimeout`] or the socket's [`PulledEvent::Disconnect`] follows. A `timeout`
+    /// of `None` waits for as long as the socket lives.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn emit_with_ack(
+        &self,
+        socket: SocketKey,
+        payload: Payload<'_>,
+        volatile: bool,
+        timeout: Option<Duration>,
+    ) -> Result<u64, Gone> {
+        let namespace = self.find(socket)?.namespace;
+        let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
+        let id = namespace.next_ack();
+        let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
+        self.engine.execute(Command::Emit {
+            socket,
+            payload,
+            volatile,
+            ack: Some(AckRequest { id, timeout }),
+        });
+        Ok(id)
+    }
+
+    /// Answers a [`PulledEvent::Message`] that carries an ack.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
+        let socket = self.find(socket)?;
+        self.engine.execute(Command::Answer {
+            socket,
+            id: ack,
+            payload,
+        });
+        Ok(())
+    }
+
+    /// Takes a socket out of its namespace; the client is told. [`PulledEvent::Disconnect`]
+    /// follows.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn disconnect(&self, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.disconnect(&self.engine, socket)
+    }
+
+    /// Disconnects every socket of this one's connection, and closes the connection.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn close_connection(&self, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.close_connection(&self.engine, socket)
+    }
+
+    /// What the engine knows an accepted socket by, for commands on rooms.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn find(&self, socket: SocketKey) -> Result<SocketRef, Gone> {
+        self.queue.find(socket).ok_or(Gone)
+    }
+
+    /// What the application knows a socket of the engine by; nothing if the socket is gone.
+    pub fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
+        self.queue.key_of(socket)
+    }
+}

@@ -1,0 +1,492 @@
+//! The queue of a pull server: filled by the shards, emptied by the application.
+//!
+//! # When it is full
+//! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
+//! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
+//! [`super::space::MOST_BYTES`], plus what one read of each shard brought, plus a connection's end for each
+//! connection.
+//!
+//! # Order
+//! An event is queued under the lock of its shard's roster, and so is the end that the application
+//! itself makes of a socket: nothing of a socket is queued behind its end.
+
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::OnceLock;
+use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::Gone;
+use super::event::PulledEvent;
+use super::roster::{Member, Roster, SocketIdentity, SocketKey};
+#[cfg(unix)]
+use super::signal::Signal;
+use super::space::Space;
+use crate::config::Config;
+use crate::embed::{Command, Event, SocketRef};
+use crate::error::{DisconnectReason, Error};
+use crate::hub::ConnId;
+use crate::server::{Application, Engine};
+
+/// What clients are told that ask for a namespace nobody opened (socket.io's words).
+const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
+
+/// The events that wait, and the sockets they speak of.
+#[derive(Debug)]
+pub(super) struct EventQueue {
+    sender: Sender<Item>,
+    receiver: Receiver<Item>,
+    space: Space,
+    rosters: Box<[Mutex<Roster>]>,
+    #[cfg(unix)]
+    signal: OnceLock<Signal>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Event(PulledEvent),
+    /// Nothing comes any more. It stays in the queue, so that everybody who waits learns of it.
+    End,
+}
+
+impl EventQueue {
+    pub(super) fn new(config: &Config) -> EventQueue {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        EventQueue {
+            sender,
+            receiver,
+            space: Space::new(config.max_pending_events),
+            rosters: (0..config.shards)
+                // A valid configuration has at most 256 shards; another never comes to run.
+                .map(|shard| Mutex::new(Roster::new(shard as u8)))
+                .collect(),
+            #[cfg(unix)]
+            signal: OnceLock::new(),
+        }
+    }
+
+    /// Appends up to `most` events, after waiting for the first.
+    pub(super) fn take(
+        &self,
+        events: &mut Vec<PulledEvent>,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let mut next = if most == 0 { None } else { self.wait(timeout) };
+        let mut taken = 0;
+        let mut outcome = Ok(());
+        while let Some(item) = next {
+            match item {
+                Item::Event(event) => {
+                    self.space.give_back(event.size());
+                    let is_last = matches!(event, PulledEvent::Closed);
+                    events.push(event);
+                    taken += 1;
+                    if is_last {
+                        self.send(Item::End);
+                        break;
+                    }
+                }
+                Item::End => {
+                    self.send(Item::End);
+                    if taken == 0 {
+                        outcome = Err(Error::Closed);
+                    }
+                    break;
+                }
+            }
+            next = if taken < most {
+                self.receiver.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        self.lower_signal();
+        outcome
+    }
+
+    /// Whether shards have stopped reading and may go on now. Says so once.
+    pub(super) fn is_resume_due(&self) -> bool {
+        self.space.is_resume_due()
+    }
+
+    #[cfg(unix)]
+    pub(super) fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, Error> {
+        if self.signal.get().is_none() {
+            let during = |error| Error::Io("cannot make a descriptor".to_owned(), error);
+            // If another thread was first, its signal is the one, and this one is dropped.
+            let _ = self.signal.set(Signal::new().map_err(during)?);
+            self.raise_if_waiting();
+        }
+        match self.signal.get() {
+            Some(signal) => Ok(signal.descriptor()),
+            None => Err(Error::Closed),
+        }
+    }
+
+    /// The roster's lock is held over the command, against the rule for locks: the socket's end,
+    /// which another thread may bring at this moment, must come either wholly before or after. The
+    /// hub, whose locks are taken meanwhile, never calls an application.
+    pub(super) fn accept(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+        let mut roster = self.roster(key.shard()).ok_or(Gone)?;
+        let (conn, socket) = roster.asking(key).ok_or(Gone)?;
+        let namespace = engine.hub().register(&socket.namespace).id();
+        roster.admit(key, namespace);
+        engine.execute(Command::Accept {
+            socket: SocketRef { conn, namespace },
+            sid: Arc::clone(&socket.sid),
+        });
+        Ok(())
+    }
+
+    pub(super) fn refuse(&self, key: SocketKey) -> Option<(ConnId, Arc<SocketIdentity>)> {
+        let mut roster = self.roster(key.shard())?;
+        let asking = roster.asking(key)?;
+        roster.remove(key);
+        Some(asking)
+    }
+
+    /// As [`EventQueue::accept`] about the lock.
+    pub(super) fn disconnect(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+        let mut roster = self.roster(key.shard()).ok_or(Gone)?;
+        let socket = roster.socket(key).ok_or(Gone)?;
+        if let Some(member) = roster.remove(key) {
+            self.part(engine, socket.conn, member, BY_SERVER);
+        }
+        engine.execute(Command::Disconnect { socket });
+        Ok(())
+    }
+
+    /// As [`EventQueue::accept`] about the lock.
+    pub(super) fn close_connection(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+        let mut roster = self.roster(key.shard()).ok_or(Gone)?;
+        let conn = roster.socket(key).ok_or(Gone)?.conn;
+        let mut batch = engine.batch();
+        for member in roster.remove_connection(conn.slot) {
+            if let Some(namespace) = member.namespace {
+                self.part(engine, conn, member, BY_SERVER);
+                batch.execute(Command::Disconnect {
+                    socket: SocketRef { conn, namespace },
+                });
+            }
+        }
+        batch.execute(Command::Close {
+            conn,
+            discard: false,
+        });
+        Ok(())
+    }
+
+    pub(super) fn find(&self, key: SocketKey) -> Option<SocketRef> {
+        self.roster(key.shard())?.socket(key)
+    }
+
+    pub(super) fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
+        let roster = self.roster(socket.conn.shard)?;
+        Some(roster.find(socket)?.key)
+    }
+
+    pub(super) fn expect_ack(&self, key: SocketKey, id: u64) -> Option<SocketRef> {
+        self.roster(key.shard())?.expect_ack(key, id)
+    }
+
+    /// Nothing for a shard that the engine does not have, as a key made up by the caller may name.
+    fn roster(&self, shard: u8) -> Option<MutexGuard<'_, Roster>> {
+        Some(self.rosters.get(usize::from(shard))?.lock())
+    }
+
+    /// Queues the end of a socket, which is still in its rooms.
+    fn part(&self, engine: &Engine, conn: ConnId, member: Member, why: Why<'_>) {
+        let namespace = member.namespace.and_then(|id| engine.hub().namespace(id));
+        self.push(PulledEvent::Disconnect {
+            socket: member.socket,
+            reason: why.reason,
+            description: why.description.map(Into::into),
+            rooms: namespace.map_or_else(Vec::new, |namespace| namespace.rooms_of(conn)),
+        });
+    }
+
+    fn push(&self, event: PulledEvent) {
+        self.space.take(event.size());
+        self.send(Item::Event(event));
+    }
+
+    fn send(&self, item: Item) {
+        // The receiver lives as long as the sender: the send cannot fail.
+        let _ = self.sender.send(item);
+        #[cfg(unix)]
+        {
+            // Either the one who sets the signal sees the item, or this thread sees the signal.
+            fence(Ordering::SeqCst);
+            if let Some(signal) = self.signal.get() {
+                signal.raise();
+            }
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Option<Item> {
+        match (self.receiver.try_recv(), timeout) {
+            (Ok(item), _) => Some(item),
+            (Err(TryRecvError::Empty), Some(timeout)) if !timeout.is_zero() => {
+                self.receiver.recv_timeout(timeout).ok()
+            }
+            (Err(TryRecvError::Empty), None) => self.receiver.recv().ok(),
+            (Err(_), _) => None,
+        }
+    }
+
+    #[cfg(unix)]
+    fn lower_signal(&self) {
+        if let Some(signal) = self.signal.get()
+            && self.receiver.is_empty()
+        {
+            signal.lower();
+            self.raise_if_waiting();
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn lower_signal(&self) {}
+
+    #[cfg(unix)]
+    fn raise_if_waiting(&self) {
+        fence(Ordering::SeqCst);
+        if let Some(signal) = self.signal.get()
+            && !self.receiver.is_empty()
+        {
+            signal.raise();
+        }
+    }
+}
+
+impl Application for EventQueue {
+    fn handle(&self, engine: &Engine, event: Event<'_>) {
+        match event {
+            Event::Message {
+                socket,
+                ack,
+                data,
+                attachments,
+            } => {
+                let roster = self.roster(socket.conn.shard);
+                if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                    self.push(PulledEvent::Message {
+                        socket: Arc::clone(found),
+                        ack,
+                        data: data.into(),
+                        attachments,
+                    });
+                }
+            }
+            Event::Ack {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                let mut roster = self.roster(socket.conn.shard);
+                let asked = roster.as_mut().and_then(|r| r.settle_ack(socket, id));
+                if let Some(socket) = asked {
+                    self.push(PulledEvent::Ack {
+                        socket,
+                        id,
+                        data: data.into(),
+                        attachments,
+                    });
+                }
+            }
+            Event::AckTimeout { socket, id } => {
+                let mut roster = self.roster(socket.conn.shard);
+                let asked = roster.as_mut().and_then(|r| r.settle_ack(socket, id));
+                if let Some(socket) = asked {
+                    self.push(PulledEvent::AckTimeout { socket, id });
+                }
+            }
+            Event::BroadcastAck {
+                namespace,
+                id,
+                outcome,
+            } => {
+                if let Some(namespace) = engine.hub().namespace(namespace) {
+                    self.push(PulledEvent::BroadcastAck {
+                        namespace: namespace.name().into(),
+                        id,
+                        outcome,
+                    });
+                }
+            }
+            Event::Connect {
+                conn,
+                namespace,
+                sid,
+                auth,
+                recovered,
+            } => {
+                if engine.hub().lookup(namespace).is_none() {
+                    engine.execute(Command::Refuse {
+                        conn,
+                        namespace,
+                        error: INVALID_NAMESPACE,
+                    });
+                    return;
+                }
+                if let Some(mut roster) = self.roster(conn.shard) {
+                    let socket = roster.ask(conn.slot, namespace.into(), sid);
+                    let auth = auth.map(Into::into);
+                    self.push(PulledEvent::Connect {
+                        socket,
+                        auth,
+                        recovered,
+                    });
+                }
+            }
+            Event::Leave { socket } => {
+                if let Some(mut roster) = self.roster(socket.conn.shard)
+                    && let Some(key) = roster.find(socket).map(|found| found.key)
+                    && let Some(member) = roster.remove(key)
+                {
+                    self.part(engine, socket.conn, member, BY_CLIENT);
+                }
+            }
+            Event::Close {
+                conn,
+                reason,
+                description,
+                namespaces: _,
+            } => {
+                let why = Why {
+                    reason,
+                    description,
+                };
+                if let Some(mut roster) = self.roster(conn.shard) {
+                    let members = roster.remove_connection(conn.slot);
+                    for member in members.into_iter().filter(|m| m.namespace.is_some()) {
+                        self.part(engine, conn, member, why);
+                    }
+                }
+            }
+            Event::Closed => self.push(PulledEvent::Closed),
+            // Of no concern to somebody who knows sockets, not connections.
+            Event::Open { .. } | Event::Upgraded { .. } => {}
+            // Only for applications that bring requests or streams themselves.
+            Event::Answer { .. }
+            | Event::FeedWrite { .. }
+            | Event::FeedEnd { .. }
+            | Event::Forget { .. } => {}
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.space.is_left()
+    }
+}
+
+/// Why a socket ends.
+#[derive(Clone, Copy, Debug)]
+struct Why<'a> {
+    reason: DisconnectReason,
+    description: Option<&'a str>,
+}
+
+const BY_SERVER: Why<'static> = Why {
+    reason: DisconnectReason::ServerNamespaceDisconnect,
+    description: None,
+};
+
+const BY_CLIENT: Why<'static> = Why {
+    reason: DisconnectReason::ClientNamespaceDisconnect,
+    description: None,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(max_pending_events: usize) -> EventQueue {
+        EventQueue::new(&Config {
+            max_pending_events,
+            shards: 1,
+            ..Config::default()
+        })
+    }
+
+    fn timeout(id: u64) -> PulledEvent {
+        let socket = SocketIdentity {
+            key: SocketKey(1),
+            sid: "sid".into(),
+            namespace: "/".into(),
+        };
+        PulledEvent::AckTimeout {
+            socket: Arc::new(socket),
+            id,
+        }
+    }
+
+    fn take(queue: &EventQueue, most: usize) -> Result<Vec<PulledEvent>, Error> {
+        let mut events = Vec::new();
+        queue.take(&mut events, most, Some(Duration::ZERO))?;
+        Ok(events)
+    }
+
+    #[test]
+    fn is_not_ready_while_full_and_asks_for_one_resume() {
+        let queue = queue(2);
+        queue.push(timeout(1));
+        assert!(queue.is_ready());
+        queue.push(timeout(2));
+        queue.push(timeout(3));
+        assert!(!queue.is_ready());
+        assert_eq!(take(&queue, 1).unwrap().len(), 1);
+        assert!(!queue.is_resume_due());
+        assert_eq!(take(&queue, 9).unwrap().len(), 2);
+        assert!(queue.is_resume_due());
+        assert!(!queue.is_resume_due());
+        assert!(queue.is_ready());
+    }
+
+    #[test]
+    fn everybody_learns_of_the_end_after_the_last_event() {
+        let queue = queue(9);
+        queue.push(timeout(1));
+        queue.push(PulledEvent::Closed);
+        let events = take(&queue, 9).unwrap();
+        assert!(matches!(
+            events[..],
+            [PulledEvent::AckTimeout { id: 1, .. }, PulledEvent::Closed]
+        ));
+        for _ in 0..2 {
+            assert!(matches!(take(&queue, 9), Err(Error::Closed)));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_events_wait() {
+        use std::io::{ErrorKind, Read};
+        use std::os::unix::net::UnixStream;
+
+        let queue = queue(9);
+        queue.push(timeout(1));
+        let watched = queue.descriptor().unwrap().try_clone_to_owned().unwrap();
+        let mut watched = UnixStream::from(watched);
+        queue.push(timeout(2));
+        assert_eq!(take(&queue, 1).unwrap().len(), 1);
+        assert_eq!(take(&queue, 1).unwrap().len(), 1);
+        let error = watched.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        queue.push(timeout(3));
+        assert_eq!(watched.read(&mut [0, 0]).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_key_that_was_made_up_finds_nothing() {
+        let queue = queue(9);
+        for key in [0, 1, 255, u64::MAX] {
+            assert_eq!(queue.find(SocketKey(key)), None);
+            assert!(queue.refuse(SocketKey(key)).is_none());
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! An event as C reads it: its texts end with a NUL and lie in one block that is made when the
+//! event is taken.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use sori_core::embed::Response;
+use sori_core::proto::socket::{event_args, event_name};
+use sori_core::server::pull::{PulledEvent, SocketIdentity};
+
+use crate::pointer::{sori_bytes, sori_text};
+use crate::socket::sori_socket;
+use crate::status::guard_or;
+
+/// What an event says. New kinds may be added: free and ignore those you do not know.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum sori_event_kind {
+    /// No event: what a NULL pointer is.
+    SORI_EVENT_NONE = 0,
+    /// A client asks to join a namespace, perhaps with sori_event_auth(). Answer with
+    /// sori_server_accept() or sori_server_refuse(), now or later.
+    SORI_EVENT_CONNECT = 1,
+    /// An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
+    /// sori_event_has_ack(), the client waits for sori_server_answer().
+    SORI_EVENT_MESSAGE = 2,
+    /// A client's answer to sori_server_emit_with_ack(): sori_event_ack(), sori_event_args(),
+    /// sori_event_attachment().
+    SORI_EVENT_ACK = 3,
+    /// The time of sori_server_emit_with_ack() is up: sori_event_ack().
+    SORI_EVENT_ACK_TIMEOUT = 4,
+    /// An accepted socket is gone: sori_event_reason(), sori_event_description(),
+    /// sori_event_room(). Its last event; each accepted socket has exactly one.
+    SORI_EVENT_DISCONNECT = 5,
+    /// What sori_server_broadcast_with_ack() came to: sori_event_ack(), sori_event_answer_args(),
+    /// sori_event_is_timed_out().
+    SORI_EVENT_BROADCAST_ACK = 6,
+    /// The server is closed. The last event.
+    SORI_EVENT_CLOSED = 7,
+}
+
+use sori_event_kind::*;
+
+/// One event. Opaque; what its functions give lives until it is freed.
+#[derive(Debug)]
+pub struct sori_event {
+    kind: sori_event_kind,
+    socket: sori_socket,
+    ack: Option<u64>,
+    is_timed_out: bool,
+    is_recovered: bool,
+    texts: Texts,
+    attachments: Vec<Bytes>,
+    rooms: Vec<Box<[u8]>>,
+    answers: Vec<Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    args: Box<[u8]>,
+    attachments: Vec<Bytes>,
+}
+
+/// The texts of an event, one behind the other, each with its NUL.
+#[derive(Debug, Default)]
+struct Texts {
+    block: Vec<u8>,
+    ends: [Range<usize>; TEXTS],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Text {
+    SocketId,
+    Namespace,
+    Name,
+    Args,
+    Auth,
+    Reason,
+    Description,
+}
+
+const TEXTS: usize = Text::Description as usize + 1;
+
+impl Texts {
+    fn put(&mut self, text: Text, parts: &[&str]) {
+        let start = self.block.len();
+        for part in parts {
+            self.block.extend_from_slice(part.as_bytes());
+        }
+        self.block.push(0);
+        self.ends[text as usize] = start..self.block.len();
+    }
+
+    fn view(&self, text: Text) -> Option<sori_text> {
+        let terminated = self.block.get(self.ends[text as usize].clone())?;
+        (!terminated.is_empty()).then(|| sori_text::of(terminated))
+    }
+}
+
+/// `text` with a NUL behind it.
+pub(crate) fn terminated(text: &str) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.push(0);
+    bytes.into()
+}
+
+impl sori_event {
+    fn empty(kind: sori_event_kind) -> sori_event {
+        sori_event {
+            kind,
+            socket: 0,
+            ack: None,
+            is_timed_out: false,
+            is_recovered: false,
+            texts: Texts::default(),
+            attachments: Vec::new(),
+            rooms: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    fn of(kind: sori_event_kind, socket: &SocketIdentity, more: usize) -> sori_event {
+        let mut event = sori_event::empty(kind);
+        event.socket = socket.key.0;
+        let own = socket.sid.len() + socket.namespace.len();
+        event.texts.block.reserve_exact(own + more + TEXTS + 2);
+        event.texts.put(Text::SocketId, &[&socket.sid]);
+        event.texts.put(Text::Namespace, &[&socket.namespace]);
+        event
+    }
+
+    pub(crate) fn new(event: PulledEvent) -> sori_event {
+        match event {
+            PulledEvent::Connect {
+                socket,
+                auth,
+                recovered,
+            } => {
+                let auth = auth.unwrap_or_default();
+                let mut event = sori_event::of(SORI_EVENT_CONNECT, &socket, auth.len());
+                event.texts.put(Text::Auth, &[&auth]);
+                event.is_recovered = recovered;
+                event
+            }
+            PulledEvent::Message {
+                socket,
+                ack,
+                data,
+                attachments,
+            } => {
+                let mut event = sori_event::of(SORI_EVENT_MESSAGE, &socket, data.len());
+                let name = event_name(&data).unwrap_or_default();
+                event.texts.put(Text::Name, &[&name]);
+                event.texts.put(Text::Args, &["[", event_args(&data), "]"]);
+                event.ack = ack;
+                event.attachments = attachments;
+                event
+            }
+            PulledEvent::Ack {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                let mut event = sori_event::of(SORI_EVENT_ACK, &socket, data.len());
+                event.texts.put(Text::Args, &[&data]);
+                event.ack = Some(id);
+                event.attachments = attachments;
+                event
+            }
+            PulledEvent::AckTimeout { socket, id } => {
+                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, &socket, 0);
+                event.ack = Some(id);
+                event
+            }
+            PulledEvent::Disconnect {
+                socket,
+                reason,
+                description,
+                rooms,
+            } => {
+                let description = description.unwrap_or_default();
+                let length = reason.as_str().len() + description.len();
+                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, &socket, length);
+                event.texts.put(Text::Reason, &[reason.as_str()]);
+                event.texts.put(Text::Description, &[&description]);
+                event.rooms = rooms.iter().map(|room| terminated(room)).collect();
+                event
+            }
+            PulledEvent::BroadcastAck {
+                namespace,
+                id,
+                outcome,
+            } => {
+                let mut event = sori_event::empty(SORI_EVENT_BROADCAST_ACK);
+                event.texts.put(Text::Namespace, &[&namespace]);
+                event.ack = Some(id);
+                event.is_timed_out = outcome.timed_out;
+                event.answers = outcome.responses.into_iter().map(Answer::new).collect();
+                event
+            }
+            PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
+        }
+    }
+}
+
+impl Answer {
+    fn new(response: Response) -> Answer {
+        Answer {
+            args: terminated(&response.data),
+            attachments: response.attachments,
+        }
+    }
+}
+
+/// # Safety
+/// `event` is NULL or an event.
+unsafe fn text(event: *const sori_event, text: Text) -> sori_text {
+    // SAFETY: the caller's promise.
+    guard_or(sori_text::EMPTY, || {
+        unsafe { event.as_ref() }?.texts.view(text)
+    })
+}
+
+/// # Safety
+/// `event` is NULL or an event.
+unsafe fn look<T>(
+    event: *const sori_event,
+    otherwise: T,
+    look: impl FnOnce(&'static sori_event) -> Option<T>,
+) -> T {
+    // SAFETY: the caller's promise. No longer than until the event is freed: the header's rule.
+    guard_or(otherwise, || look(unsafe { event.as_ref() }?))
+}
+
+/// What the event says; SORI_EVENT_NONE for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_kind_of(event: *const sori_event) -> sori_event_kind {
+    // SAFETY: the header's rules.
+    unsafe { look(event, SORI_EVENT_NONE, |event| Some(event.kind)) }
+}
+
+/// The socket it speaks of; 0 for kinds that speak of none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_socket(event: *const sori_event) -> sori_socket {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.socket)) }
+}
+
+/// The socket's id, which its client knows too: 20 characters.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_socket_id(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::SocketId) }
+}
+
+/// The namespace's name, for example "/".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_namespace(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Namespace) }
+}
+
+/// SORI_EVENT_CONNECT: the JSON object that the client sent as `auth`; empty if it sent none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_auth(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Auth) }
+}
+
+/// SORI_EVENT_CONNECT: whether the client lost its connection a while ago and comes back, once it is
+/// accepted, with its id, its rooms and what it missed. It is a new sori_socket all the same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_is_recovered(event: *const sori_event) -> bool {
+    // SAFETY: the header's rules.
+    unsafe { look(event, false, |event| Some(event.is_recovered)) }
+}
+
+/// SORI_EVENT_MESSAGE: the event's name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_name(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Name) }
+}
+
+/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+/// {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Args) }
+}
+
+/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_attachment_count(event: *const sori_event) -> usize {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.attachments.len())) }
+}
+
+/// The attachment at `index`; empty past the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_attachment(
+    event: *const sori_event,
+    index: usize,
+) -> sori_bytes {
+    let attachment = |event: &sori_event| event.attachments.get(index).map(|b| sori_bytes::of(b));
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_bytes::EMPTY, attachment) }
+}
+
+/// Whether the event carries an ack's id: SORI_EVENT_MESSAGE if the client waits for an answer, and
+/// all kinds that tell of an ack.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_has_ack(event: *const sori_event) -> bool {
+    // SAFETY: the header's rules.
+    unsafe { look(event, false, |event| Some(event.ack.is_some())) }
+}
+
+/// The ack's id; 0, which can be an id too, if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_ack(event: *const sori_event) -> u64 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| event.ack) }
+}
+
+/// SORI_EVENT_BROADCAST_ACK: how many sockets answered.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_answer_count(event: *const sori_event) -> usize {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.answers.len())) }
+}
+
+/// The JSON array of the arguments of one answer; empty past the last. Its binary ones are among
+/// that answer's attachments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_answer_args(
+    event: *const sori_event,
+    index: usize,
+) -> sori_text {
+    let args = |event: &sori_event| Some(sori_text::of(&event.answers.get(index)?.args));
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_text::EMPTY, args) }
+}
+
+/// How many attachments came with one answer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_answer_attachment_count(
+    event: *const sori_event,
+    index: usize,
+) -> usize {
+    let count = |event: &sori_event| Some(event.answers.get(index)?.attachments.len());
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, count) }
+}
+
+/// One attachment of one answer; empty past the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_answer_attachment(
+    event: *const sori_event,
+    index: usize,
+    attachment: usize,
+) -> sori_bytes {
+    let bytes = |event: &sori_event| {
+        let attachments = &event.answers.get(index)?.attachments;
+        Some(sori_bytes::of(attachments.get(attachment)?))
+    };
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_bytes::EMPTY, bytes) }
+}
+
+/// SORI_EVENT_BROADCAST_ACK: whether somebody had not answered when the time was up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_is_timed_out(event: *const sori_event) -> bool {
+    // SAFETY: the header's rules.
+    unsafe { look(event, false, |event| Some(event.is_timed_out)) }
+}
+
+/// SORI_EVENT_DISCONNECT: why, in Socket.IO's words, for example "transport close".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_reason(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Reason) }
+}
+
+/// SORI_EVENT_DISCONNECT: more about why, for people; often empty.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_description(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::Description) }
+}
+
+/// SORI_EVENT_DISCONNECT: how many rooms the socket was in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_room_count(event: *const sori_event) -> usize {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.rooms.len())) }
+}
+
+/// A room the socket was in, the one named like its id first unless it had left that; empty past
+/// the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_room(event: *const sori_event, index: usize) -> sori_text {
+    let room = |event: &sori_event| Some(sori_text::of(event.rooms.get(index)?));
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_text::EMPTY, room) }
+}
+
+/// Gives an event back. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_free(event: *mut sori_event) {
+    guard_or((), || {
+        if !event.is_null() {
+            // SAFETY: from sori_server_poll(), and given back once.
+            drop(unsafe { Box::from_raw(event) });
+        }
+        Some(())
+    });
+}

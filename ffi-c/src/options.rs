@@ -1,0 +1,209 @@
+//! A server's settings and counters as C structs.
+
+use std::ffi::c_char;
+use std::mem::offset_of;
+use std::time::Duration;
+
+use sori_core::config::RecoverySettings;
+use sori_core::server::pull::PullServer;
+use sori_core::{Config, TransportKind};
+
+use crate::pointer::{self, Extensible};
+use crate::status::{Failure, guard, sori_status};
+
+/// Clients may use HTTP long polling.
+pub const SORI_TRANSPORT_POLLING: u32 = 1;
+/// Clients may use a WebSocket.
+pub const SORI_TRANSPORT_WEBSOCKET: u32 = 2;
+
+/// The settings of a server. Fill them with sori_server_options_default(), then change what you
+/// want.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct sori_server_options {
+    /// sizeof(sori_server_options), set by sori_server_options_default().
+    pub size: usize,
+    /// Path under which clients find the server. Default "/socket.io".
+    pub path: *const c_char,
+    /// From one pong to the next ping. Default 25,000.
+    pub ping_interval_ms: u32,
+    /// How long a pong may take. Default 20,000.
+    pub ping_timeout_ms: u32,
+    /// How long an upgrade from polling to WebSocket may take. Default 10,000.
+    pub upgrade_timeout_ms: u32,
+    /// How long a connection may stay in no namespace. Default 45,000.
+    pub connect_timeout_ms: u32,
+    /// How long the head of an HTTP request, and then its body, may take. Default 30,000.
+    pub request_timeout_ms: u32,
+    /// How long a closing connection is given to take what is queued for it. Default 30,000.
+    pub close_timeout_ms: u32,
+    /// How long a client that lost its connection may take to come back with its id, its rooms and
+    /// what it missed. 0, the default: it cannot.
+    pub recovery_ms: u32,
+    /// Most binary attachments in one packet of a client. Default 10.
+    pub max_attachments: u32,
+    /// Transports that are served, of SORI_TRANSPORT_*. Default: all.
+    pub transports: u32,
+    /// Whether a polling connection may become a WebSocket: 1 or 0. Default 1.
+    pub allow_upgrades: u32,
+    /// IO threads, at most 256. 0, the default: one per core.
+    pub threads: u32,
+    /// Largest message a client may send, in bytes. Default 1,000,000.
+    pub max_payload: usize,
+    /// Most bytes queued for one slow client; over it the client is disconnected ("transport
+    /// error"). Default 16 MiB.
+    pub max_queued_bytes: usize,
+    /// Most events that wait for sori_server_poll() before the server stops reading from its
+    /// clients. Nothing is lost then. It stops at 64 MiB of messages too. Default 65,536.
+    pub max_pending_events: usize,
+    /// Most connections at once; more are answered 503. 0, the default: no limit.
+    pub max_connections: usize,
+}
+
+// SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
+unsafe impl Extensible for sori_server_options {
+    const FIRST_SIZE: usize = offset_of!(sori_server_options, max_connections) + size_of::<usize>();
+
+    fn defaults() -> sori_server_options {
+        let config = Config::default();
+        sori_server_options {
+            size: size_of::<sori_server_options>(),
+            path: DEFAULT_PATH.as_ptr(),
+            ping_interval_ms: milliseconds(config.ping_interval),
+            ping_timeout_ms: milliseconds(config.ping_timeout),
+            upgrade_timeout_ms: milliseconds(config.upgrade_timeout),
+            connect_timeout_ms: milliseconds(config.connect_timeout),
+            request_timeout_ms: milliseconds(config.request_timeout),
+            close_timeout_ms: milliseconds(config.close_timeout),
+            recovery_ms: 0,
+            max_attachments: config.max_attachments,
+            transports: TRANSPORTS
+                .iter()
+                .filter(|(_, kind)| config.serves(*kind))
+                .fold(0, |flags, (flag, _)| flags | flag),
+            allow_upgrades: config.allow_upgrades.into(),
+            threads: 0,
+            max_payload: config.max_payload,
+            max_queued_bytes: config.max_queued_bytes,
+            max_pending_events: config.max_pending_events,
+            max_connections: config.max_connections.unwrap_or(0),
+        }
+    }
+}
+
+const DEFAULT_PATH: &std::ffi::CStr = c"/socket.io";
+
+const TRANSPORTS: [(u32, TransportKind); 2] = [
+    (SORI_TRANSPORT_POLLING, TransportKind::Polling),
+    (SORI_TRANSPORT_WEBSOCKET, TransportKind::WebSocket),
+];
+
+fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+impl sori_server_options {
+    /// # Safety
+    /// `path` is NULL or a text.
+    pub(crate) unsafe fn config(&self) -> Result<Config, Failure> {
+        let mut config = Config::default();
+        // SAFETY: the caller's promise.
+        if let Some(path) = unsafe { pointer::optional_text(self.path, "options.path")? } {
+            path.clone_into(&mut config.path);
+        }
+        let known = SORI_TRANSPORT_POLLING | SORI_TRANSPORT_WEBSOCKET;
+        if self.transports & !known != 0 {
+            return Err(Failure::invalid(
+                "options.transports has an unknown transport",
+            ));
+        }
+        config.transports = TRANSPORTS
+            .into_iter()
+            .filter(|(flag, _)| self.transports & flag != 0)
+            .map(|(_, kind)| kind)
+            .collect();
+        config.ping_interval = Duration::from_millis(self.ping_interval_ms.into());
+        config.ping_timeout = Duration::from_millis(self.ping_timeout_ms.into());
+        config.upgrade_timeout = Duration::from_millis(self.upgrade_timeout_ms.into());
+        config.connect_timeout = Duration::from_millis(self.connect_timeout_ms.into());
+        config.request_timeout = Duration::from_millis(self.request_timeout_ms.into());
+        config.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
+        config.recovery = (self.recovery_ms > 0).then(|| RecoverySettings {
+            max_disconnection_duration: Duration::from_millis(self.recovery_ms.into()),
+            ..RecoverySettings::default()
+        });
+        config.max_attachments = self.max_attachments;
+        config.allow_upgrades = self.allow_upgrades != 0;
+        if self.threads > 0 {
+            config.shards = self.threads as usize;
+        }
+        config.max_payload = self.max_payload;
+        config.max_queued_bytes = self.max_queued_bytes;
+        config.max_pending_events = self.max_pending_events;
+        config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
+        Ok(config)
+    }
+}
+
+/// Fills `options` with the defaults. `size` is sizeof(*options).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_options_default(
+    options: *mut sori_server_options,
+    size: usize,
+) -> sori_status {
+    guard(|| {
+        let defaults = sori_server_options::defaults();
+        // SAFETY: the header's rules.
+        unsafe { pointer::write_extensible(options, size, defaults, "options") }
+    })
+}
+
+/// A server's counters at one moment.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct sori_metrics {
+    /// sizeof(sori_metrics).
+    pub size: usize,
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections opened since the start.
+    pub opened: u64,
+    /// Connections refused because of max_connections.
+    pub refused: u64,
+    /// Messages received from clients.
+    pub received: u64,
+    /// Messages queued to clients; a broadcast counts once per receiver.
+    pub sent: u64,
+    /// Volatile messages dropped because a client was not ready for them.
+    pub dropped_volatile: u64,
+    /// Connections closed because they read too slowly.
+    pub closed_slow: u64,
+    /// Times that reading paused because too many events waited for sori_server_poll().
+    pub paused: u64,
+}
+
+// SAFETY: repr(C), the size first, integers only.
+unsafe impl Extensible for sori_metrics {
+    const FIRST_SIZE: usize = offset_of!(sori_metrics, paused) + size_of::<u64>();
+
+    fn defaults() -> sori_metrics {
+        sori_metrics::default()
+    }
+}
+
+impl sori_metrics {
+    pub(crate) fn of(server: &PullServer) -> sori_metrics {
+        let metrics = server.engine().metrics();
+        sori_metrics {
+            size: size_of::<sori_metrics>(),
+            connections: metrics.connections,
+            opened: metrics.opened,
+            refused: metrics.refused,
+            received: metrics.received,
+            sent: metrics.sent,
+            dropped_volatile: metrics.dropped_volatile,
+            closed_slow: metrics.closed_slow,
+            paused: metrics.paused,
+        }
+    }
+}

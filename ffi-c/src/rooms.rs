@@ -1,0 +1,181 @@
+//! A socket's rooms: joining, leaving, asking.
+
+use std::ffi::c_char;
+
+use sori_core::embed::{Command, SocketRef};
+use sori_core::server::pull::{PullServer, SocketKey};
+
+use crate::broadcast::{Rooms, sori_audience};
+use crate::event::terminated;
+use crate::pointer::{self, sori_text};
+use crate::server::{self, sori_server};
+use crate::socket::sori_socket;
+use crate::status::{Failure, guard, guard_or, sori_status};
+
+/// A list of rooms. Opaque.
+#[derive(Debug)]
+pub struct sori_rooms {
+    names: Vec<Box<[u8]>>,
+}
+
+/// An open server and one of its sockets.
+///
+/// # Safety
+/// `server` is NULL or a server.
+unsafe fn find<'a>(
+    server: *const sori_server,
+    socket: sori_socket,
+) -> Result<(&'a PullServer, SocketRef), Failure> {
+    // SAFETY: the caller's promise.
+    let server = unsafe { sori_server::open(server) }?;
+    Ok((server, server.find(SocketKey(socket))?))
+}
+
+/// Puts a socket into rooms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_join(
+    server: *const sori_server,
+    socket: sori_socket,
+    rooms: *const *const c_char,
+    room_count: usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
+        // SAFETY: the header's rules.
+        let (server, socket) = unsafe { find(server, socket) }?;
+        server.engine().execute(Command::Join {
+            socket,
+            rooms: &rooms,
+        });
+        Ok(())
+    })
+}
+
+/// Takes a socket out of rooms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_leave(
+    server: *const sori_server,
+    socket: sori_socket,
+    rooms: *const *const c_char,
+    room_count: usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
+        // SAFETY: the header's rules.
+        let (server, socket) = unsafe { find(server, socket) }?;
+        server.engine().execute(Command::Leave {
+            socket,
+            rooms: &rooms,
+        });
+        Ok(())
+    })
+}
+
+/// Takes a socket out of all rooms, the one named like its id too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_leave_all(
+    server: *const sori_server,
+    socket: sori_socket,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, socket) = unsafe { find(server, socket) }?;
+        server.engine().execute(Command::LeaveAll { socket });
+        Ok(())
+    })
+}
+
+/// Stores in `*rooms` a list of the rooms that a socket is in, the one named like its id first
+/// unless it has left that.
+/// Free the list with sori_rooms_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_rooms(
+    server: *const sori_server,
+    socket: sori_socket,
+    rooms: *mut *mut sori_rooms,
+) -> sori_status {
+    guard(|| {
+        if rooms.is_null() {
+            return Err(Failure::null("rooms"));
+        }
+        // SAFETY: the header's rules.
+        let (server, socket) = unsafe { find(server, socket) }?;
+        let namespace = server.engine().hub().namespace(socket.namespace);
+        let joined = namespace.map_or_else(Vec::new, |namespace| namespace.rooms_of(socket.conn));
+        let names = joined.iter().map(|room| terminated(room)).collect();
+        let list = Box::into_raw(Box::new(sori_rooms { names }));
+        // SAFETY: not NULL, as seen above.
+        unsafe { pointer::write(rooms, list, "rooms") }
+    })
+}
+
+/// How many rooms the list has; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_rooms_count(rooms: *const sori_rooms) -> usize {
+    // SAFETY: the header's rules.
+    guard_or(0, || Some(unsafe { rooms.as_ref() }?.names.len()))
+}
+
+/// The name of a room in the list, which lives until the list is freed. Empty past its end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_rooms_name(rooms: *const sori_rooms, index: usize) -> sori_text {
+    guard_or(sori_text::EMPTY, || {
+        // SAFETY: the header's rules.
+        let rooms = unsafe { rooms.as_ref() }?;
+        Some(sori_text::of(rooms.names.get(index)?))
+    })
+}
+
+/// Gives a list back. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_rooms_free(rooms: *mut sori_rooms) {
+    guard_or((), || {
+        if !rooms.is_null() {
+            // SAFETY: from sori_server_rooms(), and given back once.
+            drop(unsafe { Box::from_raw(rooms) });
+        }
+        Some(())
+    });
+}
+
+/// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
+/// are, which may be more. `sockets` may be NULL if `capacity` is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_sockets(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    audience: *const sori_audience,
+    sockets: *mut sori_socket,
+    capacity: usize,
+    count: *mut usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, rooms) = unsafe { (sori_server::open(server)?, Rooms::of(audience)?) };
+        // SAFETY: the header's rules.
+        let namespace = unsafe { server::namespace(server, namespace_name) }?;
+        if sockets.is_null() && capacity > 0 {
+            return Err(Failure::null("sockets"));
+        }
+        let audience = rooms.audience();
+        let found = namespace.select(audience.rooms, audience.except);
+        let keys = found.connections().into_iter().filter_map(|conn| {
+            server.key_of(SocketRef {
+                conn,
+                namespace: namespace.id(),
+            })
+        });
+        let mut number = 0;
+        for key in keys {
+            if number < capacity {
+                // SAFETY: `number` is below `capacity`.
+                unsafe { sockets.add(number).write(key.0) };
+            }
+            number += 1;
+        }
+        // SAFETY: the header's rules.
+        unsafe { pointer::write(count, number, "count") }
+    })
+}

@@ -1,0 +1,236 @@
+//! A server's life: options to handle, listening, fetching events, closing.
+
+use std::ffi::{c_char, c_int};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sori_core::Error;
+use sori_core::hub::Namespace;
+use sori_core::server::pull::PullServer;
+
+use crate::event::sori_event;
+use crate::options::{sori_metrics, sori_server_options};
+use crate::pointer;
+use crate::status::{Failure, guard, guard_or, sori_status};
+
+/// A server: its IO threads, its connections and the events that wait. Opaque.
+#[derive(Debug)]
+pub struct sori_server {
+    pull: PullServer,
+}
+
+impl sori_server {
+    /// # Safety
+    /// `server` is NULL or came from sori_server_new() and was not freed.
+    pub(crate) unsafe fn borrow<'a>(server: *const sori_server) -> Result<&'a PullServer, Failure> {
+        // SAFETY: the caller's promise.
+        Ok(&unsafe { pointer::borrow(server, "server") }?.pull)
+    }
+
+    /// A server that was not closed.
+    ///
+    /// # Safety
+    /// As [`sori_server::borrow`].
+    pub(crate) unsafe fn open<'a>(server: *const sori_server) -> Result<&'a PullServer, Failure> {
+        // SAFETY: the caller's promise.
+        let server = unsafe { sori_server::borrow(server) }?;
+        if server.is_closing() {
+            return Err(Error::Closed.into());
+        }
+        Ok(server)
+    }
+}
+
+/// The open namespace of that name.
+///
+/// # Safety
+/// `name` is NULL or a text.
+pub(crate) unsafe fn namespace(
+    server: &PullServer,
+    name: *const c_char,
+) -> Result<Arc<Namespace>, Failure> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { pointer::text(name, "namespace_name") }?;
+    let namespace = server.engine().hub().lookup(name);
+    namespace.ok_or_else(|| Failure::invalid("no namespace of that name is open"))
+}
+
+/// A wait as C gives it: negative is for ever.
+pub(crate) fn duration(timeout_ms: i32) -> Option<Duration> {
+    u64::try_from(timeout_ms).ok().map(Duration::from_millis)
+}
+
+/// The version of the library, for example "0.1.0". Static.
+#[unsafe(no_mangle)]
+pub extern "C" fn sori_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Starts a server's IO threads and stores the server in `*server`. `options` may be NULL: the
+/// defaults. Nothing is stored on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_new(
+    options: *const sori_server_options,
+    server: *mut *mut sori_server,
+) -> sori_status {
+    guard(|| {
+        if server.is_null() {
+            return Err(Failure::null("server"));
+        }
+        // SAFETY: the header's rules.
+        let config = unsafe {
+            match options.is_null() {
+                true => Default::default(),
+                false => pointer::read_extensible(options, "options")?.config()?,
+            }
+        };
+        let pull = PullServer::start(config)?;
+        let handle = Box::into_raw(Box::new(sori_server { pull }));
+        // SAFETY: not NULL, as seen above.
+        unsafe { pointer::write(server, handle, "server") }
+    })
+}
+
+/// Closes the server, waits for its threads, and gives everything back but the events that were
+/// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
+/// It must be the only call on the server. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_free(server: *mut sori_server) {
+    guard_or((), || {
+        if !server.is_null() {
+            // SAFETY: from sori_server_new(), and given back once.
+            drop(unsafe { Box::from_raw(server) });
+        }
+        Some(())
+    });
+}
+
+/// Accepts connections on `host`, a name or an address, and `port`; 0 lets the system choose. The
+/// port bound is stored in `*bound`, which may be NULL. One server may listen on several.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_listen(
+    server: *const sori_server,
+    host: *const c_char,
+    port: u16,
+    bound: *mut u16,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::open(server) }?;
+        // SAFETY: the header's rules.
+        let address = server.listen((unsafe { pointer::text(host, "host") }?, port))?;
+        if !bound.is_null() {
+            // SAFETY: the header's rules.
+            unsafe { pointer::write(bound, address.port(), "bound") }?;
+        }
+        Ok(())
+    })
+}
+
+/// Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
+/// ask for one that is not are refused ("Invalid namespace") without an event.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_open_namespace(
+    server: *const sori_server,
+    name: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, name) = unsafe { (sori_server::open(server)?, pointer::text(name, "name")?) };
+        if !name.starts_with('/') {
+            return Err(Failure::invalid("a namespace's name begins with '/'"));
+        }
+        server.open_namespace(name);
+        Ok(())
+    })
+}
+
+/// Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
+/// wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
+/// time was up, in `*count`. Each event is yours until sori_event_free(), also after the server is
+/// freed. After SORI_EVENT_CLOSED it gives SORI_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_poll(
+    server: *const sori_server,
+    events: *mut *mut sori_event,
+    capacity: usize,
+    timeout_ms: i32,
+    count: *mut usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::borrow(server) }?;
+        // SAFETY: the header's rules.
+        unsafe { pointer::write(count, 0, "count") }?;
+        if events.is_null() {
+            return Err(Failure::null("events"));
+        }
+        if capacity == 0 {
+            return Err(Failure::invalid("capacity is 0"));
+        }
+        let mut taken = Vec::new();
+        server.poll(&mut taken, capacity, duration(timeout_ms))?;
+        let number = taken.len();
+        for (at, event) in taken.into_iter().enumerate() {
+            let event = Box::into_raw(Box::new(sori_event::new(event)));
+            // SAFETY: `at` is below `capacity`.
+            unsafe { events.add(at).write(event) };
+        }
+        // SAFETY: the header's rules.
+        unsafe { pointer::write(count, number, "count") }
+    })
+}
+
+/// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
+/// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
+/// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_int) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::borrow(server) }?;
+        // SAFETY: the header's rules.
+        unsafe { pointer::write(fd, descriptor(server)?, "fd") }
+    })
+}
+
+#[cfg(unix)]
+fn descriptor(server: &PullServer) -> Result<c_int, Failure> {
+    use std::os::fd::AsRawFd;
+    Ok(server.descriptor()?.as_raw_fd())
+}
+
+#[cfg(not(unix))]
+fn descriptor(_: &PullServer) -> Result<c_int, Failure> {
+    Err(Failure::new(
+        sori_status::SORI_UNSUPPORTED,
+        "no descriptors on this system",
+    ))
+}
+
+/// Closes every connection and stops listening, without waiting. A disconnect event of each socket
+/// ("server shutting down") and then SORI_EVENT_CLOSED follow. Calls that would change something
+/// give SORI_CLOSED from now on. Closing again does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_close(server: *const sori_server) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        unsafe { sori_server::borrow(server) }?.close();
+        Ok(())
+    })
+}
+
+/// Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_metrics(
+    server: *const sori_server,
+    metrics: *mut sori_metrics,
+    size: usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let counters = sori_metrics::of(unsafe { sori_server::borrow(server) }?);
+        // SAFETY: the header's rules.
+        unsafe { pointer::write_extensible(metrics, size, counters, "metrics") }
+    })
+}

@@ -1,0 +1,544 @@
+// Sori: an embeddable realtime engine that serves Socket.IO clients. The C face: a server whose
+// events you fetch.
+//
+// TOUR
+//
+//     sori_server *server;
+//     uint16_t port;
+//     if (sori_server_new(NULL, &server) != SORI_OK) abort();
+//     if (sori_server_listen(server, "127.0.0.1", 3000, &port) != SORI_OK) abort();
+//     for (;;) {
+//         sori_event *events[64];
+//         size_t count;
+//         if (sori_server_poll(server, events, 64, -1, &count) != SORI_OK) break;
+//         for (size_t i = 0; i < count; i++) {
+//             sori_socket socket = sori_event_socket(events[i]);
+//             switch (sori_event_kind_of(events[i])) {
+//             case SORI_EVENT_CONNECT:
+//                 sori_server_accept(server, socket);
+//                 break;
+//             case SORI_EVENT_MESSAGE:
+//                 sori_server_emit(server, socket, "echo", sori_event_args(events[i]).data, NULL);
+//                 break;
+//             default:
+//                 break;
+//             }
+//             sori_event_free(events[i]);
+//         }
+//     }
+//     sori_server_free(server);
+//
+// examples/c/chat.c goes on from there.
+//
+// A SOCKET'S LIFE
+// One SORI_EVENT_CONNECT, which you answer with sori_server_accept() or sori_server_refuse(). Once
+// accepted: any number of messages and acks, in the order in which the client sent them. Then
+// exactly one SORI_EVENT_DISCONNECT, whoever ended it, and nothing after that: keep what you know of
+// a socket from accept until then. A socket that was never accepted has no disconnect event.
+//
+// STATUS
+// Calls that can fail return a sori_status. When it is not SORI_OK nothing has happened, and
+// sori_last_error() says more. A NULL pointer is an error, never a crash, except where it is said to
+// be allowed. No call lets a panic of the library out.
+//
+// OWNERSHIP
+// What a call named ..._new stores, and sori_server_poll() and sori_server_rooms(), is yours: give
+// it back once with the ..._free of its type. Free of NULL is fine. What functions of an event or a
+// list return is lent: it lives until that is freed. What you pass in is copied, or not needed once
+// the call returns.
+//
+// THREADS
+// Any call whose handle is const may be made beside any other call, from any thread, on the same
+// server. sori_server_free() must be the only one. Commands of one thread take effect in the order
+// in which they were given. One thread should poll: two would each get some of a socket's events.
+//
+// TEXT
+// All text is UTF-8, in and out; what you pass ends with a NUL, and what you are given does too.
+// Arguments are JSON arrays, for example [1,"two"]. What you are given is valid JSON; what you pass
+// is checked.
+//
+// STRUCTS
+// Those that begin with `size` are filled by a ..._default function, which takes sizeof of the
+// struct as you compile it. So programs go on working with later releases, which append fields.
+//
+// TOO MUCH
+// When more than max_pending_events wait, the server stops reading from its clients until you poll:
+// nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes.
+
+
+#ifndef SORI_H
+#define SORI_H
+
+// Made by cbindgen from ffi-c/src: change it there.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Clients may use HTTP long polling.
+#define SORI_TRANSPORT_POLLING 1
+
+// Clients may use a WebSocket.
+#define SORI_TRANSPORT_WEBSOCKET 2
+
+// Drop the message for clients that cannot take it at once.
+#define SORI_EMIT_VOLATILE 1
+
+// How a call went. Values are never renumbered; new ones may be added.
+enum sori_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // All is well.
+    SORI_OK = 0,
+    // A pointer is NULL that must not be.
+    SORI_NULL_ARGUMENT = 1,
+    // An argument or a setting cannot be what it is; sori_last_error() says why.
+    SORI_INVALID_ARGUMENT = 2,
+    // A text is no JSON, or not of the kind that is asked for.
+    SORI_INVALID_JSON = 3,
+    // The socket has disconnected, was never accepted, or was accepted or refused before.
+    SORI_GONE = 4,
+    // The server has been closed.
+    SORI_CLOSED = 5,
+    // The operating system refused; sori_last_error() says what.
+    SORI_IO = 6,
+    // This system has no such thing.
+    SORI_UNSUPPORTED = 7,
+    // A bug in Sori. The server may be in disorder: free it.
+    SORI_PANIC = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sori_status sori_status;
+#else
+typedef int32_t sori_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What an event says. New kinds may be added: free and ignore those you do not know.
+enum sori_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // No event: what a NULL pointer is.
+    SORI_EVENT_NONE = 0,
+    // A client asks to join a namespace, perhaps with sori_event_auth(). Answer with
+    // sori_server_accept() or sori_server_refuse(), now or later.
+    SORI_EVENT_CONNECT = 1,
+    // An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
+    // sori_event_has_ack(), the client waits for sori_server_answer().
+    SORI_EVENT_MESSAGE = 2,
+    // A client's answer to sori_server_emit_with_ack(): sori_event_ack(), sori_event_args(),
+    // sori_event_attachment().
+    SORI_EVENT_ACK = 3,
+    // The time of sori_server_emit_with_ack() is up: sori_event_ack().
+    SORI_EVENT_ACK_TIMEOUT = 4,
+    // An accepted socket is gone: sori_event_reason(), sori_event_description(),
+    // sori_event_room(). Its last event; each accepted socket has exactly one.
+    SORI_EVENT_DISCONNECT = 5,
+    // What sori_server_broadcast_with_ack() came to: sori_event_ack(), sori_event_answer_args(),
+    // sori_event_is_timed_out().
+    SORI_EVENT_BROADCAST_ACK = 6,
+    // The server is closed. The last event.
+    SORI_EVENT_CLOSED = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sori_event_kind sori_event_kind;
+#else
+typedef int32_t sori_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// One event. Opaque; what its functions give lives until it is freed.
+typedef struct sori_event sori_event;
+
+// A list of rooms. Opaque.
+typedef struct sori_rooms sori_rooms;
+
+// A server: its IO threads, its connections and the events that wait. Opaque.
+typedef struct sori_server sori_server;
+
+// The settings of a server. Fill them with sori_server_options_default(), then change what you
+// want.
+typedef struct sori_server_options {
+    // sizeof(sori_server_options), set by sori_server_options_default().
+    size_t size;
+    // Path under which clients find the server. Default "/socket.io".
+    const char *path;
+    // From one pong to the next ping. Default 25,000.
+    uint32_t ping_interval_ms;
+    // How long a pong may take. Default 20,000.
+    uint32_t ping_timeout_ms;
+    // How long an upgrade from polling to WebSocket may take. Default 10,000.
+    uint32_t upgrade_timeout_ms;
+    // How long a connection may stay in no namespace. Default 45,000.
+    uint32_t connect_timeout_ms;
+    // How long the head of an HTTP request, and then its body, may take. Default 30,000.
+    uint32_t request_timeout_ms;
+    // How long a closing connection is given to take what is queued for it. Default 30,000.
+    uint32_t close_timeout_ms;
+    // How long a client that lost its connection may take to come back with its id, its rooms and
+    // what it missed. 0, the default: it cannot.
+    uint32_t recovery_ms;
+    // Most binary attachments in one packet of a client. Default 10.
+    uint32_t max_attachments;
+    // Transports that are served, of SORI_TRANSPORT_*. Default: all.
+    uint32_t transports;
+    // Whether a polling connection may become a WebSocket: 1 or 0. Default 1.
+    uint32_t allow_upgrades;
+    // IO threads, at most 256. 0, the default: one per core.
+    uint32_t threads;
+    // Largest message a client may send, in bytes. Default 1,000,000.
+    size_t max_payload;
+    // Most bytes queued for one slow client; over it the client is disconnected ("transport
+    // error"). Default 16 MiB.
+    size_t max_queued_bytes;
+    // Most events that wait for sori_server_poll() before the server stops reading from its
+    // clients. Nothing is lost then. It stops at 64 MiB of messages too. Default 65,536.
+    size_t max_pending_events;
+    // Most connections at once; more are answered 503. 0, the default: no limit.
+    size_t max_connections;
+} sori_server_options;
+
+// A server's counters at one moment.
+typedef struct sori_metrics {
+    // sizeof(sori_metrics).
+    size_t size;
+    // Connections open now.
+    uint64_t connections;
+    // Connections opened since the start.
+    uint64_t opened;
+    // Connections refused because of max_connections.
+    uint64_t refused;
+    // Messages received from clients.
+    uint64_t received;
+    // Messages queued to clients; a broadcast counts once per receiver.
+    uint64_t sent;
+    // Volatile messages dropped because a client was not ready for them.
+    uint64_t dropped_volatile;
+    // Connections closed because they read too slowly.
+    uint64_t closed_slow;
+    // Times that reading paused because too many events waited for sori_server_poll().
+    uint64_t paused;
+} sori_metrics;
+
+// A socket: one client in one namespace. Never 0, and never used for another socket of the same
+// server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
+typedef uint64_t sori_socket;
+
+// Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
+typedef struct sori_text {
+    // The first character. Never NULL: what is not there is an empty text.
+    const char *data;
+    // How many bytes there are. A name that a client chose may have a NUL within: only the length
+    // tells where it ends.
+    size_t length;
+} sori_text;
+
+// Bytes that belong to somebody else. `data` may be NULL if `length` is 0.
+typedef struct sori_bytes {
+    // The first byte.
+    const uint8_t *data;
+    // How many there are.
+    size_t length;
+} sori_bytes;
+
+// How to send a message, beyond its name and arguments.
+typedef struct sori_emit_options {
+    // sizeof(sori_emit_options), set by sori_emit_options_default().
+    size_t size;
+    // Binary attachments. The arguments name the one at index N by {"_placeholder":true,"num":N}.
+    const struct sori_bytes *attachments;
+    // How many attachments there are. Default 0.
+    size_t attachment_count;
+    // Of SORI_EMIT_*. Default 0. An answer to an ack takes none.
+    uint32_t flags;
+} sori_emit_options;
+
+// The sockets of a namespace that are in any of some rooms (none: all of them) and in none of some
+// others. Every socket is in a room named like its id, until it leaves that. A NULL audience is everybody.
+typedef struct sori_audience {
+    // sizeof(sori_audience).
+    size_t size;
+    // The rooms to reach.
+    const char *const *rooms;
+    // How many they are.
+    size_t room_count;
+    // The rooms to leave out.
+    const char *const *except;
+    // How many they are.
+    size_t except_count;
+} sori_audience;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// What a status means, in English. Static; never NULL, whatever the number.
+const char *sori_status_text(int32_t status);
+
+// More about the last call of this thread that did not give SORI_OK, for people. Never NULL; lives
+// until the next such call of this thread.
+const char *sori_last_error(void);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_server_options_default(struct sori_server_options *options, size_t size);
+
+// The version of the library, for example "0.1.0". Static.
+const char *sori_version(void);
+
+// Starts a server's IO threads and stores the server in `*server`. `options` may be NULL: the
+// defaults. Nothing is stored on failure.
+sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
+
+// Closes the server, waits for its threads, and gives everything back but the events that were
+// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
+// It must be the only call on the server. NULL is fine.
+void sori_server_free(struct sori_server *server);
+
+// Accepts connections on `host`, a name or an address, and `port`; 0 lets the system choose. The
+// port bound is stored in `*bound`, which may be NULL. One server may listen on several.
+sori_status sori_server_listen(const struct sori_server *server,
+                               const char *host,
+                               uint16_t port,
+                               uint16_t *bound);
+
+// Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
+// ask for one that is not are refused ("Invalid namespace") without an event.
+sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
+
+// Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
+// wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
+// time was up, in `*count`. Each event is yours until sori_event_free(), also after the server is
+// freed. After SORI_EVENT_CLOSED it gives SORI_CLOSED.
+sori_status sori_server_poll(const struct sori_server *server,
+                             struct sori_event **events,
+                             size_t capacity,
+                             int32_t timeout_ms,
+                             size_t *count);
+
+// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
+// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
+// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+sori_status sori_server_fd(const struct sori_server *server, int *fd);
+
+// Closes every connection and stops listening, without waiting. A disconnect event of each socket
+// ("server shutting down") and then SORI_EVENT_CLOSED follow. Calls that would change something
+// give SORI_CLOSED from now on. Closing again does nothing.
+sori_status sori_server_close(const struct sori_server *server);
+
+// Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
+sori_status sori_server_metrics(const struct sori_server *server,
+                                struct sori_metrics *metrics,
+                                size_t size);
+
+// What the event says; SORI_EVENT_NONE for NULL.
+sori_event_kind sori_event_kind_of(const struct sori_event *event);
+
+// The socket it speaks of; 0 for kinds that speak of none.
+sori_socket sori_event_socket(const struct sori_event *event);
+
+// The socket's id, which its client knows too: 20 characters.
+struct sori_text sori_event_socket_id(const struct sori_event *event);
+
+// The namespace's name, for example "/".
+struct sori_text sori_event_namespace(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: the JSON object that the client sent as `auth`; empty if it sent none.
+struct sori_text sori_event_auth(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: whether the client lost its connection a while ago and comes back, once it is
+// accepted, with its id, its rooms and what it missed. It is a new sori_socket all the same.
+bool sori_event_is_recovered(const struct sori_event *event);
+
+// SORI_EVENT_MESSAGE: the event's name.
+struct sori_text sori_event_name(const struct sori_event *event);
+
+// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+// {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
+struct sori_text sori_event_args(const struct sori_event *event);
+
+// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+size_t sori_event_attachment_count(const struct sori_event *event);
+
+// The attachment at `index`; empty past the end.
+struct sori_bytes sori_event_attachment(const struct sori_event *event, size_t index);
+
+// Whether the event carries an ack's id: SORI_EVENT_MESSAGE if the client waits for an answer, and
+// all kinds that tell of an ack.
+bool sori_event_has_ack(const struct sori_event *event);
+
+// The ack's id; 0, which can be an id too, if there is none.
+uint64_t sori_event_ack(const struct sori_event *event);
+
+// SORI_EVENT_BROADCAST_ACK: how many sockets answered.
+size_t sori_event_answer_count(const struct sori_event *event);
+
+// The JSON array of the arguments of one answer; empty past the last. Its binary ones are among
+// that answer's attachments.
+struct sori_text sori_event_answer_args(const struct sori_event *event, size_t index);
+
+// How many attachments came with one answer.
+size_t sori_event_answer_attachment_count(const struct sori_event *event, size_t index);
+
+// One attachment of one answer; empty past the last.
+struct sori_bytes sori_event_answer_attachment(const struct sori_event *event,
+                                               size_t index,
+                                               size_t attachment);
+
+// SORI_EVENT_BROADCAST_ACK: whether somebody had not answered when the time was up.
+bool sori_event_is_timed_out(const struct sori_event *event);
+
+// SORI_EVENT_DISCONNECT: why, in Socket.IO's words, for example "transport close".
+struct sori_text sori_event_reason(const struct sori_event *event);
+
+// SORI_EVENT_DISCONNECT: more about why, for people; often empty.
+struct sori_text sori_event_description(const struct sori_event *event);
+
+// SORI_EVENT_DISCONNECT: how many rooms the socket was in.
+size_t sori_event_room_count(const struct sori_event *event);
+
+// A room the socket was in, the one named like its id first unless it had left that; empty past
+// the last.
+struct sori_text sori_event_room(const struct sori_event *event, size_t index);
+
+// Gives an event back. NULL is fine.
+void sori_event_free(struct sori_event *event);
+
+// Lets a client in that asked with SORI_EVENT_CONNECT. SORI_GONE: it has left meanwhile, and no
+// disconnect event follows.
+sori_status sori_server_accept(const struct sori_server *server, sori_socket socket);
+
+// Keeps a client out that asked with SORI_EVENT_CONNECT. The client is given an error with
+// `message`, and with `data` if that JSON text is not NULL.
+sori_status sori_server_refuse(const struct sori_server *server,
+                               sori_socket socket,
+                               const char *message,
+                               const char *data);
+
+// Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
+// `options` may be NULL.
+sori_status sori_server_emit(const struct sori_server *server,
+                             sori_socket socket,
+                             const char *event_name,
+                             const char *args,
+                             const struct sori_emit_options *options);
+
+// Sends an event that asks for an answer and stores the ack's id in `*ack`. Exactly one of
+// SORI_EVENT_ACK, SORI_EVENT_ACK_TIMEOUT and the socket's SORI_EVENT_DISCONNECT follows; a thread
+// that polls beside this one may see it before this call returns. A negative timeout waits for as
+// long as the socket lives.
+sori_status sori_server_emit_with_ack(const struct sori_server *server,
+                                      sori_socket socket,
+                                      const char *event_name,
+                                      const char *args,
+                                      const struct sori_emit_options *options,
+                                      int32_t timeout_ms,
+                                      uint64_t *ack);
+
+// Answers a message for which sori_event_has_ack() holds; `ack` is its sori_event_ack(). Arguments
+// and options as with sori_server_emit().
+sori_status sori_server_answer(const struct sori_server *server,
+                               sori_socket socket,
+                               uint64_t ack,
+                               const char *args,
+                               const struct sori_emit_options *options);
+
+// Takes a socket out of its namespace; the client is told. Its disconnect event follows ("server
+// namespace disconnect"), behind those of its events that wait already.
+sori_status sori_server_disconnect(const struct sori_server *server, sori_socket socket);
+
+// As sori_server_disconnect() for every socket of this one's connection, which is then closed.
+sori_status sori_server_close_connection(const struct sori_server *server, sori_socket socket);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_emit_options_default(struct sori_emit_options *options, size_t size);
+
+// Fills `audience` with everybody. `size` is sizeof(*audience).
+sori_status sori_audience_default(struct sori_audience *audience, size_t size);
+
+// Sends an event to many sockets of a namespace, to each once. Who they are is decided now: who
+// joins a room later does not get it, who leaves later does. Arguments and options as with
+// sori_server_emit().
+sori_status sori_server_broadcast(const struct sori_server *server,
+                                  const char *namespace_name,
+                                  const struct sori_audience *audience,
+                                  const char *event_name,
+                                  const char *args,
+                                  const struct sori_emit_options *options);
+
+// As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
+// SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
+// stands for 10,000.
+sori_status sori_server_broadcast_with_ack(const struct sori_server *server,
+                                           const char *namespace_name,
+                                           const struct sori_audience *audience,
+                                           const char *event_name,
+                                           const char *args,
+                                           const struct sori_emit_options *options,
+                                           int32_t timeout_ms,
+                                           uint64_t *ack);
+
+// Puts many sockets into rooms.
+sori_status sori_server_join_many(const struct sori_server *server,
+                                  const char *namespace_name,
+                                  const struct sori_audience *audience,
+                                  const char *const *rooms,
+                                  size_t room_count);
+
+// Takes many sockets out of rooms.
+sori_status sori_server_leave_many(const struct sori_server *server,
+                                   const char *namespace_name,
+                                   const struct sori_audience *audience,
+                                   const char *const *rooms,
+                                   size_t room_count);
+
+// Puts a socket into rooms.
+sori_status sori_server_join(const struct sori_server *server,
+                             sori_socket socket,
+                             const char *const *rooms,
+                             size_t room_count);
+
+// Takes a socket out of rooms.
+sori_status sori_server_leave(const struct sori_server *server,
+                              sori_socket socket,
+                              const char *const *rooms,
+                              size_t room_count);
+
+// Takes a socket out of all rooms, the one named like its id too.
+sori_status sori_server_leave_all(const struct sori_server *server, sori_socket socket);
+
+// Stores in `*rooms` a list of the rooms that a socket is in, the one named like its id first
+// unless it has left that.
+// Free the list with sori_rooms_free().
+sori_status sori_server_rooms(const struct sori_server *server,
+                              sori_socket socket,
+                              struct sori_rooms **rooms);
+
+// How many rooms the list has; 0 for NULL.
+size_t sori_rooms_count(const struct sori_rooms *rooms);
+
+// The name of a room in the list, which lives until the list is freed. Empty past its end.
+struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
+
+// Gives a list back. NULL is fine.
+void sori_rooms_free(struct sori_rooms *rooms);
+
+// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
+// are, which may be more. `sockets` may be NULL if `capacity` is 0.
+sori_status sori_server_sockets(const struct sori_server *server,
+                                const char *namespace_name,
+                                const struct sori_audience *audience,
+                                sori_socket *sockets,
+                                size_t capacity,
+                                size_t *count);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SORI_H */

@@ -1,0 +1,34 @@
+// A raw Socket.IO client over a WebSocket, for tests: it shows the packets as they are on the wire.
+
+#ifndef SORI_TESTS_CLIENT_H
+#define SORI_TESTS_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct client client;
+
+// Connects and takes the Engine.IO handshake. Joins no namespace.
+client *client_open(uint16_t port);
+
+// Sends one text or binary message.
+void client_send(client *self, const char *text);
+void client_send_binary(client *self, const void *bytes, size_t length);
+
+// The next message, with a NUL behind it; it lives until the next one is read.
+const char *client_next(client *self, size_t *length);
+
+// The next message must be this.
+void client_expect(client *self, const char *text);
+
+// Joins "/", which the server accepts at once. Gives the socket.
+struct sori_server;
+uint64_t client_join(client *self, const struct sori_server *server);
+
+// The server closes the WebSocket, or the stream.
+void client_expect_end(client *self);
+
+// Drops the stream. NULL is fine.
+void client_close(client *self);
+
+#endif
