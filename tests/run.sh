@@ -52,6 +52,12 @@ no_registry_in_locks() {
   ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
 }
 
+# Its own target folder: the flag would rebuild everything else.
+every_interleaving() {
+  RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
+    cargo test --quiet -p sori --no-default-features --test loom_bell
+}
+
 # Only when asked for: it says something about the tests, not about Sori.
 if [ "$words" = peer ]; then
   check 'programs and demo on the peer, socket.io' socket_io tests/programs tests/browser
@@ -63,6 +69,7 @@ check 'locks name no registry' no_registry_in_locks
 check 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings
 check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-default-features
 check 'rust' cargo test --workspace --quiet
+check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
   [ ! -x tests/c/run.sh ] || check 'c' tests/c/run.sh
   check 'node, take-over' node_tests tests/node

@@ -1,14 +1,9 @@
-//! The way into a shard from any thread: a queue of tasks and one coalesced wake-up per burst.
-//!
-//! The wake-up is where latency bugs live, so its rule is written down: a producer pushes, then
-//! arms; only the one who arms an unarmed inbox notifies. The consumer disarms, then drains. A task
-//! pushed before the disarming is seen by the drain; one pushed after it arms again.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! The way into a shard from any thread: a queue of tasks, and a bell that wakes it.
 
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
+use super::bell::Bell;
 use super::task::Task;
 
 /// A shard's queue of tasks. Unbounded: what fills it are the application's own calls, and the
@@ -17,7 +12,7 @@ use super::task::Task;
 pub(super) struct Inbox {
     sender: Sender<Task>,
     receiver: Receiver<Task>,
-    armed: AtomicBool,
+    bell: Bell,
     notify: Notify,
 }
 
@@ -27,7 +22,7 @@ impl Inbox {
         Inbox {
             sender,
             receiver,
-            armed: AtomicBool::new(false),
+            bell: Bell::new(),
             notify: Notify::new(),
         }
     }
@@ -40,7 +35,7 @@ impl Inbox {
 
     /// Makes the shard take a turn, once however often it is called before that.
     pub(super) fn wake(&self) {
-        if !self.armed.swap(true, Ordering::AcqRel) {
+        if self.bell.ring() {
             self.notify.notify_one();
         }
     }
@@ -51,8 +46,8 @@ impl Inbox {
     }
 
     /// Begins a turn: a wake-up from now on starts another.
-    pub(super) fn disarm(&self) {
-        self.armed.store(false, Ordering::SeqCst);
+    pub(super) fn begin_turn(&self) {
+        self.bell.silence();
     }
 
     pub(super) fn pop(&self) -> Option<Task> {
