@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
+pub use crate::hub::RecoverySettings;
 
 /// What carries a connection's packets at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +68,9 @@ pub struct Config {
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may become a WebSocket. Default true.
     pub allow_upgrades: bool,
+    /// Whether sockets that lose their connection may come back with their id, their rooms and
+    /// what they missed. Default: no.
+    pub recovery: Option<RecoverySettings>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -89,6 +93,7 @@ impl Default for Config {
             max_connections: None,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_upgrades: true,
+            recovery: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }

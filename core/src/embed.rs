@@ -39,6 +39,8 @@ pub enum Event<'a> {
         sid: Arc<str>,
         /// The client's `auth` object, raw JSON.
         auth: Option<&'a str>,
+        /// Whether it is a socket that comes back: with its id, its rooms and what it missed.
+        recovered: bool,
     },
     /// An event of a client.
     Message {

@@ -15,6 +15,7 @@ mod ack;
 mod client;
 mod members;
 mod namespace;
+mod recovery;
 mod sid;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub use ack::{BroadcastAck, BroadcastAcks, Response};
 pub use client::{Client, Incoming, Violation};
 pub use members::{ShardTargets, Slot, Targets};
 pub use namespace::{Namespace, RoomMembers};
+pub use recovery::{Away, Recovery, RecoverySettings};
 pub use sid::new_sid;
 
 /// One connection of an engine: its shard, its place there, and which tenant of that place.
@@ -54,6 +56,7 @@ pub struct SocketRef {
 #[derive(Debug)]
 pub struct Hub {
     shards: usize,
+    recovery: Option<RecoverySettings>,
     index: RwLock<Index>,
 }
 
@@ -65,11 +68,8 @@ struct Index {
 
 impl Hub {
     /// A hub for an engine of `shards` IO threads, with the namespace `/`.
-    pub fn new(shards: usize) -> Hub {
-        let hub = Hub {
-            shards,
-            index: RwLock::default(),
-        };
+    pub fn new(shards: usize, recovery: Option<RecoverySettings>) -> Hub {
+        let hub = Hub { shards, recovery, index: RwLock::default() };
         hub.register("/");
         hub
     }
@@ -89,7 +89,7 @@ impl Hub {
             return Arc::clone(&index.by_id[id.0 as usize]);
         }
         let id = NamespaceId(index.by_id.len() as u32);
-        let namespace = Arc::new(Namespace::new(id, Arc::clone(&name), self.shards));
+        let namespace = Arc::new(Namespace::new(id, Arc::clone(&name), self.shards, self.recovery));
         index.by_id.push(Arc::clone(&namespace));
         index.by_name.insert(name, id);
         namespace

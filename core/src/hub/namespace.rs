@@ -5,11 +5,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::ack::BroadcastAcks;
 use super::members::{Members, Targets};
+use super::recovery::{Away, Recovery, RecoverySettings};
 use super::{ConnId, NamespaceId, SocketRef};
 
 /// A namespace: the sockets in it and their rooms. Every method may be called from any thread.
@@ -24,11 +26,14 @@ pub struct Namespace {
     all: Mutex<Members>,
     next_ack: AtomicU64,
     acks: BroadcastAcks,
+    recovery: Option<Mutex<Recovery>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     sid: Arc<str>,
+    /// The private id by which it can come back.
+    pid: Option<Arc<str>>,
     /// Whether it is in the room of its own id: so from the start, until it leaves all rooms.
     is_in_own_room: bool,
     rooms: Vec<Arc<str>>,
@@ -38,7 +43,12 @@ struct Entry {
 pub type RoomMembers = (Arc<str>, Vec<Arc<str>>);
 
 impl Namespace {
-    pub(super) fn new(id: NamespaceId, name: Arc<str>, shards: usize) -> Namespace {
+    pub(super) fn new(
+        id: NamespaceId,
+        name: Arc<str>,
+        shards: usize,
+        recovery: Option<RecoverySettings>,
+    ) -> Namespace {
         let stripes = (shards * 4).next_power_of_two();
         Namespace {
             id,
@@ -49,6 +59,7 @@ impl Namespace {
             all: Mutex::default(),
             next_ack: AtomicU64::new(0),
             acks: BroadcastAcks::default(),
+            recovery: recovery.map(|settings| Mutex::new(Recovery::new(settings))),
         }
     }
 
@@ -72,10 +83,18 @@ impl Namespace {
         &self.acks
     }
 
-    /// Adds a socket; it is then in the room of its own id and in no other.
-    pub fn add(&self, conn: ConnId, sid: Arc<str>) {
+    /// The store for sockets that may come back, if the engine keeps one. Its lock is taken before
+    /// any other of the namespace.
+    pub fn recovery(&self) -> Option<&Mutex<Recovery>> {
+        self.recovery.as_ref()
+    }
+
+    /// Adds a socket; it is then in the room of its own id and in no other. `pid` is the private
+    /// id by which it can come back.
+    pub fn add(&self, conn: ConnId, sid: Arc<str>, pid: Option<Arc<str>>) {
         let entry = Entry {
             sid: Arc::clone(&sid),
+            pid,
             is_in_own_room: true,
             rooms: Vec::new(),
         };
@@ -87,6 +106,25 @@ impl Namespace {
             self.by_sid
                 .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
             self.all.lock().insert(conn);
+        }
+    }
+
+    /// Removes a socket whose connection is gone. It may come back if the engine keeps a store.
+    pub fn remove_for_now(&self, conn: ConnId, now: Instant) {
+        if let Some(recovery) = &self.recovery {
+            let mut store = recovery.lock();
+            store.forget(conn);
+            let rooms = self.rooms_of(conn);
+            let ids = self.sockets.with(&conn, |sockets| {
+                let entry = sockets.get(&conn)?;
+                Some((Arc::clone(&entry.sid), entry.pid.clone()?))
+            });
+            if let Some((sid, pid)) = ids {
+                store.leave(pid, Away { sid, rooms }, now);
+            }
+            self.remove(conn);
+        } else {
+            self.remove(conn);
         }
     }
 

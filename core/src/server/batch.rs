@@ -2,13 +2,15 @@
 //! concerns connections goes to their shards, each woken once per batch.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Shared;
-use super::task::{AckDeadline, Broadcast, Frames, Outgoing, Task};
+use super::task::{Accept, AckDeadline, Broadcast, Frames, Outgoing, Task};
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
-use crate::hub::{ConnId, Namespace};
+use crate::hub::{ConnId, Namespace, Recovery};
 use crate::proto::socket::{PacketType, encode_frame};
 use crate::proto::websocket::Frame;
 
@@ -128,61 +130,35 @@ impl<'e> Batch<'e> {
         volatile: bool,
         ack: Option<AckRequest>,
     ) {
-        let Some(namespace) = self.namespace(socket.namespace) else {
-            return;
-        };
-        let frames = encode(
-            PacketType::Event,
-            &namespace,
-            ack.map(|ack| ack.id),
-            payload,
-        );
-        let deadline = ack.and_then(|ack| {
-            Some(AckDeadline {
-                id: ack.id,
-                timeout: ack.timeout?,
-            })
+        self.with(socket.namespace, |batch, namespace| {
+            let SocketRef { conn, .. } = socket;
+            if let Some(store) = store(namespace, volatile, ack)
+                && let Some(sid) = namespace.sid_of(conn)
+            {
+                let mut store = store.lock();
+                let frames = encode_and_log(&mut store, namespace, payload, &[&sid], &[]);
+                // Sent under the store's lock: nobody can come back between log and sending.
+                batch.send(socket, Outgoing { frames, volatile }, None);
+                return;
+            }
+            let frames = encode(PacketType::Event, namespace, ack.map(|ack| ack.id), payload);
+            let ack = ack.and_then(|AckRequest { id, timeout }| {
+                Some(Box::new(AckDeadline { id, timeout: timeout? }))
+            });
+            batch.send(socket, Outgoing { frames, volatile }, ack);
         });
-        self.send(
-            socket.conn,
-            namespace,
-            Outgoing { frames, volatile },
-            deadline,
-        );
     }
 
     fn answer(&mut self, socket: SocketRef, id: u64, payload: &Payload<'_>) {
-        let Some(namespace) = self.namespace(socket.namespace) else {
-            return;
-        };
-        let frames = encode(PacketType::Ack, &namespace, Some(id), payload);
-        self.send(
-            socket.conn,
-            namespace,
-            Outgoing {
-                frames,
-                volatile: false,
-            },
-            None,
-        );
+        self.with(socket.namespace, |batch, namespace| {
+            let frames = encode(PacketType::Ack, namespace, Some(id), payload);
+            batch.send(socket, Outgoing { frames, volatile: false }, None);
+        });
     }
 
-    fn send(
-        &mut self,
-        conn: ConnId,
-        namespace: Arc<Namespace>,
-        outgoing: Outgoing,
-        deadline: Option<AckDeadline>,
-    ) {
-        self.push(
-            conn.shard,
-            Task::Send {
-                slot: conn.slot,
-                namespace,
-                outgoing,
-                deadline,
-            },
-        );
+    fn send(&mut self, socket: SocketRef, outgoing: Outgoing, ack: Option<Box<AckDeadline>>) {
+        let SocketRef { conn, namespace } = socket;
+        self.push(conn.shard, Task::Send { slot: conn.slot, namespace, outgoing, ack });
     }
 
     fn broadcast(
@@ -196,63 +172,74 @@ impl<'e> Batch<'e> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
+        let mut store = store(&namespace, volatile, ack).map(Mutex::lock);
         let targets = namespace.select(audience.rooms, audience.except);
         if let Some(ack) = ack {
-            let expected = targets.connections();
-            let wait = if expected.is_empty() {
-                std::time::Duration::ZERO
-            } else {
-                ack.timeout
-                    .unwrap_or(self.shared.config.broadcast_ack_timeout)
-            };
-            namespace.broadcast_acks().open(ack.id, expected);
-            let now = Instant::now();
-            let at = now.checked_add(wait).unwrap_or(now);
-            let deadline = Task::BroadcastDeadline {
-                namespace: Arc::clone(&namespace),
-                id: ack.id,
-                at,
-            };
-            self.push(0, deadline);
+            self.expect_answers(&namespace, ack, targets.connections());
         }
-        if targets.is_empty() {
+        if targets.is_empty() && store.is_none() {
             return;
         }
-        let frames = encode(
-            PacketType::Event,
-            &namespace,
-            ack.map(|ack| ack.id),
-            payload,
-        );
+        let Audience { rooms, except } = audience;
+        let frames = match &mut store {
+            Some(store) => encode_and_log(store, &namespace, payload, rooms, except),
+            None => encode(PacketType::Event, &namespace, ack.map(|ack| ack.id), payload),
+        };
         for (shard, targets) in targets.into_shards() {
-            let outgoing = Outgoing {
-                frames: frames.clone(),
-                volatile,
-            };
-            self.push(
-                shard,
-                Task::Broadcast(Box::new(Broadcast { targets, outgoing })),
-            );
+            let outgoing = Outgoing { frames: frames.clone(), volatile };
+            self.push(shard, Task::Broadcast(Box::new(Broadcast { targets, outgoing })));
         }
+    }
+
+    fn expect_answers(
+        &mut self,
+        namespace: &Arc<Namespace>,
+        ack: AckRequest,
+        expected: Vec<ConnId>,
+    ) {
+        let wait = if expected.is_empty() {
+            Duration::ZERO
+        } else {
+            ack.timeout.unwrap_or(self.shared.config.broadcast_ack_timeout)
+        };
+        namespace.broadcast_acks().open(ack.id, expected);
+        let now = Instant::now();
+        let at = now.checked_add(wait).unwrap_or(now);
+        let namespace = Arc::clone(namespace);
+        self.push(0, Task::BroadcastDeadline { namespace, id: ack.id, at });
     }
 
     fn accept(&mut self, socket: SocketRef, sid: Arc<str>) {
-        let Some(namespace) = self.namespace(socket.namespace) else {
+        let Some(namespace) = self.namespace(socket.namespace) else { return };
+        let SocketRef { conn, .. } = socket;
+        let slot = conn.slot;
+        let accept = |pid, missed| {
+            let namespace = Arc::clone(&namespace);
+            Task::Accept(Box::new(Accept { slot, namespace, sid: Arc::clone(&sid), pid, missed }))
+        };
+        let Some(store) = namespace.recovery() else {
+            namespace.add(conn, Arc::clone(&sid), None);
+            self.push(conn.shard, accept(None, Vec::new()));
             return;
         };
-        namespace.add(socket.conn, Arc::clone(&sid));
-        let SocketRef { conn, .. } = socket;
-        self.push(
-            conn.shard,
-            Task::Accept {
-                slot: conn.slot,
-                namespace,
-                sid,
-            },
-        );
+        let mut store = store.lock();
+        let (pid, restored) = store.settle(conn, Instant::now());
+        namespace.add(conn, Arc::clone(&sid), Some(Arc::clone(&pid)));
+        let missed = restored.map_or_else(Vec::new, |(away, missed)| {
+            for room in &away.rooms {
+                namespace.join(conn, room);
+            }
+            missed
+        });
+        // Pushed under the store's lock: what is logged from now on comes behind it.
+        self.push(conn.shard, accept(Some(pid), missed));
     }
 
     fn refuse(&mut self, conn: ConnId, name: &str, error: &str) {
+        let namespace = self.shared.hub.lookup(name);
+        if let Some(store) = namespace.as_ref().and_then(|namespace| namespace.recovery()) {
+            store.lock().forget(conn);
+        }
         let frame = encode_frame(PacketType::ConnectError, 0, name, None, &[error.as_bytes()]);
         self.push(
             conn.shard,
@@ -302,6 +289,15 @@ impl<'e> Batch<'e> {
         }
     }
 
+    /// Works on a namespace, if there is one of that id, without counting references.
+    fn with(&mut self, id: NamespaceId, work: impl FnOnce(&mut Self, &Namespace)) {
+        let known = self.namespace.take().filter(|known| known.id() == id);
+        if let Some(namespace) = known.or_else(|| self.shared.hub.namespace(id)) {
+            work(self, &namespace);
+            self.namespace = Some(namespace);
+        }
+    }
+
     fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
         if self.namespace.as_ref().is_none_or(|known| known.id() != id) {
             self.namespace = self.shared.hub.namespace(id);
@@ -339,6 +335,36 @@ impl Touched {
             }
         }
     }
+}
+
+/// The store that a packet belongs into: events that want no answer and may not be dropped.
+fn store(
+    namespace: &Namespace,
+    volatile: bool,
+    ack: Option<AckRequest>,
+) -> Option<&Mutex<Recovery>> {
+    namespace.recovery().filter(|_| !volatile && ack.is_none())
+}
+
+/// Encodes an event with its offset as one more argument, and keeps it for who misses it.
+fn encode_and_log(
+    store: &mut Recovery,
+    namespace: &Namespace,
+    payload: &Payload<'_>,
+    rooms: &[&str],
+    except: &[&str],
+) -> Frames {
+    let offset = store.next_offset();
+    let array = payload.json.trim_ascii_end();
+    let open = array.strip_suffix(b"]").unwrap_or(array);
+    let json = [open, b",\"", offset.as_bytes(), b"\"]"].concat();
+    let payload = Payload { json: &json, attachments: payload.attachments.clone() };
+    let frames: Arc<[Frame]> = match encode(PacketType::Event, namespace, None, &payload) {
+        Frames::One(frame) => Arc::new([frame]),
+        Frames::Many(frames) => frames,
+    };
+    store.log(rooms, except, Arc::clone(&frames), Instant::now());
+    Frames::Many(frames)
 }
 
 /// Encodes a packet once, for however many receivers.

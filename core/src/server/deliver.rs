@@ -1,53 +1,25 @@
 //! The tasks that commands become on a connection's own shard.
 
+use std::sync::Arc;
+
 use super::connection::Connection;
 use super::shard::{Shard, Timer};
-use super::task::{AckDeadline, Broadcast, Outgoing, Task};
+use super::task::{Accept, AckDeadline, Broadcast, Frames, Outgoing, Task};
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::socket::{PacketType, encode_frame};
+use crate::proto::websocket::Frame;
 
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
         match task {
-            Task::Send {
-                slot,
-                namespace,
-                outgoing,
-                deadline,
-            } => {
-                self.send(slot, namespace.id(), &outgoing, deadline);
+            Task::Send { slot, namespace, outgoing, ack } => {
+                self.send(slot, namespace, outgoing, ack);
             }
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
-            Task::Accept {
-                slot,
-                namespace,
-                sid,
-            } => {
-                let conn = self.conn_id(slot);
-                let id = namespace.id();
-                let joined = self.connections.get_mut(slot).is_some_and(|connection| {
-                    connection.connect_deadline = None;
-                    !connection.is_over
-                        && connection.client.accept(std::sync::Arc::clone(&namespace))
-                });
-                if joined {
-                    let body = format!(r#"{{"sid":"{sid}"}}"#);
-                    let packet = [body.as_bytes()];
-                    let frame =
-                        encode_frame(PacketType::Connect, 0, namespace.name(), None, &packet);
-                    self.send_frame(slot, frame);
-                } else if !self
-                    .connections
-                    .get_mut(slot)
-                    .is_some_and(|c| c.client.is_in(id))
-                {
-                    // The connection ended before the application's answer came.
-                    namespace.remove(conn);
-                }
-            }
+            Task::Accept(accept) => self.accept(*accept),
             Task::Refuse { slot, name, frame } => {
                 let asked = self
                     .connections
@@ -100,28 +72,58 @@ impl Shard {
         }
     }
 
+    fn accept(&mut self, accept: Accept) {
+        let Accept { slot, namespace, sid, pid, missed } = accept;
+        let conn = self.conn_id(slot);
+        let (mut joined, mut is_in) = (false, false);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.connect_deadline = None;
+            joined = !connection.is_over && connection.client.accept(Arc::clone(&namespace));
+            is_in = connection.client.is_in(namespace.id());
+        }
+        if joined {
+            // As in socket.io, what was missed comes first.
+            for frame in missed {
+                self.send_frame(slot, frame);
+            }
+            let body = match pid {
+                Some(pid) => format!(r#"{{"sid":"{sid}","pid":"{pid}"}}"#),
+                None => format!(r#"{{"sid":"{sid}"}}"#),
+            };
+            let packet = [body.as_bytes()];
+            let frame = encode_frame(PacketType::Connect, 0, namespace.name(), None, &packet);
+            self.send_frame(slot, frame);
+        } else if !is_in {
+            // The connection ended before the application's answer came.
+            namespace.remove(conn);
+        }
+    }
+
     fn send(
         &mut self,
         slot: Slot,
         namespace: NamespaceId,
-        outgoing: &Outgoing,
-        deadline: Option<AckDeadline>,
+        outgoing: Outgoing,
+        ack: Option<Box<AckDeadline>>,
     ) {
         let now = self.now;
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return;
-        };
+        let Some(connection) = self.connections.get_mut(slot) else { return };
         if !connection.client.is_in(namespace) {
             return;
         }
-        if let Some(AckDeadline { id, timeout }) = deadline
-            && let Some(at) = now.checked_add(timeout)
+        if let Some(ack) = ack
+            && let Some(at) = now.checked_add(ack.timeout)
         {
-            connection.client.expect_ack(namespace, id, at);
+            connection.client.expect_ack(namespace, ack.id, at);
         }
-        queue(connection, outgoing, limit, counters);
+        if admit(connection, &outgoing, limit, counters) {
+            match outgoing.frames {
+                Frames::One(frame) => connection.session.send(frame),
+                Frames::Many(frames) => send_all(connection, &frames),
+            }
+        }
         self.touch(slot);
     }
 
@@ -145,7 +147,9 @@ impl Shard {
                 continue;
             }
             connection.broadcast_mark = mark;
-            queue(connection, outgoing, limit, counters);
+            if admit(connection, outgoing, limit, counters) {
+                send_all(connection, outgoing.frames.as_slice());
+            }
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push(*slot);
@@ -153,7 +157,7 @@ impl Shard {
         }
     }
 
-    fn send_frame(&mut self, slot: Slot, frame: crate::proto::websocket::Frame) {
+    fn send_frame(&mut self, slot: Slot, frame: Frame) {
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.session.send(frame);
         }
@@ -161,22 +165,31 @@ impl Shard {
     }
 }
 
-/// Queues packets for one connection, by the policy for slow readers: volatile packets are dropped
-/// when they would have to wait, and a connection whose queue is full is closed.
-fn queue(connection: &mut Connection, outgoing: &Outgoing, limit: usize, counters: &Counters) {
+/// Whether packets may be queued for a connection, by the policy for slow readers: volatile packets
+/// are dropped when they would have to wait, and a connection whose queue is full is closed.
+fn admit(
+    connection: &mut Connection,
+    outgoing: &Outgoing,
+    limit: usize,
+    counters: &Counters,
+) -> bool {
     if outgoing.volatile && !connection.is_writable() {
         counters.dropped_volatile.increment();
-        return;
+        return false;
     }
     let frames = outgoing.frames.as_slice();
     let queued = connection.queued_bytes();
     if queued > 0 && queued + frames.iter().map(|frame| frame.len()).sum::<usize>() > limit {
         counters.closed_slow.increment();
         connection.session.abort(DisconnectReason::TransportError);
-        return;
+        return false;
     }
+    counters.sent.add(frames.len() as u64);
+    true
+}
+
+fn send_all(connection: &mut Connection, frames: &[Frame]) {
     for frame in frames {
         connection.session.send(frame.clone());
     }
-    counters.sent.add(frames.len() as u64);
 }

@@ -316,12 +316,12 @@ pub(super) fn deliver(
             let socket = SocketRef { conn, namespace };
             deliver_ack(engine, socket, id, data, attachments)?
         }
-        Ok(Incoming::Connect { namespace, auth }) => Event::Connect {
-            conn,
-            namespace,
-            sid: new_sid(),
-            auth,
-        },
+        Ok(Incoming::Connect { namespace, auth }) => {
+            let claimed = claim(engine, conn, namespace, auth, now);
+            let recovered = claimed.is_some();
+            let sid = claimed.unwrap_or_else(new_sid);
+            Event::Connect { conn, namespace, sid, auth, recovered }
+        }
         Ok(Incoming::Disconnect { namespace }) => {
             let event = Event::Leave {
                 socket: SocketRef {
@@ -350,6 +350,27 @@ pub(super) fn deliver(
     };
     engine.shared.application.handle(engine, event);
     None
+}
+
+/// The id of the socket that a client says it was, if it can be that socket again.
+fn claim(
+    engine: &super::Engine,
+    conn: ConnId,
+    namespace: &str,
+    auth: Option<&str>,
+    now: Instant,
+) -> Option<Arc<str>> {
+    #[derive(serde::Deserialize)]
+    struct Claim<'a> {
+        #[serde(borrow)]
+        pid: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        offset: std::borrow::Cow<'a, str>,
+    }
+    let namespace = engine.shared.hub.lookup(namespace)?;
+    let store = namespace.recovery()?;
+    let Claim { pid, offset } = serde_json::from_str(auth?).ok()?;
+    store.lock().claim(conn, &pid, &offset, now)
 }
 
 /// Acks of broadcasts are gathered; the others are the application's.
@@ -502,7 +523,7 @@ impl Shard {
                     namespaces: &namespaces,
                 });
                 for namespace in namespaces {
-                    namespace.remove(conn);
+                    namespace.remove_for_now(conn, self.now);
                 }
             }
         }

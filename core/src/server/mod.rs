@@ -2,6 +2,7 @@
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
 mod batch;
+mod bell;
 mod connection;
 mod deliver;
 mod driver;
@@ -57,10 +58,20 @@ pub trait Application: Send + Sync + 'static {
         self.is_ready()
     }
 
+    /// What the application still has to do on `shard` once its last connection is over. It is
+    /// driven on that thread, for at most `Config::close_timeout`, before the thread ends.
+    fn finish(&self, shard: u8) -> Option<Finishing> {
+        let _ = shard;
+        None
+    }
+
     /// Some events have been handled and no more come at this moment: the shard has done all that
     /// was waiting for it. The place to wake another thread, once for many events.
     fn flush(&self) {}
 }
+
+/// The end of an application's work on a shard.
+pub type Finishing = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 /// A handle on a running engine. Clones drive the same one.
 #[derive(Clone)]
@@ -141,7 +152,7 @@ impl Engine {
             allow_upgrades: config.offers_upgrade(),
         });
         let shared = Arc::new(Shared {
-            hub: Hub::new(config.shards),
+            hub: Hub::new(config.shards, config.recovery),
             settings,
             registry: Registry::new(),
             application,

@@ -122,6 +122,10 @@ async fn run(engine: Engine, index: u8) {
         .await;
     }
     drop(shard);
+    if let Some(rest) = engine.shared.application.finish(index) {
+        // What takes longer than connections were given is dropped with the runtime.
+        let _ = tokio::time::timeout(engine.config().close_timeout, rest).await;
+    }
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
         engine.shared.application.handle(&engine, Event::Closed);
         engine.shared.application.flush();
@@ -134,7 +138,7 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Option<Option<Instant>> {
     this.now = Instant::now();
     let engine = this.engine.clone();
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
-    inbox.disarm();
+    inbox.begin_turn();
     while let Some(task) = inbox.pop() {
         match task {
             Task::Accepted(stream) if !this.is_stopping => http::serve(engine.clone(), stream),
@@ -262,6 +266,7 @@ impl Shard {
         stream: &mut OwnedReadHalf,
     ) -> Poll<Flow> {
         self.now = Instant::now();
+        let conn = self.conn_id(slot);
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -274,11 +279,11 @@ impl Shard {
                 flush_backlog(link, &mut self.cork);
             }
             self.touch(slot);
-        } else if !link.is_ending() && !self.engine.shared.application.is_ready() {
+        } else if !link.is_ending() && !self.engine.shared.application.is_ready_for(conn) {
             self.paused.push((slot, id));
             self.handle().counters.paused.increment();
             // The application may have become ready in between, and its resume gone by.
-            if !self.engine.shared.application.is_ready() {
+            if !self.engine.shared.application.is_ready_for(conn) {
                 return Poll::Pending;
             }
             self.paused.pop();

@@ -8,27 +8,18 @@ use tokio::sync::oneshot;
 
 use crate::embed::{Answer, RequestId};
 use crate::error::DisconnectReason;
-use crate::hub::{Namespace, ShardTargets, Slot};
+use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
 pub(super) enum Task {
     /// Send to one connection, if it is in the namespace.
-    Send {
-        slot: Slot,
-        namespace: Arc<Namespace>,
-        outgoing: Outgoing,
-        deadline: Option<AckDeadline>,
-    },
+    Send { slot: Slot, namespace: NamespaceId, outgoing: Outgoing, ack: Option<Box<AckDeadline>> },
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
-    Accept {
-        slot: Slot,
-        namespace: Arc<Namespace>,
-        sid: Arc<str>,
-    },
+    Accept(Box<Accept>),
     /// Tell a client that it is not.
     Refuse {
         slot: Slot,
@@ -74,6 +65,18 @@ pub(super) enum Task {
     Resume,
     /// Close everything and end.
     Stop,
+}
+
+/// A connection that the application has let into a namespace.
+#[derive(Debug)]
+pub(super) struct Accept {
+    pub(super) slot: Slot,
+    pub(super) namespace: Arc<Namespace>,
+    pub(super) sid: Arc<str>,
+    /// The private id by which it can come back.
+    pub(super) pid: Option<Arc<str>>,
+    /// What it missed while it was away.
+    pub(super) missed: Vec<Frame>,
 }
 
 /// Encoded packets on their way to one or many connections.

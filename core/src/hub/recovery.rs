@@ -1,0 +1,280 @@
+//! Connection state recovery: sockets that lost their connection come back with their id, their
+//! rooms and the packets they missed. One store per namespace, bounded in time, packets and bytes.
+//!
+//! Every packet that can be missed has an *offset*, which its receivers remember; a socket that
+//! comes back names its private id and the last offset it saw. Offsets count up, so finding one is
+//! arithmetic, and the log needs no index.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::ConnId;
+use super::sid::new_sid;
+use crate::proto::websocket::Frame;
+
+/// What is kept for sockets that may come back.
+#[derive(Clone, Copy, Debug)]
+pub struct RecoverySettings {
+    /// How long a socket may be away. Default 2 minutes.
+    pub max_disconnection_duration: Duration,
+    /// Most packets kept in one namespace; the oldest go first. Default 100,000.
+    pub max_packets: usize,
+    /// Most bytes of packets kept in one namespace; the oldest go first. Default 64 MiB.
+    pub max_bytes: usize,
+}
+
+impl Default for RecoverySettings {
+    fn default() -> RecoverySettings {
+        RecoverySettings {
+            max_disconnection_duration: Duration::from_secs(120),
+            max_packets: 100_000,
+            max_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// One namespace's store.
+#[derive(Debug)]
+pub struct Recovery {
+    settings: RecoverySettings,
+    /// Begins every offset, so that those of an earlier process are not taken for ours.
+    epoch: Arc<str>,
+    /// Number of the first packet in the log.
+    first: u64,
+    log: VecDeque<Logged>,
+    bytes: usize,
+    away: HashMap<Arc<str>, Away>,
+    /// Private ids in the order in which their sockets went.
+    leaving: VecDeque<(Instant, Arc<str>)>,
+    /// Private ids and offsets that connections asked to come back with, until they are let in.
+    claims: HashMap<ConnId, (Arc<str>, Box<str>)>,
+}
+
+#[derive(Debug)]
+struct Logged {
+    at: Instant,
+    rooms: Box<[Box<str>]>,
+    except: Box<[Box<str>]>,
+    frames: Arc<[Frame]>,
+    bytes: usize,
+}
+
+/// A socket that is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// The id it had and will have again.
+    pub sid: Arc<str>,
+    /// The rooms it was in, that of its own id among them.
+    pub rooms: Vec<Arc<str>>,
+}
+
+impl Recovery {
+    /// An empty store.
+    pub fn new(settings: RecoverySettings) -> Recovery {
+        Recovery {
+            settings,
+            epoch: new_sid()[..8].into(),
+            first: 0,
+            log: VecDeque::new(),
+            bytes: 0,
+            away: HashMap::new(),
+            leaving: VecDeque::new(),
+            claims: HashMap::new(),
+        }
+    }
+
+    /// The offset of the packet that [`Recovery::log`] takes next.
+    pub fn next_offset(&self) -> String {
+        format!("{}{:x}", self.epoch, self.first + self.log.len() as u64)
+    }
+
+    /// Keeps a packet that went to the sockets in any of `rooms` (none: all) but in none of
+    /// `except`.
+    pub fn log(&mut self, rooms: &[&str], except: &[&str], frames: Arc<[Frame]>, now: Instant) {
+        let own = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        let (rooms, except): (Box<[Box<str>]>, Box<[Box<str>]>) = (own(rooms), own(except));
+        let names = rooms.iter().chain(&except).map(|name| name.len()).sum::<usize>();
+        let bytes = names + frames.iter().map(Frame::len).sum::<usize>() + size_of::<Logged>();
+        self.bytes += bytes;
+        self.log.push_back(Logged { at: now, rooms, except, frames, bytes });
+        self.prune(now);
+    }
+
+    /// A socket's connection is gone and may come back by the private id `pid`.
+    pub fn leave(&mut self, pid: Arc<str>, away: Away, now: Instant) {
+        self.prune(now);
+        self.leaving.push_back((now, Arc::clone(&pid)));
+        self.away.insert(pid, away);
+    }
+
+    /// `conn` asks to be the socket `pid` again, which has seen `offset`. Gives the id it would
+    /// have, if that can be.
+    pub fn claim(
+        &mut self,
+        conn: ConnId,
+        pid: &str,
+        offset: &str,
+        now: Instant,
+    ) -> Option<Arc<str>> {
+        self.prune(now);
+        self.position(offset)?;
+        let (pid, away) = self.away.get_key_value(pid)?;
+        self.claims.insert(conn, (Arc::clone(pid), offset.into()));
+        Some(Arc::clone(&away.sid))
+    }
+
+    /// `conn` is let in: the private id it has, and what it comes back with if it claimed to be
+    /// another and still can be.
+    pub fn settle(&mut self, conn: ConnId, now: Instant) -> (Arc<str>, Option<(Away, Vec<Frame>)>) {
+        let claimed = self.claims.remove(&conn).and_then(|(pid, offset)| {
+            let restored = self.restore(&pid, &offset, now)?;
+            Some((pid, restored))
+        });
+        match claimed {
+            Some((pid, restored)) => (pid, Some(restored)),
+            None => (new_sid(), None),
+        }
+    }
+
+    /// `conn` is not let in, or gone.
+    pub fn forget(&mut self, conn: ConnId) {
+        self.claims.remove(&conn);
+    }
+
+    /// The socket `pid` comes back: what it missed after `offset`, in order. It is away no more.
+    fn restore(&mut self, pid: &str, offset: &str, now: Instant) -> Option<(Away, Vec<Frame>)> {
+        self.prune(now);
+        let seen = self.position(offset)?;
+        let away = self.away.remove(pid)?;
+        let missed = self.log.iter().skip(seen + 1).filter(|packet| packet.concerns(&away.rooms));
+        let frames = missed.flat_map(|packet| packet.frames.iter().cloned()).collect();
+        Some((away, frames))
+    }
+
+    /// Packets and bytes kept.
+    pub fn size(&self) -> (usize, usize) {
+        (self.log.len(), self.bytes)
+    }
+
+    /// Where the packet with that offset stands in the log.
+    fn position(&self, offset: &str) -> Option<usize> {
+        let number = u64::from_str_radix(offset.strip_prefix(&*self.epoch)?, 16).ok()?;
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        (at < self.log.len()).then_some(at)
+    }
+
+    fn prune(&mut self, now: Instant) {
+        let longest = self.settings.max_disconnection_duration;
+        let is_old = |at: Instant| now.saturating_duration_since(at) > longest;
+        while let Some(oldest) = self.log.front()
+            && (is_old(oldest.at)
+                || self.log.len() > self.settings.max_packets
+                || self.bytes > self.settings.max_bytes)
+        {
+            self.bytes -= oldest.bytes;
+            self.log.pop_front();
+            self.first += 1;
+        }
+        while let Some((at, pid)) = self.leaving.front()
+            && is_old(*at)
+        {
+            self.away.remove(pid);
+            self.leaving.pop_front();
+        }
+    }
+}
+
+impl Logged {
+    /// Whether it was for a socket in `rooms`.
+    fn concerns(&self, rooms: &[Arc<str>]) -> bool {
+        let holds = |names: &[Box<str>]| rooms.iter().any(|room| names.iter().any(|n| **n == **room));
+        (self.rooms.is_empty() || holds(&self.rooms)) && !holds(&self.except)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Slot;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn conn(index: u32) -> ConnId {
+        ConnId { shard: 0, slot: Slot { index, generation: 0 } }
+    }
+
+    fn frames(text: &str) -> Arc<[Frame]> {
+        Arc::new([Frame::text(&[text.as_bytes()])])
+    }
+
+    fn away(rooms: &[&str]) -> Away {
+        let rooms = rooms.iter().map(|room| Arc::from(*room)).collect();
+        Away { sid: "sid".into(), rooms }
+    }
+
+    fn texts(frames: &[Frame]) -> Vec<String> {
+        let text = |frame: &Frame| String::from_utf8_lossy(frame.payload_ref()).into_owned();
+        frames.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_socket_gets_what_it_missed_of_its_rooms_in_order_and_once() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        let offset = store.next_offset();
+        store.log(&[], &[], frames("seen"), now);
+        store.leave("pid".into(), away(&["sid", "a"]), now);
+        store.log(&["a"], &[], frames("to a"), now);
+        store.log(&["b"], &[], frames("to b"), now);
+        store.log(&[], &["a"], frames("to all but a"), now);
+        store.log(&["sid"], &[], frames("to it alone"), now);
+        assert_eq!(store.claim(conn(1), "pid", &offset, now).as_deref(), Some("sid"));
+        assert_eq!(store.claim(conn(2), "pid", &offset, now).as_deref(), Some("sid"));
+        let (pid, restored) = store.settle(conn(1), now);
+        let (back, missed) = restored.unwrap();
+        assert_eq!((&*pid, back), ("pid", away(&["sid", "a"])));
+        assert_eq!(texts(&missed), ["to a", "to it alone"]);
+        let (pid, restored) = store.settle(conn(2), now);
+        assert!(&*pid != "pid" && restored.is_none(), "it comes back once");
+    }
+
+    #[test]
+    fn unknown_and_expired_ids_and_offsets_are_not_found() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        let offset = store.next_offset();
+        assert_eq!(store.claim(conn(1), "pid", &offset, now), None, "not yet given");
+        store.log(&[], &[], frames("x"), now);
+        store.leave("pid".into(), away(&[]), now);
+        assert_eq!(store.claim(conn(1), "other", &offset, now), None);
+        assert_eq!(store.claim(conn(1), "pid", "garbage", now), None);
+        assert_eq!(store.claim(conn(1), "pid", "", now), None);
+        assert_eq!(store.claim(conn(1), "pid", &format!("{offset}f"), now), None);
+        assert!(store.claim(conn(1), "pid", &offset, now + 120 * SECOND).is_some());
+        assert_eq!(store.claim(conn(1), "pid", &offset, now + 121 * SECOND), None);
+        assert_eq!((store.size(), store.away.len(), store.leaving.len()), ((0, 0), 0, 0));
+    }
+
+    #[test]
+    fn the_oldest_packets_go_when_there_are_too_many() {
+        let now = Instant::now();
+        let settings = RecoverySettings { max_packets: 2, ..RecoverySettings::default() };
+        let mut store = Recovery::new(settings);
+        let offsets: Vec<String> = (0..3)
+            .map(|n| {
+                let offset = store.next_offset();
+                store.log(&[], &[], frames(&n.to_string()), now);
+                offset
+            })
+            .collect();
+        store.leave("pid".into(), away(&[]), now);
+        assert_eq!(store.claim(conn(1), "pid", &offsets[0], now), None);
+        assert_eq!(texts(&store.restore("pid", &offsets[1], now).unwrap().1), ["2"]);
+
+        let settings = RecoverySettings { max_bytes: 1, ..RecoverySettings::default() };
+        let mut store = Recovery::new(settings);
+        store.log(&[], &[], frames("larger than that"), now);
+        assert_eq!(store.size(), (0, 0));
+    }
+}
