@@ -273,6 +273,14 @@ pub enum Command<'a> {
         /// The socket.
         socket: SocketRef,
     },
+    /// A connection's peer broke a rule that the application watches over, for example of the HTTP
+    /// requests it brings: "transport error".
+    Fail {
+        /// The connection.
+        conn: ConnId,
+        /// What was wrong, for people.
+        description: &'a str,
+    },
     /// Closes a connection; [`Event::Close`] follows.
     Close {
         /// The connection.

@@ -147,6 +147,13 @@ impl Run<'_> {
                 let socket = self.socket(fields)?;
                 self.on(socket, |socket| Command::Disconnect { socket });
             }
+            "f" => {
+                let conn = self.meanings.of(fields.number()? as u32);
+                let description: String = serde_json::from_str(fields.next()?).ok()?;
+                if let Some(conn) = conn {
+                    self.batch.execute(Command::Fail { conn, description: &description });
+                }
+            }
             "c" => {
                 let conn = self.meanings.of(fields.number()? as u32);
                 let discard = fields.next()? == "1";

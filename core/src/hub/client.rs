@@ -265,13 +265,9 @@ impl Client {
         self.joined.iter().any(|joined| joined.id() == namespace)
     }
 
-    /// Whether the connection is in no namespace, and waits for none.
+    /// Whether the connection is in no namespace.
     pub fn is_idle(&self) -> bool {
         self.joined.is_empty()
-            && self
-                .rare
-                .as_ref()
-                .is_none_or(|rare| rare.pending.is_empty())
     }
 
     /// The namespaces the connection is in.

@@ -51,11 +51,14 @@ pub struct Recovery {
     claims: HashMap<ConnId, (Arc<str>, Box<str>)>,
 }
 
+/// Names of rooms.
+type Names = Box<[Box<str>]>;
+
 #[derive(Debug)]
 struct Logged {
     at: Instant,
-    rooms: Box<[Box<str>]>,
-    except: Box<[Box<str>]>,
+    rooms: Names,
+    except: Names,
     frames: Arc<[Frame]>,
     bytes: usize,
 }
@@ -92,8 +95,8 @@ impl Recovery {
     /// Keeps a packet that went to the sockets in any of `rooms` (none: all) but in none of
     /// `except`.
     pub fn log(&mut self, rooms: &[&str], except: &[&str], frames: Arc<[Frame]>, now: Instant) {
-        let own = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
-        let (rooms, except): (Box<[Box<str>]>, Box<[Box<str>]>) = (own(rooms), own(except));
+        let own = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect::<Names>();
+        let (rooms, except) = (own(rooms), own(except));
         let names = rooms.iter().chain(&except).map(|name| name.len()).sum::<usize>();
         let bytes = names + frames.iter().map(Frame::len).sum::<usize>() + size_of::<Logged>();
         self.bytes += bytes;

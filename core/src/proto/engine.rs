@@ -1,4 +1,5 @@
-//! Engine.IO packets, one per WebSocket message or several in a polling body (protocol 4).
+//! Engine.IO packets, one per WebSocket message or several in a polling body: protocol 4, and
+//! protocol 3 in [`v3`].
 //!
 //! ```text
 //! packet    <type digit><text>            4hello
@@ -15,6 +16,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use super::DecodeError;
 use super::json;
 use super::websocket::{Frame, Opcode};
+
+pub mod v3;
 
 const SEPARATOR: char = '\x1e';
 
@@ -86,6 +89,8 @@ pub struct PayloadPacket<'a>(Content<'a>);
 enum Content<'a> {
     Text(Packet<'a>),
     Binary(Vec<u8>),
+    /// A text message that had to be mended.
+    Loose(String),
 }
 
 impl PayloadPacket<'_> {
@@ -94,6 +99,7 @@ impl PayloadPacket<'_> {
         match &self.0 {
             Content::Text(packet) => *packet,
             Content::Binary(bytes) => Packet::Binary(bytes),
+            Content::Loose(text) => Packet::Text(text),
         }
     }
 }
@@ -157,13 +163,13 @@ pub fn encode_payload<'f>(frames: impl IntoIterator<Item = &'f Frame>, out: &mut
         }
         match opcode {
             Opcode::Text => out.extend_from_slice(frame.payload_ref()),
-            _ => push_base64(frame.payload_ref(), out),
+            _ => push_base64(b"b", frame.payload_ref(), out),
         }
     }
 }
 
-fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'b');
+fn push_base64(prefix: &[u8], bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(prefix);
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     // The room is four digits for each three bytes begun, which is what padded base64 takes.

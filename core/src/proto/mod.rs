@@ -3,7 +3,8 @@
 //! ```text
 //! handshake   HTTP upgrade to WebSocket        RFC 6455 §4
 //! websocket   frames and messages              RFC 6455 §5
-//! engine      Engine.IO packets and payloads   protocol 4
+//! engine      Engine.IO packets and payloads   protocols 3 and 4
+//! jsonp       polling through script tags      Engine.IO, both protocols
 //! socket      Socket.IO packets                protocol 5
 //! ```
 
@@ -12,6 +13,7 @@ use std::fmt;
 pub mod engine;
 pub mod handshake;
 mod json;
+pub mod jsonp;
 pub mod socket;
 pub mod websocket;
 
@@ -26,6 +28,11 @@ pub enum DecodeError {
     EmptyPacket,
     /// The first character, which names the type, is none of the protocol's.
     UnknownPacketType(char),
+    /// A packet of a polling body of protocol 3 has a length that is no number, or is not that of
+    /// what follows.
+    IllegalLength,
+    /// A text packet of a binary polling body is not UTF-8.
+    InvalidUtf8,
     /// A binary packet of a polling body is not base64.
     InvalidBase64,
     /// The attachment count of a binary packet is missing, not a number, zero or without its `-`.
@@ -43,6 +50,8 @@ impl fmt::Display for DecodeError {
         match self {
             Self::EmptyPacket => f.write_str("empty packet"),
             Self::UnknownPacketType(kind) => write!(f, "unknown packet type {kind}"),
+            Self::IllegalLength => f.write_str("illegal packet length"),
+            Self::InvalidUtf8 => f.write_str("invalid UTF-8"),
             Self::InvalidBase64 => f.write_str("invalid base64"),
             Self::IllegalAttachments => f.write_str("Illegal attachments"),
             Self::TooManyAttachments => f.write_str("too many attachments"),

@@ -109,6 +109,10 @@ impl<'e> Batch<'e> {
                 });
             }
             Command::Disconnect { socket } => self.disconnect(socket),
+            Command::Fail { conn, description } => {
+                let description = description.into();
+                self.push(conn.shard, Task::Fail { slot: conn.slot, description });
+            }
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
                 self.push(

@@ -45,6 +45,7 @@ impl Shard {
                 reason,
                 discard,
             } => self.close(slot, reason, discard),
+            Task::Fail { slot, description } => self.fail(slot, description),
             Task::BroadcastDeadline { namespace, id, at } => {
                 self.timers.set(at, Timer::Broadcast(namespace.id(), id));
             }

@@ -1,104 +1,26 @@
 //! Where session, hub and transport meet: bytes become packets, packets become events, and what
 //! the session wants written is written.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::connection::Connection;
-use super::shard::{Shard, Timer, read_link};
-use super::task::{Attach, Stream};
+use super::incoming::deliver;
+use super::shard::{Shard, Timer};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId, SocketRef};
 use crate::error::DisconnectReason;
-use crate::hub::{ConnId, Incoming, Slot, Violation, new_sid};
+use crate::hub::Slot;
 use crate::proto::engine::{self, Packet};
 use crate::proto::websocket::{Frame, Message};
-use crate::session::{Event as SessionEvent, Received, Session, Transmit, TransportClosed};
-use crate::transport::{Cork, Link, LinkId, Outlet, polling};
+use crate::session::{Event as SessionEvent, Received, Transmit, TransportClosed};
+use crate::transport::{Cork, Link, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
 const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Inputs.
 impl Shard {
-    /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
-    pub(super) fn attach(&mut self, attach: Attach, shard: &Rc<RefCell<Shard>>) {
-        let Attach {
-            request,
-            stream,
-            answer,
-            head,
-            upgrade_of,
-        } = attach;
-        let id = LinkId(self.next_link);
-        self.next_link += 1;
-        let (outlet, reader) = match stream {
-            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
-            Stream::Tcp(stream) => {
-                let adopted = stream
-                    .set_nonblocking(true)
-                    .and_then(|()| stream.set_nodelay(true))
-                    .and_then(|()| tokio::net::TcpStream::from_std(stream));
-                let Ok(stream) = adopted else {
-                    self.tell(Event::Forget { request });
-                    return;
-                };
-                let (reader, writer) = stream.into_split();
-                (Outlet::Tcp(writer), Some(reader))
-            }
-        };
-        let is_feed = reader.is_none();
-        let mut link = Link::new(id, request, outlet);
-        self.write_now(&mut link, &answer);
-        let slot = match upgrade_of {
-            Some(slot) => self.attach_probe(slot, link).then_some(slot),
-            None => Some(self.open(request, TransportKind::WebSocket, Some(link))),
-        };
-        let Some(slot) = slot else {
-            self.tell(Event::Forget { request });
-            return;
-        };
-        if is_feed {
-            self.feeds.insert(request, (slot, id));
-        }
-        for chunk in head.chunks(self.buffer.len()) {
-            self.buffer[..chunk.len()].copy_from_slice(chunk);
-            self.handle_bytes(slot, id, chunk.len());
-        }
-        if let Some(stream) = reader {
-            tokio::task::spawn_local(read_link(Rc::clone(shard), slot, id, stream));
-        }
-    }
-
-    /// Opens a connection.
-    pub(super) fn open(
-        &mut self,
-        request: RequestId,
-        transport: TransportKind,
-        link: Option<Link>,
-    ) -> Slot {
-        let sid = new_sid();
-        let settings = Arc::clone(&self.engine.shared.settings);
-        let session = Session::open(&sid, transport, settings, self.now);
-        let connect_deadline = self.now + self.engine.config().connect_timeout;
-        let mut connection = Connection::new(Arc::clone(&sid), session, connect_deadline);
-        connection.link = link;
-        let slot = self.connections.insert(connection);
-        let conn = self.conn_id(slot);
-        self.engine.shared.registry.insert(Arc::clone(&sid), conn);
-        self.handle().counters.opened.increment();
-        self.tell(Event::Open {
-            conn,
-            request,
-            sid: &sid,
-            transport,
-        });
-        self.touch(slot);
-        slot
-    }
-
     /// `n` bytes of a link lie in the buffer.
     pub(super) fn handle_bytes(&mut self, slot: Slot, id: LinkId, n: usize) {
         let conn = self.conn_id(slot);
@@ -242,6 +164,19 @@ impl Shard {
         self.touch(slot);
     }
 
+    /// Ends a connection whose peer broke a rule outside of its packets.
+    pub(super) fn fail(&mut self, slot: Slot, description: Box<str>) {
+        if let Some(connection) = self.connections.get_mut(slot) {
+            let transport = connection.session.transport();
+            let cause = TransportClosed::Error(String::from(description).into());
+            connection.session.handle_transport_closed(transport, cause);
+            if let Some(link) = &mut connection.link {
+                link.control.end_with(Frame::close(None, ""));
+            }
+            self.touch(slot);
+        }
+    }
+
     /// Closes a connection from this side.
     pub(super) fn close(&mut self, slot: Slot, reason: DisconnectReason, discard: bool) {
         let now = self.now;
@@ -255,153 +190,6 @@ impl Shard {
         }
         self.touch(slot);
     }
-
-    fn attach_probe(&mut self, slot: Slot, mut link: Link) -> bool {
-        let now = self.now;
-        let welcome = match self.connections.get_mut(slot) {
-            Some(connection) if connection.probe.is_none() => {
-                connection.session.handle_websocket(now).is_ok()
-            }
-            _ => false,
-        };
-        match self.connections.get_mut(slot) {
-            Some(connection) if welcome => {
-                connection.probe = Some(Box::new(link));
-                self.touch(slot);
-                true
-            }
-            _ => {
-                link.control.end_with(Frame::close(None, ""));
-                self.write_now(&mut link, &[]);
-                false
-            }
-        }
-    }
-}
-
-/// A peer broke the Socket.IO protocol; its session is closing.
-#[derive(Debug)]
-pub(super) struct Broken {
-    /// What is wrong with its packet, if it is the packet.
-    pub(super) fault: Option<Box<str>>,
-}
-
-/// Gives the application what a message asks for.
-pub(super) fn deliver(
-    engine: &super::Engine,
-    conn: ConnId,
-    session: &mut Session,
-    incoming: Result<Incoming<'_>, Violation>,
-    now: Instant,
-) -> Option<Broken> {
-    let event = match incoming {
-        Ok(Incoming::Nothing) => return None,
-        Ok(Incoming::Event {
-            namespace,
-            ack,
-            data,
-            attachments,
-        }) => Event::Message {
-            socket: SocketRef { conn, namespace },
-            ack,
-            data,
-            attachments,
-        },
-        Ok(Incoming::Ack {
-            namespace,
-            id,
-            data,
-            attachments,
-        }) => {
-            let socket = SocketRef { conn, namespace };
-            deliver_ack(engine, socket, id, data, attachments)?
-        }
-        Ok(Incoming::Connect { namespace, auth }) => {
-            let claimed = claim(engine, conn, namespace, auth, now);
-            let recovered = claimed.is_some();
-            let sid = claimed.unwrap_or_else(new_sid);
-            Event::Connect { conn, namespace, sid, auth, recovered }
-        }
-        Ok(Incoming::Disconnect { namespace }) => {
-            let event = Event::Leave {
-                socket: SocketRef {
-                    conn,
-                    namespace: namespace.id(),
-                },
-            };
-            engine.shared.application.handle(engine, event);
-            namespace.remove(conn);
-            return None;
-        }
-        Err(Violation::State) => {
-            let reason = match session.transport() {
-                TransportKind::Polling => DisconnectReason::ForcedServerClose,
-                TransportKind::WebSocket => DisconnectReason::ForcedClose,
-            };
-            session.close(reason, now);
-            return Some(Broken { fault: None });
-        }
-        Err(violation) => {
-            session.close(DisconnectReason::ForcedClose, now);
-            return Some(Broken {
-                fault: Some(violation.to_string().into()),
-            });
-        }
-    };
-    engine.shared.application.handle(engine, event);
-    None
-}
-
-/// The id of the socket that a client says it was, if it can be that socket again.
-fn claim(
-    engine: &super::Engine,
-    conn: ConnId,
-    namespace: &str,
-    auth: Option<&str>,
-    now: Instant,
-) -> Option<Arc<str>> {
-    #[derive(serde::Deserialize)]
-    struct Claim<'a> {
-        #[serde(borrow)]
-        pid: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        offset: std::borrow::Cow<'a, str>,
-    }
-    let namespace = engine.shared.hub.lookup(namespace)?;
-    let store = namespace.recovery()?;
-    let Claim { pid, offset } = serde_json::from_str(auth?).ok()?;
-    store.lock().claim(conn, &pid, &offset, now)
-}
-
-/// Acks of broadcasts are gathered; the others are the application's.
-fn deliver_ack<'a>(
-    engine: &super::Engine,
-    socket: SocketRef,
-    id: u64,
-    data: std::borrow::Cow<'a, str>,
-    attachments: Vec<bytes::Bytes>,
-) -> Option<Event<'a>> {
-    let namespace = engine.shared.hub.namespace(socket.namespace)?;
-    if !namespace.broadcast_acks().contains(id) {
-        return Some(Event::Ack {
-            socket,
-            id,
-            data,
-            attachments,
-        });
-    }
-    let response = crate::hub::Response {
-        data: data.into(),
-        attachments,
-    };
-    let outcome = namespace
-        .broadcast_acks()
-        .answer(id, socket.conn, response)?;
-    Some(Event::BroadcastAck {
-        namespace: socket.namespace,
-        id,
-        outcome,
-    })
 }
 
 /// Outputs.
@@ -585,18 +373,6 @@ impl Shard {
         if is_gone {
             self.connections.remove(slot);
         }
-    }
-
-    /// Writes bytes of a link that belongs to no connection yet, or never will.
-    fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
-        let engine = self.engine.clone();
-        let mut feed = feed_writer(&engine);
-        let mut cork = Cork {
-            buffer: &mut self.cork,
-            feed: &mut feed,
-        };
-        link.write_raw(bytes, &mut cork);
-        link.flush(&mut cork);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -27,14 +28,13 @@ use crate::proto::handshake;
 use crate::transport::polling;
 
 /// Accepts connections on a thread of its own and deals them out to the shards in turn.
-pub(super) fn accept(engine: Engine, listener: TcpListener) -> io::Result<()> {
+pub(super) fn accept(engine: Engine, listener: TcpListener) -> io::Result<JoinHandle<()>> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let accepting = std::thread::Builder::new().name("sori-accept".to_owned());
-    accepting.spawn(move || runtime.block_on(accept_loop(&engine, listener)))?;
-    Ok(())
+    accepting.spawn(move || runtime.block_on(accept_loop(&engine, listener)))
 }
 
 async fn accept_loop(engine: &Engine, listener: TcpListener) {

@@ -1,6 +1,7 @@
 //! The engine: IO threads (shards) that own connections, and the handle through which an
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
+mod attach;
 mod batch;
 mod bell;
 mod connection;
@@ -9,6 +10,7 @@ mod driver;
 mod gateway;
 mod http;
 mod inbox;
+mod incoming;
 pub mod pull;
 mod registry;
 mod requests;
@@ -213,7 +215,8 @@ impl Engine {
         if self.is_closing() {
             return Err(Error::Closed);
         }
-        http::accept(self.clone(), listener).map_err(during)?;
+        let accepting = http::accept(self.clone(), listener).map_err(during)?;
+        self.shared.threads.lock().push(accepting);
         Ok(bound)
     }
 

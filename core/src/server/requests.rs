@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::connection::PendingPoll;
-use super::driver::deliver;
+use super::incoming::deliver;
 use super::shard::Shard;
 use super::task::{PollingKind, PollingRequest, Responder};
 use crate::config::TransportKind;
@@ -15,12 +15,15 @@ use crate::transport::{Cork, polling};
 
 impl Shard {
     pub(super) fn handle_request(&mut self, request: PollingRequest) {
-        let PollingRequest {
-            request,
-            responder,
-            kind,
-            legacy_browser,
-        } = request;
+        if let PollingKind::Post { slot, .. } = request.kind
+            && !self.engine.shared.application.is_ready_for(self.conn_id(slot))
+        {
+            // The client sends no other before this one is answered: so TCP pushes back here too.
+            self.parked.push(request);
+            self.handle().counters.paused.increment();
+            return;
+        }
+        let PollingRequest { request, responder, kind, legacy_browser } = request;
         match kind {
             PollingKind::Handshake => {
                 let slot = self.open(request, TransportKind::Polling, None);

@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use super::connection::Table;
 use super::http;
-use super::task::Task;
+use super::task::{PollingRequest, Task};
 use super::timers::Timers;
 use super::{Engine, ShardHandle};
 use crate::embed::{Event, RequestId};
@@ -53,6 +53,8 @@ pub(super) struct Shard {
     pub(super) cork: Vec<u8>,
     /// Connections that are not read until the application is ready again.
     paused: Vec<(Slot, LinkId)>,
+    /// POSTs that are not taken until the application is ready again.
+    pub(super) parked: Vec<PollingRequest>,
     is_stopping: bool,
 }
 
@@ -99,10 +101,7 @@ async fn run(engine: Engine, index: u8) {
     let shard = Rc::new(RefCell::new(Shard::new(engine.clone(), index)));
     let inbox = &engine.shared.shards[usize::from(index)].inbox;
     let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
-    loop {
-        let Some(wait_until) = take_turn(&shard) else {
-            break;
-        };
+    while let Some(wait_until) = take_turn(&shard) {
         let mut notified = std::pin::pin!(inbox.notified());
         if let Some(deadline) = wait_until.map(tokio::time::Instant::from_std)
             && sleep.deadline() != deadline
@@ -177,6 +176,7 @@ impl Shard {
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
             paused: Vec::new(),
+            parked: Vec::new(),
             is_stopping: false,
             engine,
         }
@@ -241,6 +241,9 @@ impl Shard {
     }
 
     fn resume(&mut self) {
+        for request in std::mem::take(&mut self.parked) {
+            self.handle_request(request);
+        }
         for (slot, link) in std::mem::take(&mut self.paused) {
             if let Some(connection) = self.connections.get_mut(slot)
                 && let Some(link) = connection.link_mut(link)

@@ -31,6 +31,8 @@ pub(super) enum Task {
         slot: Slot,
         namespace: Arc<Namespace>,
     },
+    /// End a connection whose peer broke a rule.
+    Fail { slot: Slot, description: Box<str> },
     /// Close a connection.
     Close {
         slot: Slot,

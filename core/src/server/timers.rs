@@ -13,7 +13,7 @@ pub(super) struct Timers<K> {
 }
 
 /// Deadlines are rounded up to this, so that many fire in one turn.
-const TICK: Duration = Duration::from_millis(4);
+const TICK: Duration = Duration::from_millis(1);
 
 impl<K: Ord> Timers<K> {
     pub(super) fn new(now: Instant) -> Timers<K> {
@@ -73,14 +73,14 @@ mod tests {
         timers.set(start + Duration::from_millis(30), 'b');
         timers.set(start + Duration::from_millis(10), 'a');
         assert_eq!(timers.pop_due(start + Duration::from_millis(9)), None);
-        assert_eq!(timers.next(), Some(start + Duration::from_millis(12)));
+        assert_eq!(timers.next(), Some(start + Duration::from_millis(10)));
         assert_eq!(
             timers.pop_due(start + Duration::from_millis(40)),
-            Some((3, 'a'))
+            Some((10, 'a'))
         );
         assert_eq!(
             timers.pop_due(start + Duration::from_millis(40)),
-            Some((8, 'b'))
+            Some((30, 'b'))
         );
         assert_eq!(timers.pop_due(start + Duration::from_millis(40)), None);
     }

@@ -1,0 +1,135 @@
+//! What a client's message asks for, and who is told of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::TransportKind;
+use crate::embed::{Event, SocketRef};
+use crate::error::DisconnectReason;
+use crate::hub::{ConnId, Incoming, Violation, new_sid};
+use crate::session::Session;
+
+/// A peer broke the Socket.IO protocol; its session is closing.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// What is wrong with its packet, if it is the packet.
+    pub(super) fault: Option<Box<str>>,
+}
+
+/// Gives the application what a message asks for.
+pub(super) fn deliver(
+    engine: &super::Engine,
+    conn: ConnId,
+    session: &mut Session,
+    incoming: Result<Incoming<'_>, Violation>,
+    now: Instant,
+) -> Option<Broken> {
+    let event = match incoming {
+        Ok(Incoming::Nothing) => return None,
+        Ok(Incoming::Event {
+            namespace,
+            ack,
+            data,
+            attachments,
+        }) => Event::Message {
+            socket: SocketRef { conn, namespace },
+            ack,
+            data,
+            attachments,
+        },
+        Ok(Incoming::Ack {
+            namespace,
+            id,
+            data,
+            attachments,
+        }) => {
+            let socket = SocketRef { conn, namespace };
+            deliver_ack(engine, socket, id, data, attachments)?
+        }
+        Ok(Incoming::Connect { namespace, auth }) => {
+            let claimed = claim(engine, conn, namespace, auth, now);
+            let recovered = claimed.is_some();
+            let sid = claimed.unwrap_or_else(new_sid);
+            Event::Connect { conn, namespace, sid, auth, recovered }
+        }
+        Ok(Incoming::Disconnect { namespace }) => {
+            let event = Event::Leave {
+                socket: SocketRef {
+                    conn,
+                    namespace: namespace.id(),
+                },
+            };
+            engine.shared.application.handle(engine, event);
+            namespace.remove(conn);
+            return None;
+        }
+        Err(Violation::State) => {
+            let reason = match session.transport() {
+                TransportKind::Polling => DisconnectReason::ForcedServerClose,
+                TransportKind::WebSocket => DisconnectReason::ForcedClose,
+            };
+            session.close(reason, now);
+            return Some(Broken { fault: None });
+        }
+        Err(violation) => {
+            session.close(DisconnectReason::ForcedClose, now);
+            return Some(Broken {
+                fault: Some(violation.to_string().into()),
+            });
+        }
+    };
+    engine.shared.application.handle(engine, event);
+    None
+}
+
+/// The id of the socket that a client says it was, if it can be that socket again.
+fn claim(
+    engine: &super::Engine,
+    conn: ConnId,
+    namespace: &str,
+    auth: Option<&str>,
+    now: Instant,
+) -> Option<Arc<str>> {
+    #[derive(serde::Deserialize)]
+    struct Claim<'a> {
+        #[serde(borrow)]
+        pid: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        offset: std::borrow::Cow<'a, str>,
+    }
+    let namespace = engine.shared.hub.lookup(namespace)?;
+    let store = namespace.recovery()?;
+    let Claim { pid, offset } = serde_json::from_str(auth?).ok()?;
+    store.lock().claim(conn, &pid, &offset, now)
+}
+
+/// Acks of broadcasts are gathered; the others are the application's.
+fn deliver_ack<'a>(
+    engine: &super::Engine,
+    socket: SocketRef,
+    id: u64,
+    data: std::borrow::Cow<'a, str>,
+    attachments: Vec<bytes::Bytes>,
+) -> Option<Event<'a>> {
+    let namespace = engine.shared.hub.namespace(socket.namespace)?;
+    if !namespace.broadcast_acks().contains(id) {
+        return Some(Event::Ack {
+            socket,
+            id,
+            data,
+            attachments,
+        });
+    }
+    let response = crate::hub::Response {
+        data: data.into(),
+        attachments,
+    };
+    let outcome = namespace
+        .broadcast_acks()
+        .answer(id, socket.conn, response)?;
+    Some(Event::BroadcastAck {
+        namespace: socket.namespace,
+        id,
+        outcome,
+    })
+}
