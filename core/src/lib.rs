@@ -63,3 +63,8 @@ pub use app::{
 };
 pub use config::{Config, TransportKind};
 pub use error::{DisconnectReason, Error};
+
+/// The README's Rust compiles.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
