@@ -98,7 +98,8 @@ impl Engine {
     pub fn flush(&self, operations: Operations, buffers: Option<Vec<Buffer>>) {
         let known = self.thread.0.lock();
         let buffers = buffers.unwrap_or_default();
-        operations::execute(&self.native, &known.meanings, operations.text(), &buffers);
+        let (engine, sink, text) = (&self.native, &self.sink, operations.text());
+        operations::execute(engine, sink, &known.meanings, text, &buffers);
     }
 
     /// Judges a request: null, or engine.io's code and message of the refusal.

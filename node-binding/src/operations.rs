@@ -1,6 +1,7 @@
 //! Executes a text of operations: records that end with 0x1e, of fields separated by 0x1f, neither
 //! of which JSON text can contain. `lib/queue.js` and its callers write it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,18 +10,21 @@ use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef
 use sori::server::{Batch, Engine};
 
 use crate::names::Meanings;
+use crate::sink::Sink;
 
 const RECORD_END: u8 = 0x1e;
 const FIELD_END: u8 = 0x1f;
 
 /// Executes `text`, taking attachments from `buffers` in order. What names a connection that is
 /// gone does nothing.
-pub(crate) fn execute(engine: &Engine, meanings: &Meanings, text: &str, buffers: &[Buffer]) {
-    let mut run = Run {
-        batch: engine.batch(),
-        meanings,
-        buffers: buffers.iter(),
-    };
+pub(crate) fn execute(
+    engine: &Engine,
+    sink: &Sink,
+    meanings: &Meanings,
+    text: &str,
+    buffers: &[Buffer],
+) {
+    let mut run = Run { batch: engine.batch(), sink, meanings, buffers: buffers.iter() };
     let mut rest = text;
     while let Some(end) = memchr::memchr(RECORD_END, rest.as_bytes()) {
         run.execute(&rest[..end]);
@@ -30,6 +34,7 @@ pub(crate) fn execute(engine: &Engine, meanings: &Meanings, text: &str, buffers:
 
 struct Run<'a> {
     batch: Batch<'a>,
+    sink: &'a Sink,
     meanings: &'a Meanings,
     buffers: std::slice::Iter<'a, Buffer>,
 }
@@ -86,19 +91,7 @@ impl Run<'_> {
                 };
                 self.batch.execute(command);
             }
-            kind @ ("j" | "l") => {
-                let socket = self.socket(fields)?;
-                let rooms = fields.strings()?;
-                let rooms = &borrow(&rooms);
-                self.on(socket, |socket| match kind {
-                    "j" => Command::Join { socket, rooms },
-                    _ => Command::Leave { socket, rooms },
-                });
-            }
-            "x" => {
-                let socket = self.socket(fields)?;
-                self.on(socket, |socket| Command::LeaveAll { socket });
-            }
+            kind @ ("j" | "l" | "x") => self.change_rooms(kind, fields)?,
             kind @ ("J" | "K") => {
                 let namespace = fields.namespace()?;
                 let (rooms, except) = (fields.strings()?, fields.strings()?);
@@ -163,6 +156,27 @@ impl Run<'_> {
             }
             _ => return None,
         }
+        Some(())
+    }
+
+    /// Joins, leaves, or leaves all: of the socket itself, and of what its last listeners are to see
+    /// if it has ended meanwhile.
+    fn change_rooms(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
+        let (name, namespace) = (fields.number()? as u32, fields.namespace()?);
+        let named = if kind == "x" { Vec::new() } else { fields.strings()? };
+        let rooms = &borrow(&named);
+        let socket = self.meanings.of(name).map(|conn| SocketRef { conn, namespace });
+        self.on(socket, |socket| match kind {
+            "j" => Command::Join { socket, rooms },
+            "l" => Command::Leave { socket, rooms },
+            _ => Command::LeaveAll { socket },
+        });
+        self.sink.change_parting_rooms(name, namespace.0, |parting| {
+            parting.retain(|room| kind != "x" && !rooms.contains(&&**room));
+            if kind == "j" {
+                parting.extend(rooms.iter().map(|room| Arc::from(*room)));
+            }
+        });
         Some(())
     }
 

@@ -109,6 +109,21 @@ impl Sink {
         self.state.lock().parting.get(&(conn, namespace)).cloned()
     }
 
+    /// JavaScript changed the rooms of a socket. If the socket has ended and JavaScript was not told
+    /// yet, its last listeners see the change all the same.
+    pub(crate) fn change_parting_rooms(
+        &self,
+        conn: u32,
+        namespace: u32,
+        change: impl FnOnce(&mut Vec<Arc<str>>),
+    ) {
+        if self.waiting.load(Ordering::Relaxed) > 0
+            && let Some(rooms) = self.state.lock().parting.get_mut(&(conn, namespace))
+        {
+            change(rooms);
+        }
+    }
+
     /// The name JavaScript knows a connection by.
     pub(crate) fn name_of(&self, conn: ConnId) -> Option<u32> {
         self.state.lock().names.known(conn)
