@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One shard's counters. Written by the shard alone, read by anybody.
+/// One shard's counters. Written by the shard alone unless it says otherwise, read by anybody.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Connections opened.
     pub opened: Counter,
     /// Connections closed.
     pub closed: Counter,
-    /// Connections refused because of `max_connections`.
+    /// Connections refused because of `max_connections`. Written by any thread.
     pub refused: Counter,
     /// Engine.IO messages received.
     pub received: Counter,
@@ -33,12 +33,17 @@ impl Counter {
         self.add(1);
     }
 
-    /// Counts `n` more. Only one thread writes, so a plain load and store do.
+    /// Counts `n` more. For counters that one thread writes: a plain load and store do.
     pub fn add(&self, n: u64) {
         self.0.store(
             self.0.load(Ordering::Relaxed).wrapping_add(n),
             Ordering::Relaxed,
         );
+    }
+
+    /// Counts one more, on a counter that several threads write.
+    pub fn increment_shared(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     fn value(&self) -> u64 {

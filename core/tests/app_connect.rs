@@ -99,12 +99,14 @@ fn a_check_that_panics_lets_nobody_in() {
 #[test]
 fn a_check_that_never_decides_refuses_in_the_end() {
     let running = Running::start_with(|builder| {
-        builder.connect_timeout(std::time::Duration::from_millis(50))
+        builder.connect_timeout(std::time::Duration::from_millis(500))
     });
-    running.server.of("/").check(|_| std::future::pending());
+    running.server.of("/slow").check(|_| std::future::pending());
+    // Who has joined a namespace already stays connected.
     let mut client = Client::open(running.address);
-    client.send("40");
-    client.expect("44{\"message\":\"timeout\"}");
+    client.join();
+    client.send("40/slow,");
+    client.expect("44/slow,{\"message\":\"timeout\"}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ struct ShardList {
     shard: u8,
     slots: Arc<Vec<Slot>>,
     /// Where each member stands; kept only once a linear search would be slow.
-    positions: Option<HashMap<u32, u32>>,
+    positions: Option<HashMap<Slot, u32>>,
 }
 
 /// Above this many members on a shard, positions are indexed.
@@ -86,7 +86,7 @@ impl ShardList {
     fn insert(&mut self, slot: Slot) {
         let slots = Arc::make_mut(&mut self.slots);
         if let Some(positions) = &mut self.positions {
-            positions.insert(slot.index, slots.len() as u32);
+            positions.insert(slot, slots.len() as u32);
         }
         slots.push(slot);
         if self.positions.is_none() && slots.len() > LINEAR_SEARCH_MAX {
@@ -94,7 +94,7 @@ impl ShardList {
                 slots
                     .iter()
                     .enumerate()
-                    .map(|(at, s)| (s.index, at as u32))
+                    .map(|(at, slot)| (*slot, at as u32))
                     .collect(),
             );
         }
@@ -102,18 +102,18 @@ impl ShardList {
 
     fn remove(&mut self, slot: Slot) -> bool {
         let found = match &self.positions {
-            Some(positions) => positions.get(&slot.index).map(|at| *at as usize),
+            Some(positions) => positions.get(&slot).map(|at| *at as usize),
             None => self.slots.iter().position(|s| *s == slot),
         };
-        let Some(at) = found.filter(|at| self.slots[*at] == slot) else {
+        let Some(at) = found else {
             return false;
         };
         let slots = Arc::make_mut(&mut self.slots);
         slots.swap_remove(at);
         if let Some(positions) = &mut self.positions {
-            positions.remove(&slot.index);
+            positions.remove(&slot);
             if let Some(moved) = slots.get(at) {
-                positions.insert(moved.index, at as u32);
+                positions.insert(*moved, at as u32);
             }
         }
         if slots.capacity() > LINEAR_SEARCH_MAX && slots.len() < slots.capacity() / 4 {

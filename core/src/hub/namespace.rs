@@ -98,11 +98,14 @@ impl Namespace {
             is_in_own_room: true,
             rooms: Vec::new(),
         };
-        if self
-            .sockets
-            .with(&conn, |sockets| sockets.insert(conn, entry))
-            .is_none()
-        {
+        let is_new = self.sockets.with(&conn, |sockets| {
+            let is_new = !sockets.contains_key(&conn);
+            if is_new {
+                sockets.insert(conn, entry);
+            }
+            is_new
+        });
+        if is_new {
             self.by_sid
                 .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
             self.all.lock().insert(conn);
@@ -198,7 +201,10 @@ impl Namespace {
                 None => Vec::new(),
                 Some(entry) => {
                     let own = entry.is_in_own_room.then_some(&entry.sid);
-                    own.into_iter().chain(&entry.rooms).map(Arc::clone).collect()
+                    own.into_iter()
+                        .chain(&entry.rooms)
+                        .map(Arc::clone)
+                        .collect()
                 }
             })
     }
@@ -293,7 +299,8 @@ impl Namespace {
 
     fn leave_own(&self, entry: &mut Entry) {
         if std::mem::take(&mut entry.is_in_own_room) {
-            self.by_sid.with(&entry.sid, |index| index.remove(&entry.sid));
+            self.by_sid
+                .with(&entry.sid, |index| index.remove(&entry.sid));
         }
     }
 

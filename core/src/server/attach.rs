@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::Refusal;
 use super::connection::Connection;
-use super::driver::feed_writer;
+use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::shard::{Shard, read_link};
 use super::task::{Attach, Stream};
 use crate::config::TransportKind;
@@ -23,9 +23,19 @@ use crate::transport::{Cork, Link, LinkId, Outlet};
 impl Shard {
     /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
     pub(super) fn attach(&mut self, attach: Attach, shard: &Rc<RefCell<Shard>>) {
-        let Attach { request, stream, answer, head, upgrade_of } = attach;
-        if upgrade_of.is_some_and(|slot| !self.is_candidate_welcome(slot)) {
-            self.refuse_candidate(request, stream, &answer);
+        let Attach {
+            request,
+            stream,
+            answer,
+            head,
+            upgrade_of,
+        } = attach;
+        let is_welcome = match upgrade_of {
+            Some(slot) => self.is_candidate_welcome(slot),
+            None => self.may_open().is_ok(),
+        };
+        if !is_welcome {
+            self.turn_away(request, stream, &answer);
             return;
         }
         let id = LinkId(self.next_link);
@@ -75,7 +85,7 @@ impl Shard {
         let sid = new_sid();
         let settings = Arc::clone(&self.engine.shared.settings);
         let session = Session::open(&sid, transport, settings, self.now);
-        let connect_deadline = self.now + self.engine.config().connect_timeout;
+        let connect_deadline = self.now.checked_add(self.engine.config().connect_timeout);
         let mut connection = Connection::new(Arc::clone(&sid), session, connect_deadline);
         connection.link = link;
         let slot = self.connections.insert(connection);
@@ -92,6 +102,21 @@ impl Shard {
         slot
     }
 
+    /// Whether one more connection may open. The check of a request comes earlier: of a rush of
+    /// handshakes many have been let through before the first of them is here.
+    ///
+    /// # Errors
+    /// The refusal that the client is to be told.
+    pub(super) fn may_open(&self) -> Result<(), Refusal> {
+        let limit = self.engine.config().max_connections;
+        let is_full = limit.is_some_and(|limit| self.engine.metrics().connections >= limit as u64);
+        if is_full || self.is_stopping() {
+            self.handle().counters.refused.increment_shared();
+            return Err(Refusal::TooManyConnections);
+        }
+        Ok(())
+    }
+
     /// Whether the session takes a candidate now; if so it is probing from then on.
     fn is_candidate_welcome(&mut self, slot: Slot) -> bool {
         let now = self.now;
@@ -101,18 +126,25 @@ impl Shard {
     }
 
     /// Gives a WebSocket that nobody wants its answer and an empty close frame.
-    fn refuse_candidate(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
+    fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
         match stream {
             Stream::Tcp(stream) => {
                 if let Ok(stream) = adopt(stream) {
-                    tokio::task::spawn_local(say_farewell(stream, farewell));
+                    let farewell = say_farewell(stream, farewell);
+                    tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
                 }
             }
             Stream::Feed => {
-                self.tell(Event::FeedWrite { request, bytes: &farewell });
-                self.tell(Event::FeedEnd { request, discard: false });
+                self.tell(Event::FeedWrite {
+                    request,
+                    bytes: &farewell,
+                });
+                self.tell(Event::FeedEnd {
+                    request,
+                    discard: false,
+                });
             }
         }
     }
@@ -136,22 +168,28 @@ fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream)
 }
 
-/// Writes all of `bytes` and closes, unless the peer takes too long.
-async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) {
-    let write = async {
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            stream.writable().await?;
-            match stream.try_write(rest) {
-                Ok(n) => rest = &rest[n..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+/// Writes the last bytes of a stream, then reads until the peer ends it: closed with bytes unread
+/// it would be reset, and a reset may overtake what was written.
+async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) -> io::Result<()> {
+    let (reader, writer) = stream.into_split();
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        writer.writable().await?;
+        match writer.try_write(rest) {
+            Ok(n) => rest = &rest[n..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
-        Ok(())
-    };
-    // The peer is refused either way.
-    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, write).await;
+    }
+    drop(writer);
+    let mut unread = [0; 1024];
+    loop {
+        reader.readable().await?;
+        match reader.try_read(&mut unread) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
-
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);

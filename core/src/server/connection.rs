@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::task::Responder;
 use crate::embed::RequestId;
 use crate::hub::{Client, Slot};
+use crate::proto::engine::Packet;
 use crate::session::Session;
 use crate::transport::{Link, LinkId};
 
@@ -21,6 +24,8 @@ pub(super) struct Connection {
     pub(super) probe: Option<Box<Link>>,
     /// The GET that waits for packets.
     pub(super) poll: Option<Box<PendingPoll>>,
+    /// The POST whose packets wait until the application is ready.
+    pub(super) post: Option<Box<PendingPost>>,
     /// Until then it must have joined a namespace.
     pub(super) connect_deadline: Option<Instant>,
     /// The tick it is to be looked at, so that no deadline is set twice.
@@ -30,6 +35,10 @@ pub(super) struct Connection {
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
     pub(super) is_dirty: bool,
+    /// What its peer sends is left unread until the application is ready.
+    pub(super) is_paused: bool,
+    /// The application closes it, and wants what is queued to arrive.
+    pub(super) is_closed_gently: bool,
     /// The application has been told of its end.
     pub(super) is_over: bool,
 }
@@ -41,8 +50,19 @@ pub(super) struct PendingPoll {
     pub(super) legacy_browser: bool,
 }
 
+#[derive(Debug)]
+pub(super) struct PendingPost {
+    pub(super) responder: Responder,
+    pub(super) body: Bytes,
+    pub(super) legacy_browser: bool,
+}
+
 impl Connection {
-    pub(super) fn new(sid: Arc<str>, session: Session, connect_deadline: Instant) -> Connection {
+    pub(super) fn new(
+        sid: Arc<str>,
+        session: Session,
+        connect_deadline: Option<Instant>,
+    ) -> Connection {
         Connection {
             sid,
             session,
@@ -50,13 +70,28 @@ impl Connection {
             link: None,
             probe: None,
             poll: None,
-            connect_deadline: Some(connect_deadline),
+            post: None,
+            connect_deadline,
             wakes_at: None,
             broadcast_mark: 0,
             fault: None,
             is_dirty: false,
+            is_paused: false,
+            is_closed_gently: false,
             is_over: false,
         }
+    }
+
+    /// The candidate carries the connection from now on.
+    pub(super) fn promote_probe(&mut self) {
+        self.link = self.probe.take().map(|probe| *probe);
+    }
+
+    /// While its bytes are left unread its pong may lie among them: it counts as having come.
+    pub(super) fn assume_pong(&mut self, now: Instant) {
+        let transport = self.session.transport();
+        let pong = Packet::Pong("");
+        self.session.handle_packet(transport, pong, now);
     }
 
     pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {

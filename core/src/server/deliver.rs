@@ -15,7 +15,12 @@ use crate::proto::websocket::Frame;
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
         match task {
-            Task::Send { slot, namespace, outgoing, ack } => {
+            Task::Send {
+                slot,
+                namespace,
+                outgoing,
+                ack,
+            } => {
                 self.send(slot, namespace, outgoing, ack);
             }
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
@@ -74,7 +79,13 @@ impl Shard {
     }
 
     fn accept(&mut self, accept: Accept) {
-        let Accept { slot, namespace, sid, pid, missed } = accept;
+        let Accept {
+            slot,
+            namespace,
+            sid,
+            pid,
+            missed,
+        } = accept;
         let conn = self.conn_id(slot);
         let (mut joined, mut is_in) = (false, false);
         if let Some(connection) = self.connections.get_mut(slot) {
@@ -108,9 +119,9 @@ impl Shard {
         ack: Option<Box<AckDeadline>>,
     ) {
         let now = self.now;
-        let limit = self.engine.config().max_queued_bytes;
-        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
         if !connection.client.is_in(namespace) {
             return;
         }
@@ -119,13 +130,7 @@ impl Shard {
         {
             connection.client.expect_ack(namespace, ack.id, at);
         }
-        if admit(connection, &outgoing, limit, counters) {
-            match outgoing.frames {
-                Frames::One(frame) => connection.session.send(frame),
-                Frames::Many(frames) => send_all(connection, &frames),
-            }
-        }
-        self.touch(slot);
+        self.queue(slot, outgoing);
     }
 
     /// Sends to every target once. No allocation and no copy of the payload per receiver.
@@ -134,7 +139,6 @@ impl Shard {
         self.next_mark += 1;
         let mark = self.next_mark;
         let limit = self.engine.config().max_queued_bytes;
-        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         for slot in targets.except.iter().flat_map(|list| list.iter()) {
             if let Some(connection) = self.connections.get_mut(*slot) {
                 connection.broadcast_mark = mark;
@@ -148,22 +152,78 @@ impl Shard {
                 continue;
             }
             connection.broadcast_mark = mark;
-            if admit(connection, outgoing, limit, counters) {
+            let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+            let admission = admit(connection, outgoing, limit, counters);
+            if admission == Admission::Queue {
                 send_all(connection, outgoing.frames.as_slice());
             }
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push(*slot);
             }
+            if admission == Admission::Full {
+                self.queue_to_slow(*slot, outgoing.clone());
+            }
         }
     }
 
-    fn send_frame(&mut self, slot: Slot, frame: Frame) {
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.session.send(frame);
+    /// Queues packets for one connection.
+    fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+        let limit = self.engine.config().max_queued_bytes;
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match (
+            admit(connection, &outgoing, limit, counters),
+            outgoing.frames,
+        ) {
+            (Admission::Drop, _) => {}
+            (Admission::Queue, Frames::One(frame)) => connection.session.send(frame),
+            (Admission::Queue, Frames::Many(frames)) => send_all(connection, &frames),
+            (Admission::Full, frames) => {
+                let volatile = outgoing.volatile;
+                self.queue_to_slow(slot, Outgoing { frames, volatile });
+            }
         }
         self.touch(slot);
     }
+
+    /// Queues packets for one whose queue seems full. What was queued in this turn has not been
+    /// written yet, which is not the peer's fault: only what is left then counts.
+    #[cold]
+    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing) {
+        self.flush(slot);
+        let limit = self.engine.config().max_queued_bytes;
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match admit(connection, &outgoing, limit, counters) {
+            Admission::Drop => {}
+            Admission::Queue => send_all(connection, outgoing.frames.as_slice()),
+            Admission::Full => {
+                counters.closed_slow.increment();
+                self.close(slot, DisconnectReason::TransportError, true);
+            }
+        }
+        self.touch(slot);
+    }
+
+    fn send_frame(&mut self, slot: Slot, frame: Frame) {
+        let frames = Frames::One(frame);
+        let volatile = false;
+        self.queue(slot, Outgoing { frames, volatile });
+    }
+}
+
+/// What becomes of packets for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    Queue,
+    Drop,
+    /// The queue is full: the connection is to be closed.
+    Full,
 }
 
 /// Whether packets may be queued for a connection, by the policy for slow readers: volatile packets
@@ -173,20 +233,21 @@ fn admit(
     outgoing: &Outgoing,
     limit: usize,
     counters: &Counters,
-) -> bool {
+) -> Admission {
     if outgoing.volatile && !connection.is_writable() {
         counters.dropped_volatile.increment();
-        return false;
+        return Admission::Drop;
+    }
+    if !connection.session.is_open() {
+        return Admission::Drop;
     }
     let frames = outgoing.frames.as_slice();
     let queued = connection.queued_bytes();
     if queued > 0 && queued + frames.iter().map(|frame| frame.len()).sum::<usize>() > limit {
-        counters.closed_slow.increment();
-        connection.session.abort(DisconnectReason::TransportError);
-        return false;
+        return Admission::Full;
     }
     counters.sent.add(frames.len() as u64);
-    true
+    Admission::Queue
 }
 
 fn send_all(connection: &mut Connection, frames: &[Frame]) {

@@ -17,7 +17,7 @@ use crate::session::{Event as SessionEvent, Received, Transmit, TransportClosed}
 use crate::transport::{Cork, Link, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
-const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Inputs.
 impl Shard {
@@ -43,17 +43,24 @@ impl Shard {
             fault,
             ..
         } = connection;
-        let link = match (link, probe) {
-            (Some(link), _) if link.id == id => link,
-            (_, Some(probe)) if probe.id == id => &mut **probe,
+        let (link, is_probe) = match (link, probe) {
+            (Some(link), _) if link.id == id => (link, false),
+            (_, Some(probe)) if probe.id == id => (&mut **probe, true),
             _ => return,
         };
         let Link {
-            decoder, control, ..
+            decoder,
+            control,
+            request,
+            ..
         } = link;
+        if control.is_deaf() {
+            return;
+        }
+        let give_up_at = *now + CLOSE_ANSWER_TIMEOUT;
         let mut feed = decoder.feed(&mut buffer[..n], limits);
-        let mut is_over = false;
-        while !is_over {
+        let mut is_promoted = false;
+        loop {
             let packet = match feed.next() {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => engine::decode_text(text),
@@ -65,13 +72,18 @@ impl Shard {
                 Ok(Some(Message::Pong(_))) => continue,
                 Ok(Some(Message::Close(frame))) => {
                     let code = frame.map(|frame| frame.code);
-                    control.end_with(Frame::close(code, ""));
+                    control.end_with(Frame::close(code, ""), give_up_at);
                     session
                         .handle_transport_closed(TransportKind::WebSocket, TransportClosed::ByPeer);
                     break;
                 }
                 Err(error) => {
-                    control.end_with(Frame::close(Some(error.close_code()), ""));
+                    let farewell = Frame::close(Some(error.close_code()), "");
+                    if is_probe && !is_promoted {
+                        control.end_with(farewell, give_up_at);
+                    } else {
+                        control.end_broken(farewell, give_up_at);
+                    }
                     let cause = TransportClosed::Error(error.to_string().into());
                     session.handle_transport_closed(TransportKind::WebSocket, cause);
                     break;
@@ -81,7 +93,20 @@ impl Shard {
                 Ok(packet) => {
                     let received = session.handle_packet(TransportKind::WebSocket, packet, *now);
                     let incoming = match received {
-                        Received::Nothing => continue,
+                        Received::Nothing => {
+                            // Told before what comes behind it.
+                            if is_probe
+                                && !is_promoted
+                                && session.transport() == TransportKind::WebSocket
+                                && session.poll_event() == Some(SessionEvent::Upgraded)
+                            {
+                                is_promoted = true;
+                                let request = *request;
+                                let event = Event::Upgraded { conn, request };
+                                engine.shared.application.handle(engine, event);
+                            }
+                            continue;
+                        }
                         Received::Text(text) => {
                             client.handle_text(text, engine.config().max_attachments)
                         }
@@ -91,13 +116,16 @@ impl Shard {
                         .counters
                         .received
                         .increment();
+                    // The session is then closing, and receives nothing more.
                     if let Some(broken) = deliver(engine, conn, session, incoming, *now) {
                         *fault = broken.fault;
-                        is_over = true;
                     }
                 }
                 Err(_) => session.handle_decode_error(TransportKind::WebSocket, *now),
             }
+        }
+        if is_promoted {
+            connection.promote_probe();
         }
         self.touch(slot);
     }
@@ -109,13 +137,14 @@ impl Shard {
         id: LinkId,
         error: Option<std::io::Error>,
     ) {
+        let now = self.now;
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         let Some(link) = connection.link_mut(id) else {
             return;
         };
-        link.close_outlet();
+        link.close_outlet(now);
         let cause = match error {
             // A reset is how many clients go: to the application it is a close like another.
             None => TransportClosed::ByPeer,
@@ -142,6 +171,9 @@ impl Shard {
             return;
         };
         connection.session.handle_timeout(now);
+        if connection.is_paused {
+            connection.assume_pong(now);
+        }
         if connection
             .connect_deadline
             .is_some_and(|deadline| deadline <= now)
@@ -166,12 +198,14 @@ impl Shard {
 
     /// Ends a connection whose peer broke a rule outside of its packets.
     pub(super) fn fail(&mut self, slot: Slot, description: Box<str>) {
+        let give_up_at = self.now + CLOSE_ANSWER_TIMEOUT;
         if let Some(connection) = self.connections.get_mut(slot) {
             let transport = connection.session.transport();
             let cause = TransportClosed::Error(String::from(description).into());
             connection.session.handle_transport_closed(transport, cause);
             if let Some(link) = &mut connection.link {
-                link.control.end_with(Frame::close(None, ""));
+                let farewell = Frame::close(None, "");
+                link.control.end_broken(farewell, give_up_at);
             }
             self.touch(slot);
         }
@@ -184,8 +218,14 @@ impl Shard {
             return;
         };
         if discard {
+            connection.is_closed_gently = false;
             connection.session.abort(reason);
+            if let Some(link) = &mut connection.link {
+                link.drop_queued();
+                link.end_by(now + CLOSE_ANSWER_TIMEOUT);
+            }
         } else {
+            connection.is_closed_gently = true;
             connection.session.close(reason, now);
         }
         self.touch(slot);
@@ -259,14 +299,25 @@ impl Shard {
                 }
             }
             Transmit::CloseWebSocket => {
+                // The time to take what is queued; the time to answer begins when it is out.
+                let patience = if connection.is_closed_gently {
+                    engine.config().close_timeout.max(CLOSE_ANSWER_TIMEOUT)
+                } else {
+                    CLOSE_ANSWER_TIMEOUT
+                };
+                let deadline = now.checked_add(patience).unwrap_or(now);
                 if let Some(link) = &mut connection.link {
-                    link.control
-                        .end_after_peer(Frame::close(None, ""), now + CLOSE_ANSWER_TIMEOUT);
+                    let farewell = Frame::close(None, "");
+                    link.control.end_after_peer(farewell, deadline);
+                    // A reader that is paused has the peer's answer to read.
+                    link.wake_reader();
                 }
             }
             Transmit::CloseProbe => {
                 if let Some(probe) = &mut connection.probe {
-                    probe.control.end_with(Frame::close(None, ""));
+                    let farewell = Frame::close(None, "");
+                    let deadline = now + CLOSE_ANSWER_TIMEOUT;
+                    probe.control.end_with(farewell, deadline);
                 }
             }
         }
@@ -278,14 +329,8 @@ impl Shard {
             return;
         };
         match event {
-            SessionEvent::Upgraded => {
-                let Some(probe) = connection.probe.take() else {
-                    return;
-                };
-                let request = probe.request;
-                connection.link = Some(*probe);
-                self.tell(Event::Upgraded { conn, request });
-            }
+            // Dealt with where the upgrade came: before the bytes behind it.
+            SessionEvent::Upgraded => {}
             SessionEvent::Closed {
                 reason,
                 description,
@@ -300,6 +345,10 @@ impl Shard {
                 {
                     self.engine
                         .answer(poll.responder, polling::empty_answer(400));
+                }
+                if let Some(post) = connection.post.take() {
+                    self.engine
+                        .answer(post.responder, polling::empty_answer(400));
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
@@ -318,6 +367,7 @@ impl Shard {
     }
 
     fn flush_links(&mut self, slot: Slot) {
+        let end_by = self.now + CLOSE_ANSWER_TIMEOUT;
         let engine = self.engine.clone();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -329,6 +379,9 @@ impl Shard {
         };
         if let Some(link) = &mut connection.link {
             link.flush(&mut cork);
+            if link.is_out() {
+                link.end_by(end_by);
+            }
         }
         if let Some(probe) = &mut connection.probe {
             probe.flush(&mut cork);

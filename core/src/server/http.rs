@@ -2,8 +2,11 @@
 //! WebSockets over. Anything that is not under the engine's path is answered 404.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -16,25 +19,41 @@ use hyper::header::{
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request as HttpRequest, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::oneshot;
+use hyper_util::rt::TokioTimer;
+use tokio::sync::{oneshot, watch};
 
+use super::shard::thread_ended;
 use super::task::{Responder, Task};
 use super::{Engine, Request, Upgrade, Verified};
 use crate::config::TransportKind;
 use crate::embed::{Answer, RequestId};
 use crate::hub::ConnId;
 use crate::proto::handshake;
-use crate::transport::polling;
+use crate::transport::{Patient, polling};
 
-/// Accepts connections on a thread of its own and deals them out to the shards in turn.
+/// Accepts connections on a thread of its own and deals them out to the shards in turn. The thread
+/// counts as one of the engine's: [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
 pub(super) fn accept(engine: Engine, listener: TcpListener) -> io::Result<JoinHandle<()>> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let one_more = |live: usize| (live > 0).then_some(live + 1);
+    let live = &engine.shared.live_shards;
+    if live
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+        .is_err()
+    {
+        return Err(io::Error::other("the engine has ended"));
+    }
     let accepting = std::thread::Builder::new().name("sori-accept".to_owned());
-    accepting.spawn(move || runtime.block_on(accept_loop(&engine, listener)))
+    let failed = engine.clone();
+    accepting
+        .spawn(move || {
+            runtime.block_on(accept_loop(&engine, listener));
+            thread_ended(&engine);
+        })
+        .inspect_err(|_| thread_ended(&failed))
 }
 
 async fn accept_loop(engine: &Engine, listener: TcpListener) {
@@ -60,7 +79,12 @@ async fn accept_loop(engine: &Engine, listener: TcpListener) {
 const CLOSING_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Serves HTTP on one accepted connection, on the shard that calls it.
-pub(super) fn serve(engine: Engine, stream: std::net::TcpStream) {
+pub(super) fn serve(
+    engine: Engine,
+    shard: u8,
+    stream: std::net::TcpStream,
+    mut stop: watch::Receiver<()>,
+) {
     let adopted = stream
         .set_nonblocking(true)
         .and_then(|()| stream.set_nodelay(true))
@@ -68,6 +92,7 @@ pub(super) fn serve(engine: Engine, stream: std::net::TcpStream) {
     let Ok(stream) = adopted else { return };
     tokio::task::spawn_local(async move {
         let timeout = engine.config().request_timeout;
+        let owner = engine.clone();
         let service = service_fn(move |request| {
             let engine = engine.clone();
             async move { Ok::<_, Infallible>(respond(engine, request).await) }
@@ -76,10 +101,25 @@ pub(super) fn serve(engine: Engine, stream: std::net::TcpStream) {
             .timer(TokioTimer::new())
             .header_read_timeout(timeout)
             .max_buf_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(Patient::new(stream, timeout), service)
             .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
         // What goes wrong here is the client's loss: hyper has closed its connection.
-        let _ = connection.await;
+        let is_stopped = {
+            let mut stopped = std::pin::pin!(stop.changed());
+            poll_fn(|cx| match connection.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(false),
+                Poll::Pending => stopped.as_mut().poll(cx).map(|_| true),
+            })
+            .await
+        };
+        if is_stopped {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+        // The shard may have waited for the last of them.
+        drop(stop);
+        owner.shared.shards[usize::from(shard)].inbox.wake();
     });
 }
 
@@ -113,6 +153,9 @@ async fn answer_polling(engine: &Engine, request: HttpRequest<Incoming>) -> Resp
         Ok(Err(_)) => return empty(StatusCode::BAD_REQUEST),
         Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
     };
+    if engine.is_closing() {
+        return empty(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
     let url = head.uri.path_and_query().map_or("", |url| url.as_str());
     let (sender, receiver) = oneshot::channel();
@@ -189,10 +232,10 @@ fn upgrade(engine: &Engine, mut request: HttpRequest<Incoming>) -> Response<Full
     let engine = engine.clone();
     tokio::task::spawn_local(async move {
         let Ok(upgraded) = upgraded.await else { return };
-        let Ok(parts) = upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() else {
+        let Ok(parts) = upgraded.downcast::<Patient>() else {
             return;
         };
-        let Ok(stream) = parts.io.into_inner().into_std() else {
+        let Ok(stream) = parts.io.into_stream().into_std() else {
             return;
         };
         let request = engine.next_request();

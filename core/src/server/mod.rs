@@ -232,7 +232,7 @@ impl Engine {
         if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
             && self.metrics().connections >= limit as u64
         {
-            self.shared.shards[0].counters.refused.increment();
+            self.shared.shards[0].counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)
@@ -341,6 +341,11 @@ impl Engine {
     }
 
     fn polling_request(&self, request: Request<'_>, responder: Responder) -> Option<ConnId> {
+        if self.is_closing() {
+            // No shard is left to answer.
+            self.answer(responder, polling::empty_answer(503));
+            return None;
+        }
         let verified = self.verify(request.method, request.url, false);
         let (conn, kind) = match (verified, request.method) {
             (Err(refusal), _) => {
@@ -395,10 +400,10 @@ impl Engine {
             upgrade_of,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
-        if may_open || upgrade_of.is_some() {
+        if (may_open || upgrade_of.is_some()) && !self.is_closing() {
             self.push(shard, Task::Attach(Box::new(attach)));
         } else {
-            // The session ended between the caller's check and now: the stream is dropped.
+            // The session or the engine ended since the caller's check: the stream is dropped.
             let event = Event::Forget { request };
             self.shared.application.handle(self, event);
             self.shared.application.flush();

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
-use super::connection::PendingPoll;
+use super::connection::{PendingPoll, PendingPost};
+use super::driver::feed_writer;
 use super::incoming::deliver;
 use super::shard::Shard;
-use super::task::{PollingKind, PollingRequest, Responder};
+use super::task::{PollingKind, PollingRequest, Responder, Task};
+use super::{Engine, Refusal};
 use crate::config::TransportKind;
-use crate::embed::{Answer, RequestId};
+use crate::embed::{Answer, Event, RequestId};
 use crate::hub::Slot;
 use crate::proto::engine;
 use crate::session::{PollError, Received, TransportClosed};
@@ -15,17 +17,18 @@ use crate::transport::{Cork, polling};
 
 impl Shard {
     pub(super) fn handle_request(&mut self, request: PollingRequest) {
-        if let PollingKind::Post { slot, .. } = request.kind
-            && !self.engine.shared.application.is_ready_for(self.conn_id(slot))
-        {
-            // The client sends no other before this one is answered: so TCP pushes back here too.
-            self.parked.push(request);
-            self.handle().counters.paused.increment();
-            return;
-        }
-        let PollingRequest { request, responder, kind, legacy_browser } = request;
+        let PollingRequest {
+            request,
+            responder,
+            kind,
+            legacy_browser,
+        } = request;
         match kind {
             PollingKind::Handshake => {
+                if let Err(refusal) = self.may_open() {
+                    self.engine.answer(responder, refused(refusal));
+                    return;
+                }
                 let slot = self.open(request, TransportKind::Polling, None);
                 self.handle_poll(
                     slot,
@@ -51,8 +54,12 @@ impl Shard {
                 body,
                 is_octet_stream,
             } => {
-                let answer = self.handle_post(slot, &body, is_octet_stream, legacy_browser);
-                self.engine.answer(responder, answer);
+                let post = PendingPost {
+                    responder,
+                    body,
+                    legacy_browser,
+                };
+                self.handle_post(slot, post, is_octet_stream);
             }
             PollingKind::Other => self.engine.answer(responder, polling::empty_answer(500)),
         }
@@ -88,33 +95,41 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn handle_post(
-        &mut self,
-        slot: Slot,
-        body: &[u8],
-        is_octet_stream: bool,
-        legacy_browser: bool,
-    ) -> Answer {
-        let conn = self.conn_id(slot);
+    fn handle_post(&mut self, slot: Slot, post: PendingPost, is_octet_stream: bool) {
         let now = self.now;
-        let engine = self.engine.clone();
         let Some(connection) = self.connections.get_mut(slot) else {
-            return unknown_sid();
+            self.engine.answer(post.responder, unknown_sid());
+            return;
         };
         if let Err(error) = connection.session.handle_post_start(now) {
-            self.touch(slot);
-            return refusal(error);
-        }
-        if is_octet_stream {
+            self.refuse(error, post.responder);
+        } else if is_octet_stream {
             // Protocol 4 has no binary payloads.
             let cause = TransportClosed::Error("invalid content".into());
             connection
                 .session
                 .handle_transport_closed(TransportKind::Polling, cause);
-            self.touch(slot);
-            return polling::empty_answer(400);
+            self.engine
+                .answer(post.responder, polling::empty_answer(400));
+        } else if self.pause(slot) {
+            if let Some(connection) = self.connections.get_mut(slot) {
+                connection.post = Some(Box::new(post));
+            }
+        } else {
+            self.take_post(slot, post);
         }
-        let body = String::from_utf8_lossy(body);
+        self.touch(slot);
+    }
+
+    /// The packets of a POST that has been let in.
+    pub(super) fn take_post(&mut self, slot: Slot, post: PendingPost) {
+        let conn = self.conn_id(slot);
+        let now = self.now;
+        let engine = self.engine.clone();
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let body = String::from_utf8_lossy(&post.body);
         for packet in engine::decode_payload(&body) {
             let Ok(packet) = packet else {
                 connection
@@ -143,8 +158,8 @@ impl Shard {
             }
         }
         connection.session.handle_post_end();
+        engine.answer(post.responder, polling::ok_answer(post.legacy_browser));
         self.touch(slot);
-        polling::ok_answer(legacy_browser)
     }
 
     fn refuse(&self, error: PollError, responder: Responder) {
@@ -180,12 +195,25 @@ impl Shard {
             return;
         };
         link.feed_written(bytes);
-        let mut feed = super::driver::feed_writer(&engine);
+        let mut feed = feed_writer(&engine);
         link.flush_backlog(&mut Cork {
             buffer: &mut self.cork,
             feed: &mut feed,
         });
         self.touch(slot);
+    }
+}
+
+/// A task that came when its shard had ended: who waits for an answer gets one.
+pub(super) fn turn_down(engine: &Engine, task: Task) {
+    match task {
+        Task::Request(request) => engine.answer(request.responder, polling::empty_answer(503)),
+        Task::Attach(attach) => {
+            let request = attach.request;
+            let event = Event::Forget { request };
+            engine.shared.application.handle(engine, event);
+        }
+        _ => {}
     }
 }
 
@@ -198,6 +226,9 @@ fn refusal(error: PollError) -> Answer {
 }
 
 fn unknown_sid() -> Answer {
-    let refusal = super::Refusal::UnknownSid;
+    refused(Refusal::UnknownSid)
+}
+
+fn refused(refusal: Refusal) -> Answer {
     polling::error_answer(refusal.status(), refusal.code(), refusal.message())
 }

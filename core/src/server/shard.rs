@@ -22,10 +22,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
 
 use super::connection::Table;
+use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::http;
-use super::task::{PollingRequest, Task};
+use super::requests::turn_down;
+use super::task::Task;
 use super::timers::Timers;
 use super::{Engine, ShardHandle};
 use crate::embed::{Event, RequestId};
@@ -52,10 +55,13 @@ pub(super) struct Shard {
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
     /// Connections that are not read until the application is ready again.
-    paused: Vec<(Slot, LinkId)>,
-    /// POSTs that are not taken until the application is ready again.
-    pub(super) parked: Vec<PollingRequest>,
-    is_stopping: bool,
+    paused: Vec<Slot>,
+    /// A turn is under way: who becomes dirty is flushed at its end.
+    is_in_turn: bool,
+    /// Every HTTP connection served here holds a receiver, and ends when told.
+    http: watch::Sender<()>,
+    /// Set once the shard is stopping: HTTP connections are given until then.
+    stops_by: Option<Instant>,
 }
 
 /// What a shard waits for.
@@ -74,7 +80,20 @@ enum Flow {
     Stop,
 }
 
+/// How a turn of the loop ended.
+enum Turn {
+    /// Tasks are left.
+    Unfinished,
+    /// Until the next deadline, if there is one, only others can bring work.
+    Done(Option<Instant>),
+    /// The shard has ended.
+    Last,
+}
+
 const BUFFER_SIZE: usize = 256 * 1024;
+
+/// So many tasks at most are done before what they led to is written and streams are read.
+const TASKS_PER_TURN: usize = 1_024;
 
 /// Starts the thread of shard `index`.
 pub(super) fn spawn(engine: Engine, index: u8) -> Result<JoinHandle<()>, Error> {
@@ -101,46 +120,77 @@ async fn run(engine: Engine, index: u8) {
     let shard = Rc::new(RefCell::new(Shard::new(engine.clone(), index)));
     let inbox = &engine.shared.shards[usize::from(index)].inbox;
     let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
-    while let Some(wait_until) = take_turn(&shard) {
+    loop {
+        let wait_until = match take_turn(&shard) {
+            Turn::Unfinished => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Turn::Done(wait_until) => wait_until,
+            Turn::Last => break,
+        };
         let mut notified = std::pin::pin!(inbox.notified());
         if let Some(deadline) = wait_until.map(tokio::time::Instant::from_std)
             && sleep.deadline() != deadline
         {
             sleep.as_mut().reset(deadline);
         }
+        let mut has_waited = false;
         poll_fn(|cx| {
-            if notified.as_mut().poll(cx).is_ready() {
+            let is_due = notified.as_mut().poll(cx).is_ready()
+                || (wait_until.is_some() && sleep.as_mut().poll(cx).is_ready());
+            if is_due {
                 return Poll::Ready(());
             }
-            if wait_until.is_some() {
-                sleep.as_mut().poll(cx)
-            } else {
-                Poll::Pending
-            }
+            has_waited = true;
+            Poll::Pending
         })
         .await;
+        if !has_waited {
+            // Who brings tasks without pause must not keep the readers from running.
+            tokio::task::yield_now().await;
+        }
     }
     drop(shard);
     if let Some(rest) = engine.shared.application.finish(index) {
         // What takes longer than connections were given is dropped with the runtime.
         let _ = tokio::time::timeout(engine.config().close_timeout, rest).await;
     }
+    thread_ended(&engine);
+}
+
+/// One of the engine's threads is at its end. The last one says so.
+pub(super) fn thread_ended(engine: &Engine) {
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
-        engine.shared.application.handle(&engine, Event::Closed);
+        // What came too late for a shard is let go, streams above all.
+        for shard in &engine.shared.shards {
+            while let Some(task) = shard.inbox.pop() {
+                turn_down(engine, task);
+            }
+        }
+        engine.shared.application.handle(engine, Event::Closed);
         engine.shared.application.flush();
     }
 }
 
-/// Does all that waits. Gives when the next deadline is due, or nothing when the shard has ended.
-fn take_turn(shard: &Rc<RefCell<Shard>>) -> Option<Option<Instant>> {
+/// Does what waits, then writes what it led to.
+fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let mut this = shard.borrow_mut();
     this.now = Instant::now();
     let engine = this.engine.clone();
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
     inbox.begin_turn();
-    while let Some(task) = inbox.pop() {
+    this.is_in_turn = true;
+    let mut is_unfinished = true;
+    for _ in 0..TASKS_PER_TURN {
+        let Some(task) = inbox.pop() else {
+            is_unfinished = false;
+            break;
+        };
         match task {
-            Task::Accepted(stream) if !this.is_stopping => http::serve(engine.clone(), stream),
+            Task::Accepted(stream) if !this.is_stopping() => {
+                http::serve(engine.clone(), this.index, stream, this.http.subscribe());
+            }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
             Task::Resume => this.resume(),
@@ -151,10 +201,21 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Option<Option<Instant>> {
     this.handle_timers();
     this.flush_dirty();
     engine.shared.application.flush();
-    if this.is_stopping && this.connections.is_empty() {
-        return None;
+    this.is_in_turn = false;
+    if is_unfinished {
+        return Turn::Unfinished;
     }
-    Some(this.timers.next())
+    let next = this.timers.next();
+    match this.stops_by {
+        Some(at) if this.connections.is_empty() => {
+            if this.http.receiver_count() == 0 || at <= this.now {
+                Turn::Last
+            } else {
+                Turn::Done(Some(next.map_or(at, |next| next.min(at))))
+            }
+        }
+        _ => Turn::Done(next),
+    }
 }
 
 impl Shard {
@@ -176,8 +237,9 @@ impl Shard {
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
             paused: Vec::new(),
-            parked: Vec::new(),
-            is_stopping: false,
+            is_in_turn: false,
+            http: watch::Sender::new(()),
+            stops_by: None,
             engine,
         }
     }
@@ -204,8 +266,32 @@ impl Shard {
         {
             connection.is_dirty = true;
             self.dirty.push(slot);
-            self.handle().inbox.wake();
+            if !self.is_in_turn {
+                self.handle().inbox.wake();
+            }
         }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stops_by.is_some()
+    }
+
+    /// Whether the application wants no events of a connection at present. What it brings is then
+    /// left alone until [`Shard::resume`], which cannot come before this returns.
+    pub(super) fn pause(&mut self, slot: Slot) -> bool {
+        let conn = self.conn_id(slot);
+        if self.engine.shared.application.is_ready_for(conn) {
+            return false;
+        }
+        let now = self.now;
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !std::mem::replace(&mut connection.is_paused, true)
+        {
+            connection.assume_pong(now);
+            self.paused.push(slot);
+            self.handle().counters.paused.increment();
+        }
+        true
     }
 
     fn flush_dirty(&mut self) {
@@ -241,20 +327,30 @@ impl Shard {
     }
 
     fn resume(&mut self) {
-        for request in std::mem::take(&mut self.parked) {
-            self.handle_request(request);
-        }
-        for (slot, link) in std::mem::take(&mut self.paused) {
-            if let Some(connection) = self.connections.get_mut(slot)
-                && let Some(link) = connection.link_mut(link)
-            {
-                link.wake_reader();
+        for slot in std::mem::take(&mut self.paused) {
+            let Some(connection) = self.connections.get_mut(slot) else {
+                continue;
+            };
+            connection.is_paused = false;
+            for link in [connection.link.as_ref(), connection.probe.as_deref()] {
+                link.inspect(|link| link.wake_reader());
+            }
+            let Some(post) = connection.post.take() else {
+                continue;
+            };
+            if !self.pause(slot) {
+                self.take_post(slot, *post);
+            } else if let Some(connection) = self.connections.get_mut(slot) {
+                connection.post = Some(post);
             }
         }
     }
 
     fn stop(&mut self) {
-        self.is_stopping = true;
+        // What the application said before it closed the engine is still sent.
+        self.flush_dirty();
+        self.stops_by = Some(self.now + CLOSE_ANSWER_TIMEOUT);
+        self.http.send_replace(());
         for slot in self.connections.slots() {
             self.close(slot, crate::DisconnectReason::ServerShuttingDown, true);
         }
@@ -269,7 +365,6 @@ impl Shard {
         stream: &mut OwnedReadHalf,
     ) -> Poll<Flow> {
         self.now = Instant::now();
-        let conn = self.conn_id(slot);
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -277,19 +372,15 @@ impl Shard {
             return Poll::Ready(Flow::Stop);
         };
         link.set_reader(cx.waker());
+        let is_ending = link.is_ending();
         if link.has_backlog() {
             while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
                 flush_backlog(link, &mut self.cork);
             }
             self.touch(slot);
-        } else if !link.is_ending() && !self.engine.shared.application.is_ready_for(conn) {
-            self.paused.push((slot, id));
-            self.handle().counters.paused.increment();
-            // The application may have become ready in between, and its resume gone by.
-            if !self.engine.shared.application.is_ready_for(conn) {
-                return Poll::Pending;
-            }
-            self.paused.pop();
+        }
+        if !is_ending && self.pause(slot) {
+            return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
         match Pin::new(stream).poll_read(cx, &mut buffer) {

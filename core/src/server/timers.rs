@@ -15,6 +15,9 @@ pub(super) struct Timers<K> {
 /// Deadlines are rounded up to this, so that many fire in one turn.
 const TICK: Duration = Duration::from_millis(1);
 
+/// About a century.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 impl<K: Ord> Timers<K> {
     pub(super) fn new(now: Instant) -> Timers<K> {
         Timers {
@@ -57,14 +60,26 @@ impl<K: Ord> Timers<K> {
     }
 
     fn instant(&self, tick: u64) -> Instant {
-        let since = TICK.saturating_mul(tick.min(u64::from(u32::MAX)) as u32);
-        self.epoch.checked_add(since).unwrap_or(self.epoch)
+        let since = Duration::from_millis(tick.saturating_mul(TICK.as_millis() as u64));
+        // A time that the clock cannot name is as good as never.
+        self.epoch.checked_add(since).unwrap_or(self.epoch + FAR)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_months_away_is_not_in_the_past() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let away = Duration::from_secs(90 * 24 * 60 * 60);
+        timers.set(start + away, 'a');
+        assert_eq!(timers.next(), Some(start + away));
+        assert_eq!(timers.pop_due(start + away / 2), None);
+        assert_eq!(timers.pop_due(start + away).map(|(_, key)| key), Some('a'));
+    }
 
     #[test]
     fn keys_come_up_in_order_and_never_early() {

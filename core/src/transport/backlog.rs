@@ -55,6 +55,15 @@ impl Backlog {
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }
+
+    /// Drops all but the chunk to write next, of which a part may be out already.
+    pub(super) fn keep_front(&mut self) {
+        if let Some(queue) = &mut self.0 {
+            queue.chunks.truncate(1);
+            queue.chunks.shrink_to_fit();
+            queue.bytes = queue.chunks.iter().map(Bytes::len).sum();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,5 +84,18 @@ mod tests {
         assert_eq!(taken, b"abcde");
         assert!(backlog.is_empty());
         assert_eq!(backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn keeps_the_chunk_that_was_begun() {
+        let mut backlog = Backlog::default();
+        backlog.push(Bytes::from_static(b"abc"));
+        backlog.push(Bytes::from_static(b"de"));
+        backlog.advance(1);
+        backlog.keep_front();
+        assert_eq!(backlog.front(), Some(&Bytes::from_static(b"bc")));
+        assert_eq!(backlog.bytes(), 2);
+        backlog.advance(2);
+        assert!(backlog.is_empty());
     }
 }

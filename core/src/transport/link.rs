@@ -56,12 +56,27 @@ impl Control {
         }
     }
 
-    /// Sends `farewell` behind what is queued and ends.
-    pub(crate) fn end_with(&mut self, farewell: Frame) {
+    /// Sends `farewell` behind what is queued, and ends when it is out, at the latest at
+    /// `deadline`.
+    pub(crate) fn end_with(&mut self, farewell: Frame, deadline: Instant) {
         if self.ending.is_none() {
             self.farewell = Some(farewell);
         }
-        self.ending = Some(Ending::Now);
+        self.ending = Some(Ending::Now(deadline));
+    }
+
+    /// The peer broke the protocol: sends `farewell` behind what is queued, then waits for the peer
+    /// to end the stream until `deadline`.
+    pub(crate) fn end_broken(&mut self, farewell: Frame, deadline: Instant) {
+        if self.ending.is_none() {
+            self.farewell = Some(farewell);
+        }
+        self.ending = Some(Ending::Drain(deadline));
+    }
+
+    /// Whether what the peer still sends means nothing any more.
+    pub(crate) fn is_deaf(&self) -> bool {
+        matches!(self.ending, Some(Ending::Drain(_) | Ending::Now(_)))
     }
 }
 
@@ -79,13 +94,17 @@ pub(crate) enum Outlet {
     Closed,
 }
 
-/// How a link comes to its end once its backlog is out.
+/// How a link comes to its end. None takes longer than its deadline, whatever the peer does.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
-    /// The close frame has gone out; the peer's is awaited until then.
+    /// The close frame leaves behind the backlog; the peer's is awaited.
     AwaitPeer(Instant),
-    /// Nothing more is awaited.
-    Now,
+    /// The close frame leaves behind the backlog, then our half of the stream ends. What the peer
+    /// still sends is read and dropped: a stream closed with bytes unread is reset, and a reset may
+    /// overtake the close frame.
+    Drain(Instant),
+    /// Nothing is awaited but that the backlog leaves.
+    Now(Instant),
 }
 
 /// A byte feed is given at most this much before it must have written some of it.
@@ -128,10 +147,22 @@ impl Link {
     }
 
     /// The stream is gone: nothing can be written any more.
-    pub(crate) fn close_outlet(&mut self) {
+    pub(crate) fn close_outlet(&mut self, now: Instant) {
         self.outlet = Outlet::Closed;
         self.backlog.clear();
-        self.control.ending = Some(Ending::Now);
+        self.control.ending = Some(Ending::Now(now));
+    }
+
+    /// Drops what is queued, but for the frame that has been begun.
+    pub(crate) fn drop_queued(&mut self) {
+        self.backlog.keep_front();
+    }
+
+    /// A link that waits for its peer's end does so until `deadline` at the latest.
+    pub(crate) fn end_by(&mut self, deadline: Instant) {
+        if let Some(Ending::AwaitPeer(at)) = &mut self.control.ending {
+            *at = deadline.min(*at);
+        }
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -142,17 +173,20 @@ impl Link {
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         match self.control.ending {
             None => false,
-            Some(Ending::Now) => self.backlog.is_empty() || matches!(self.outlet, Outlet::Closed),
+            Some(Ending::Now(deadline)) => self.is_out() || deadline <= now,
+            // Who writes a feed also sees to its orderly end.
+            Some(Ending::Drain(deadline)) => (self.is_out() && self.is_feed()) || deadline <= now,
             Some(Ending::AwaitPeer(deadline)) => deadline <= now,
         }
     }
 
     /// When an ending link is dropped whatever the peer does.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.control.ending {
-            Some(Ending::AwaitPeer(deadline)) => Some(deadline),
-            Some(Ending::Now) | None => None,
-        }
+        self.control.ending.map(|ending| match ending {
+            Ending::AwaitPeer(deadline) | Ending::Drain(deadline) | Ending::Now(deadline) => {
+                deadline
+            }
+        })
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
@@ -210,13 +244,23 @@ impl Link {
 
     /// Ends a flush: what gathered in `cork` is written.
     pub(crate) fn flush(&mut self, cork: &mut Cork<'_>) {
-        if let Some(pong) = self.control.pong.take() {
+        // A pong waits, and gives way to a newer one, while the peer does not read: who only pings
+        // makes nothing pile up. Nothing follows a close frame.
+        if !self.has_backlog()
+            && let Some(pong) = self.control.pong.take()
+            && !self.is_ending()
+        {
             self.write(&pong, cork);
         }
         if let Some(farewell) = self.control.farewell.take() {
             self.write(&farewell, cork);
         }
         self.write_cork(cork);
+        if matches!(self.control.ending, Some(Ending::Drain(_))) && self.is_out() && !self.is_feed()
+        {
+            // Dropped, the writing half ends its direction of the stream.
+            self.outlet = Outlet::Closed;
+        }
     }
 
     /// The stream may take more: writes what waits.
@@ -261,6 +305,11 @@ impl Link {
         {
             self.queue(bytes.slice(n..));
         }
+    }
+
+    /// Whether all that was written has left.
+    pub(crate) fn is_out(&self) -> bool {
+        !self.has_backlog() || matches!(self.outlet, Outlet::Closed)
     }
 
     /// The reader's task also waits for the stream to take more.

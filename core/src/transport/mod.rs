@@ -2,6 +2,8 @@
 
 mod backlog;
 mod link;
+mod patient;
 pub(crate) mod polling;
 
 pub(crate) use link::{Cork, Link, LinkId, Outlet};
+pub(crate) use patient::Patient;

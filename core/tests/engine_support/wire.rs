@@ -1,0 +1,266 @@
+//! HTTP and WebSocket as bytes over a plain TCP stream: nothing here is shared with the engine.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// How long a test waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The key of RFC 6455 §1.3, and the answer to it.
+pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const BINARY: u8 = 0x82;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
+
+/// A client's end of a TCP connection, with what was read and not yet used.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been used.
+    at: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct HttpAnswer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl HttpAnswer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl Wire {
+    pub(crate) fn connect(address: SocketAddr) -> Wire {
+        let stream = TcpStream::connect(address).expect("the engine listens");
+        stream.set_nodelay(true).expect("a fresh stream");
+        Wire::over(stream)
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Wire {
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+            .expect("a fresh stream");
+        Wire {
+            stream,
+            buffer: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// A WebSocket whose handshake is done.
+    pub(crate) fn websocket(address: SocketAddr, query: &str) -> Wire {
+        let mut wire = Wire::connect(address);
+        wire.send(upgrade_request(query).as_bytes());
+        let answer = wire.read_answer();
+        assert_eq!((answer.status, answer.body.as_str()), (101, ""));
+        assert_eq!(answer.header("sec-websocket-accept"), Some(ACCEPT));
+        wire
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the engine reads");
+    }
+
+    /// Like [`Wire::send`], to a peer that may have gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Writes fail when the engine takes nothing for so long.
+    pub(crate) fn give_up_writing_after(&self, timeout: Duration) {
+        let set = self.stream.set_write_timeout(Some(timeout));
+        set.expect("a stream");
+    }
+
+    pub(crate) fn send_frame(&mut self, first_byte: u8, payload: &[u8]) {
+        self.send(&frame(first_byte, payload));
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn finish(&mut self) {
+        // Fails only if the other side is gone, which is as good.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    pub(crate) fn request(&mut self, method: &str, target: &str, body: &str) {
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: sori\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.send(request.as_bytes());
+    }
+
+    /// The next HTTP answer, held together by its Content-Length.
+    pub(crate) fn read_answer(&mut self) -> HttpAnswer {
+        let end = loop {
+            let unread = &self.buffer[self.at..];
+            match unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                Some(end) => break end,
+                None => assert!(self.read_more(), "closed before an answer: {self:?}"),
+            }
+        };
+        let head = String::from_utf8(self.take(end + 4)).expect("an HTTP head");
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        let status = status
+            .and_then(|status| status.parse().ok())
+            .expect("a status");
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = HttpAnswer {
+            status,
+            headers,
+            body: String::new(),
+        };
+        let length = answer.header("content-length").map(str::parse);
+        let body = self.take(length.map_or(0, |length| length.expect("a length")));
+        answer.body = String::from_utf8(body).expect("a text body");
+        answer
+    }
+
+    /// The next frame: its first byte and its payload. `None` when the stream is over.
+    pub(crate) fn try_read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        while self.unread() < 2 {
+            if !self.read_more() {
+                assert_eq!(self.unread(), 0, "the stream ends between frames");
+                return None;
+            }
+        }
+        let start = self.take(2);
+        let length = match start[1] {
+            126 => u64::from(u16::from_be_bytes(self.take(2).try_into().unwrap())),
+            127 => u64::from_be_bytes(self.take(8).try_into().unwrap()),
+            short => u64::from(short),
+        };
+        Some((start[0], self.take(length as usize)))
+    }
+
+    pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
+        self.try_read_frame().expect("a frame, not the end")
+    }
+
+    pub(crate) fn read_text(&mut self) -> String {
+        let (first_byte, payload) = self.read_frame();
+        assert_eq!(first_byte, TEXT, "{:?}", String::from_utf8_lossy(&payload));
+        String::from_utf8(payload).expect("UTF-8")
+    }
+
+    pub(crate) fn read_close(&mut self) -> Vec<u8> {
+        let (first_byte, payload) = self.read_frame();
+        assert_eq!(first_byte, CLOSE, "{:?}", String::from_utf8_lossy(&payload));
+        payload
+    }
+
+    /// Everything until the stream is over, by whatever means.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        self.take(self.unread())
+    }
+
+    /// Waits for the end of the stream; nothing may come before it.
+    pub(crate) fn expect_end(&mut self) {
+        let rest = self.read_to_end();
+        assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+
+    /// The first line of an answer whose rest is left unread.
+    pub(crate) fn read_status_line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.extend(self.take(1));
+        }
+        String::from_utf8(line).expect("text").trim_end().to_owned()
+    }
+
+    /// Waits until there is something to read, and leaves it in the system's buffer.
+    pub(crate) fn wait_readable(&self) {
+        assert_eq!(self.stream.peek(&mut [0]).expect("bytes come"), 1);
+    }
+
+    /// Waits until the engine has dropped the stream, without reading what it sent.
+    pub(crate) fn wait_until_reset(&mut self) {
+        let give_up = std::time::Instant::now() + PATIENCE;
+        // A write to a stream that is gone is answered by a reset, and the next one fails.
+        while self.stream.take_error().expect("a stream").is_none() && self.try_send(b"\0").is_ok()
+        {
+            assert!(
+                std::time::Instant::now() < give_up,
+                "the engine keeps the stream"
+            );
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.unread() < length {
+            assert!(self.read_more(), "closed within a message");
+        }
+        let taken = self.buffer[self.at..self.at + length].to_vec();
+        self.at += length;
+        taken
+    }
+
+    fn unread(&self) -> usize {
+        self.buffer.len() - self.at
+    }
+
+    /// False when the stream is over.
+    fn read_more(&mut self) -> bool {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let mut chunk = [0; 64 * 1024];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => false,
+            Ok(n) => {
+                self.buffer.extend_from_slice(&chunk[..n]);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("nothing came from the engine: {error}"),
+        }
+    }
+}
+
+pub(crate) fn upgrade_request(query: &str) -> String {
+    format!(
+        "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: sori\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: {KEY}\r\n\r\n"
+    )
+}
+
+/// One masked frame.
+pub(crate) fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = vec![first_byte];
+    match payload.len() {
+        short @ 0..126 => bytes.push(0x80 | short as u8),
+        medium @ 126..65536 => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(medium as u16).to_be_bytes());
+        }
+        long => {
+            bytes.push(0x80 | 127);
+            bytes.extend_from_slice(&(long as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&MASK);
+    let masked = payload.iter().zip(MASK.iter().cycle());
+    bytes.extend(masked.map(|(byte, key)| byte ^ key));
+    bytes
+}
