@@ -219,6 +219,10 @@ export interface ServerOptions {
   upgradeTimeout: number;
   /** Largest message, in bytes. @default 1e6 */
   maxHttpBufferSize: number;
+  /** Most bytes queued for a client that reads too slowly; over it the connection ends with "transport error". @default 16 MiB */
+  maxQueuedBytes: number;
+  /** Most connections at once; further handshakes are answered 503. @default no limit */
+  maxConnections: number;
   /** Decides about a handshake: `callback(null, true)` allows it. */
   allowRequest: (req: IncomingMessage, callback: (err: string | null | undefined, success: boolean) => void) => void;
   /** @default ["polling", "websocket"] */
@@ -246,8 +250,19 @@ export interface ServerOptions {
   adapter: AdapterConstructor;
   /** Not supported yet: throws. */
   parser: any;
-  /** Not supported yet: a warning says so. */
-  connectionStateRecovery: { maxDisconnectionDuration?: number; skipMiddlewares?: boolean };
+  /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
+  connectionStateRecovery: RecoveryOptions;
+}
+
+export interface RecoveryOptions {
+  /** How long a socket may be away, in milliseconds. @default 120000 */
+  maxDisconnectionDuration?: number;
+  /** Whether the middlewares of the namespace are left out for who comes back. @default true */
+  skipMiddlewares?: boolean;
+  /** Most packets kept in one namespace; the oldest go first. @default 100000 */
+  maxPackets?: number;
+  /** Most bytes of packets kept in one namespace; the oldest go first. @default 64 MiB */
+  maxBytes?: number;
 }
 
 // Engine -------------------------------------------------------------------------------------------------------------
@@ -261,7 +276,10 @@ export interface Transport extends EventEmitter {
   close(): void;
 }
 
-/** One client's connection, `socket.conn`. Emits `upgrade` and `close`. */
+/**
+ * One client's connection, `socket.conn`. Emits `upgrade`, `close`, and for each event or ack that is sent
+ * `packetCreate`, whose listeners get `{ type: 'message', data, options: { compress } }`.
+ */
 export interface Connection extends EventEmitter {
   readonly id: string;
   readonly protocol: number;
@@ -381,6 +399,7 @@ interface Broadcasting<EmitEvents extends EventsMap, ServerSideEvents extends Ev
 // Socket, Namespace, Server ------------------------------------------------------------------------------------------
 
 export interface SocketReservedEventsMap {
+  /** Events that the client sent before it left are delivered first; socket.io drops those that come in one read with its leave. */
   disconnect: (reason: DisconnectReason, description?: any) => void;
   disconnecting: (reason: DisconnectReason, description?: any) => void;
   error: (err: Error) => void;
@@ -408,6 +427,7 @@ export class Socket<
   readonly handshake: Handshake;
   /** The rooms at this moment, its own id included. */
   readonly rooms: Set<Room>;
+  /** Whether it is a socket that lost its connection and came back: it has its id, rooms and data of before. */
   readonly recovered: boolean;
   readonly connected: boolean;
   readonly disconnected: boolean;

@@ -48,6 +48,9 @@ class Adapter extends EventEmitter {
     if (!this._isWatched || !(socket.connected || rooms[0] === socket.id)) {
       return nothing;
     }
+    if (socket.recovered && !socket.connected) {
+      return () => this._returned(socket);
+    }
     const before = new Set(socket.connected ? socket.rooms : []);
     const added = rooms.map(String).filter((room) => !before.has(room));
     const created = added.filter((room) => this.nsp._roomSize(room) === 0);
@@ -59,6 +62,16 @@ class Adapter extends EventEmitter {
         this.emit('join-room', room, socket.id);
       }
     };
+  }
+
+  // The engine put it back into the rooms it was in.
+  _returned(socket) {
+    for (const room of socket.rooms) {
+      if (this.nsp._roomSize(room) === 1) {
+        this.emit('create-room', room);
+      }
+      this.emit('join-room', room, socket.id);
+    }
   }
 
   /** The same for leaving; `rooms` null means all. */

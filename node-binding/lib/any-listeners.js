@@ -42,13 +42,17 @@ const onAnyMethods = {
   },
 };
 
-// Broadcasts look for these sockets only when the namespace has some.
 function setOutgoing(socket, listeners) {
   socket._anyOutgoing = listeners;
-  if (listeners === null) {
-    socket.nsp._outgoing.delete(socket);
-  } else {
+  listOutgoing(socket);
+}
+
+/** Broadcasts look for sockets that want to hear of them only when the namespace lists some. */
+function listOutgoing(socket) {
+  if (socket.connected && (socket._anyOutgoing !== null || socket._isWatched)) {
     socket.nsp._outgoing.add(socket);
+  } else {
+    socket.nsp._outgoing.delete(socket);
   }
 }
 
@@ -63,4 +67,4 @@ function without(listeners, listener) {
   return listeners.length === 1 ? null : listeners.filter((_, i) => i !== at);
 }
 
-module.exports = { onAnyMethods };
+module.exports = { onAnyMethods, listOutgoing };

@@ -3,13 +3,15 @@
 
 const native = require('./native');
 const { dispatch } = require('./dispatch');
+const { nativeOptions } = require('./options');
 const { Queue } = require('./queue');
+const { Recovery } = require('./recovery');
 
 class Bridge {
-  /** `options` is the plain object of engine options; the engine throws a TypeError on a bad one. */
+  /** `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. */
   constructor(server, options) {
     this.server = server;
-    this.native = new native.Engine(JSON.stringify(options), (json, bytes) => dispatch(this, json, bytes));
+    this.native = new native.Engine(JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
     this.queue = new Queue(this.native);
     this.isClosed = false;
     // Connections by the engine's small number, and by Engine.IO sid.
@@ -22,6 +24,8 @@ class Bridge {
     this.posts = new Set();
     // Callbacks of broadcasts that wait for acks, by token.
     this.broadcastAcks = new Map();
+    // Sockets that may come back; null when none may.
+    this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
 
   /** The number the engine uses for a namespace. */
@@ -69,8 +73,14 @@ class Bridge {
   close() {
     if (!this.isClosed) {
       this.isClosed = true;
+      if (this.recovery !== null) {
+        this.recovery.close();
+      }
       this.queue.flush();
       this.native.close();
+      // Nobody answers any more, and the engine keeps no deadlines for them.
+      this.broadcastAcks.forEach((callback) => process.nextTick(callback, [], true));
+      this.broadcastAcks.clear();
     }
   }
 }

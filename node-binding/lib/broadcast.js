@@ -5,18 +5,20 @@ const { refuseReserved } = require('./reserved');
 const { delayOf } = require('./acks');
 const { timedOut } = require('./errors');
 
+/** How a broadcast is sent; `timeout` is that of its acks, in milliseconds. Never changed in place. */
+const PLAIN = Object.freeze({ volatile: false, compress: true, timeout: undefined });
+
 class BroadcastOperator {
   /** `rooms` and `except` are arrays of room names, or null for none. */
-  constructor(nsp, rooms = null, except = null, isVolatile = false, timeoutMs = undefined) {
+  constructor(nsp, rooms = null, except = null, flags = PLAIN) {
     this._nsp = nsp;
     this._rooms = rooms;
     this._except = except;
-    this._volatile = isVolatile;
-    this._timeout = timeoutMs;
+    this._flags = flags;
   }
 
   to(rooms) {
-    return new BroadcastOperator(this._nsp, withNames(this._rooms, rooms), this._except, this._volatile, this._timeout);
+    return new BroadcastOperator(this._nsp, withNames(this._rooms, rooms), this._except, this._flags);
   }
 
   in(rooms) {
@@ -24,25 +26,29 @@ class BroadcastOperator {
   }
 
   except(rooms) {
-    return new BroadcastOperator(this._nsp, this._rooms, withNames(this._except, rooms), this._volatile, this._timeout);
+    return new BroadcastOperator(this._nsp, this._rooms, withNames(this._except, rooms), this._flags);
   }
 
-  /** Accepted for the API's sake: what may be compressed is decided by the engine's options. */
-  compress() {
-    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, this._timeout);
+  /** What may be compressed is decided by the engine's options; `packetCreate` listeners are told of the wish. */
+  compress(isWanted) {
+    return this._with({ compress: isWanted });
   }
 
   get volatile() {
-    return new BroadcastOperator(this._nsp, this._rooms, this._except, true, this._timeout);
+    return this._with({ volatile: true });
   }
 
   /** One node: local is everybody. */
   get local() {
-    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, this._timeout);
+    return this._with(null);
   }
 
   timeout(ms) {
-    return new BroadcastOperator(this._nsp, this._rooms, this._except, this._volatile, ms);
+    return this._with({ timeout: ms });
+  }
+
+  _with(flags) {
+    return new BroadcastOperator(this._nsp, this._rooms, this._except, { ...this._flags, ...flags });
   }
 
   emit(...args) {
@@ -54,7 +60,7 @@ class BroadcastOperator {
     } else {
       const callback = (responses, isTimedOut) => ack(isTimedOut ? timedOut() : null, responses);
       // Without `timeout()` it is given up almost at once, as in socket.io.
-      this._nsp._broadcastWithAck(this, args, delayOf(this._timeout), callback);
+      this._nsp._broadcastWithAck(this, args, delayOf(this._flags.timeout), callback);
     }
     return true;
   }

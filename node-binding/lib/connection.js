@@ -5,6 +5,8 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
+const { watchMethods } = require('./packet-watch');
+const { END } = require('./socket');
 const { Transport } = require('./transport');
 
 class Connection {
@@ -24,6 +26,8 @@ class Connection {
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
+    // Whether somebody listens for `packetCreate`.
+    this._isWatched = false;
   }
 
   /** The op that closes a connection: at once, or after what is queued. */
@@ -54,6 +58,14 @@ class Connection {
     return this;
   }
 
+  /** Ends it at once with "transport error". */
+  _fail(description) {
+    if (this.readyState === 'open') {
+      this.readyState = 'closing';
+      this._bridge.queue.push(`f${FIELD}${this._number}${FIELD}${JSON.stringify(description)}${RECORD}`);
+    }
+  }
+
   _socketIn(nspId) {
     const first = this._first;
     if (first !== null && first.nsp._id === nspId) {
@@ -69,6 +81,7 @@ class Connection {
   }
 
   _add(socket) {
+    socket._isWatched = this._isWatched;
     if (this._first === null) {
       this._first = socket;
       return;
@@ -97,7 +110,7 @@ class Connection {
   /** `socket.disconnect(true)`: all its sockets, then the connection. */
   _disconnectAll() {
     for (const socket of this._sockets()) {
-      socket._onclose('server namespace disconnect');
+      socket._onclose(END.DISCONNECTED, 'server namespace disconnect');
     }
     this.close();
   }
@@ -132,13 +145,14 @@ class Connection {
           throwLater(error);
         }
       }
-      socket._onclose(reason, isInvalidPacket ? undefined : detail, true);
+      socket._onclose(END.LOST, reason, isInvalidPacket ? undefined : detail);
     }
     this.emit('close', reason, detail);
   }
 }
 
 becomesEmitter(Connection);
+Object.assign(Connection.prototype, watchMethods);
 
 /** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
 function describe(reason, description) {

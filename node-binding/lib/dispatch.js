@@ -4,6 +4,7 @@
 const { putBack } = require('./binary');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
+const { END } = require('./socket');
 
 /**
  * First element of each record; beside it, the elements that follow. `lengths` are those of the attachments in the
@@ -11,7 +12,8 @@ const { throwLater } = require('./errors');
  */
 const RECORD = Object.freeze({
   OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket)
-  JOIN: 1, //                  conn, namespace name, socketSid, auth or null: to be answered with op `a` or `r`
+  JOIN: 1, //                  conn, namespace name, socketSid, auth or null, 1 when it is the socket of that sid again:
+  //                           to be answered with op `a` or `r`
   EVENT: 2, //                 conn, nspId, ackId or -1, [event, ...args]
   BINARY_EVENT: 3, //          the same, lengths
   ACK: 4, //                   conn, nspId, ackId, args
@@ -93,14 +95,14 @@ function handle(bridge, record, reader) {
     case RECORD.JOIN: {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
-        bridge.server._onjoin(connection, record[2], record[3], record[4]);
+        bridge.server._onjoin(connection, record[2], record[3], record[4], record[5] === 1);
       }
       break;
     }
     case RECORD.LEAVE: {
       const socket = socketOf(bridge, record[1], record[2]);
       if (socket !== null) {
-        socket._onclose('client namespace disconnect', undefined, true);
+        socket._onclose(END.LEFT, 'client namespace disconnect', undefined);
       }
       break;
     }

@@ -4,6 +4,7 @@
 const { EventEmitter } = require('events');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
+const { interceptRequests } = require('./interception');
 const { handleUpgrade } = require('./upgrade');
 
 class Engine extends EventEmitter {
@@ -13,6 +14,8 @@ class Engine extends EventEmitter {
     this.opts = options;
     this.httpServer = undefined;
     this.middlewares = [];
+    // What lets go of the HTTP servers it is attached to.
+    this._releases = [];
     this._bridge = bridge;
     if (options.cors) {
       this.use(require('cors')(options.cors));
@@ -43,27 +46,44 @@ class Engine extends EventEmitter {
   attach(server, options = {}) {
     const path = pathPrefix(options);
     const isOurs = (req) => path === req.url.slice(0, path.length);
-    const listeners = server.listeners('request').slice();
-    server.removeAllListeners('request');
     this.httpServer = server;
-    server.on('close', () => this.close());
-    server.on('request', (req, res) => {
-      if (isOurs(req)) {
-        this.handleRequest(req, res);
-      } else {
-        listeners.forEach((listener) => listener.call(server, req, res));
+    this._listen(server, 'close', () => {
+      this.close();
+      this._detach();
+    });
+    this._intercept(server, (req, res) => {
+      if (!isOurs(req)) {
+        return false;
       }
+      this.handleRequest(req, res);
+      return true;
     });
     if (!this.opts.transports.includes('websocket')) {
       return;
     }
-    server.on('upgrade', (req, socket, head) => {
+    this._listen(server, 'upgrade', (req, socket, head) => {
       if (isOurs(req)) {
         this.handleUpgrade(req, socket, head);
       } else if (options.destroyUpgrade !== false) {
         endIfUnclaimed(socket, options.destroyUpgradeTimeout || 1000);
       }
     });
+  }
+
+  _listen(server, event, listener) {
+    server.on(event, listener);
+    this._releases.push(() => server.off(event, listener));
+  }
+
+  _intercept(server, claims) {
+    this._releases.push(interceptRequests(server, claims));
+  }
+
+  /** Leaves its HTTP servers as they were: they may be used again, by another engine too. */
+  _detach() {
+    while (this._releases.length > 0) {
+      this._releases.pop()();
+    }
   }
 
   handleRequest(req, res) {

@@ -17,6 +17,13 @@ function handleRequest(engine, req, res) {
     if (code !== undefined) {
       engine._refused(req, code, context);
       refuse(res, code, context);
+      return;
+    }
+    // A handshake's request is kept as long as its connection: not its response, too.
+    req.res = null;
+    if (res.destroyed) {
+      // The client went while middlewares or `allowRequest` took their time.
+      fail(engine, req._query.sid, `${req.method === 'POST' ? 'data request' : 'poll'} connection closed prematurely`);
     } else if (req.method === 'POST') {
       receiveBody(engine, req, res);
     } else {
@@ -27,8 +34,15 @@ function handleRequest(engine, req, res) {
 
 function refuse(res, code, context) {
   const message = context && context.message ? context.message : MESSAGE[code];
-  res.writeHead(code === CODE.FORBIDDEN ? 403 : 400, { 'Content-Type': 'application/json' });
+  res.writeHead(statusOf(code, context), { 'Content-Type': 'application/json' });
   res.end(JSON.stringify({ code, message }));
+}
+
+function statusOf(code, context) {
+  if (code !== CODE.FORBIDDEN) {
+    return 400;
+  }
+  return context.name === 'TOO_MANY_CONNECTIONS' ? 503 : 403;
 }
 
 /** Collects the body of a POST up to `maxHttpBufferSize` bytes, then forwards it. */
@@ -36,7 +50,7 @@ function receiveBody(engine, req, res) {
   const { posts } = engine._bridge;
   const { sid } = req._query;
   if (posts.has(sid)) {
-    fail(engine, sid);
+    fail(engine, sid, 'data request overlap from client');
     res.writeHead(400);
     res.end();
     return;
@@ -60,7 +74,7 @@ function receiveBody(engine, req, res) {
   };
   const onclose = () => {
     finish();
-    fail(engine, sid);
+    fail(engine, sid, 'data request connection closed prematurely');
   };
   const finish = () => {
     posts.delete(sid);
@@ -70,10 +84,10 @@ function receiveBody(engine, req, res) {
 }
 
 /** Two POSTs at once, or one that broke off: nobody knows any more what the client sent. */
-function fail(engine, sid) {
+function fail(engine, sid, description) {
   const connection = engine._bridge.clients.get(sid);
   if (connection !== undefined) {
-    connection.close(true);
+    connection._fail(description);
   }
 }
 

@@ -7,6 +7,8 @@ const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
 const { Adapter } = require('./adapter');
 const { BroadcastOperator } = require('./broadcast');
+const { PACKET, announcePacket } = require('./packet-watch');
+const { freshSid } = require('./recovery');
 const { addOperatorMethods } = require('./operator-methods');
 const { Socket } = require('./socket');
 
@@ -17,7 +19,7 @@ class Namespace {
     this.sockets = new Map();
     this.adapter = new Adapter(this);
     this._fns = [];
-    // Sockets with `onAnyOutgoing` listeners, which hear broadcasts too.
+    // Connected sockets that want to hear of what is sent to them: broadcasts too.
     this._outgoing = new Set();
     // Sockets whose middlewares have not finished.
     this._joining = 0;
@@ -80,10 +82,10 @@ class Namespace {
     });
   }
 
-  /** A client wants in: its socket is made and goes through the middlewares. */
-  _add(connection, sid, auth) {
-    const socket = new Socket(this, connection, sid, auth);
-    if (this._fns.length === 0) {
+  /** A client wants in: its socket is made and goes through the middlewares. `isBack`: the engine knows it of old. */
+  _add(connection, sid, auth, isBack) {
+    const socket = isBack ? this._recover(connection, sid, auth) : new Socket(this, connection, sid, auth);
+    if (this._fns.length === 0 || (socket.recovered && connection._bridge.recovery.skipsMiddlewares)) {
       this._admit(socket);
       return;
     }
@@ -98,6 +100,17 @@ class Namespace {
         }
       });
     });
+  }
+
+  _recover(connection, sid, auth) {
+    const kept = connection._bridge.recovery.take(sid);
+    if (kept !== null) {
+      return new Socket(this, connection, sid, auth, kept);
+    }
+    // It was disconnected here when its connection broke, or is already on its way back over another one.
+    const socket = new Socket(this, connection, freshSid(), auth);
+    socket._forgetRooms();
+    return socket;
   }
 
   _run(socket, done) {
@@ -159,33 +172,36 @@ class Namespace {
       return;
     }
     if (this._outgoing.size > 0) {
-      this._notifyOutgoing(operator, args);
+      this._notifyOutgoing(operator, args, null);
     }
     pushPayload(this.server._bridge.queue, this._broadcastHead(operator, '', ''), args);
   }
 
   _broadcastWithAck(operator, args, timeout, callback) {
-    if (this._id === -1) {
+    if (this._id === -1 || this.server._bridge.isClosed) {
       process.nextTick(callback, [], false);
       return;
     }
-    if (this._outgoing.size > 0) {
-      this._notifyOutgoing(operator, args);
-    }
     const token = this._ids++;
+    if (this._outgoing.size > 0) {
+      this._notifyOutgoing(operator, args, token);
+    }
     pushPayload(this.server._bridge.queue, this._broadcastHead(operator, token, timeout), args);
     this.server._bridge.broadcastAcks.set(token, callback);
   }
 
   _broadcastHead(operator, token, timeout) {
-    const flags = operator._volatile ? 'v' : '';
+    const flags = operator._flags.volatile ? 'v' : '';
     return `b${FIELD}${this._id}${FIELD}${flags}${FIELD}${names(operator._rooms)}${FIELD}${names(operator._except)}${FIELD}${token}${FIELD}${timeout}${FIELD}`;
   }
 
-  _notifyOutgoing(operator, args) {
+  _notifyOutgoing(operator, args, id) {
     for (const socket of this._select(operator._rooms, operator._except)) {
       if (socket._anyOutgoing !== null) {
         socket._notifyOutgoing(args);
+      }
+      if (socket._isWatched) {
+        announcePacket(socket, PACKET.EVENT, id, args, operator._flags.compress);
       }
     }
   }

@@ -1,6 +1,8 @@
 // The options of a server: defaults, and what Sori cannot do yet.
 'use strict';
 
+const { RECOVERY_DEFAULTS } = require('./recovery');
+
 const DEFAULTS = Object.freeze({
   path: '/socket.io',
   serveClient: true,
@@ -22,7 +24,19 @@ const DEFAULTS = Object.freeze({
 });
 
 /** What the native engine is told of them. */
-const NATIVE = ['pingInterval', 'pingTimeout', 'upgradeTimeout', 'connectTimeout', 'maxHttpBufferSize', 'transports', 'allowUpgrades', 'shards'];
+const NATIVE = [
+  'pingInterval',
+  'pingTimeout',
+  'upgradeTimeout',
+  'connectTimeout',
+  'maxHttpBufferSize',
+  'maxQueuedBytes',
+  'maxConnections',
+  'transports',
+  'allowUpgrades',
+  'shards',
+];
+const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // An application relies on these for its meaning: going on without them would be wrong.
 const REFUSED = ['adapter', 'parser'];
@@ -31,7 +45,6 @@ const REFUSED = ['adapter', 'parser'];
 const IGNORED = {
   perMessageDeflate: 'messages are sent uncompressed',
   allowEIO3: 'clients before version 3 are refused',
-  connectionStateRecovery: 'every reconnection is a new session',
   wsEngine: 'the engine speaks WebSocket itself',
   initialPacket: 'no packet is sent at opening',
 };
@@ -64,6 +77,9 @@ function completeOptions(given) {
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
   }
+  if (options.connectionStateRecovery) {
+    options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
+  }
   if (Array.isArray(options.transports)) {
     options.transports = options.transports.filter((name) => name !== 'webtransport');
   }
@@ -71,15 +87,20 @@ function completeOptions(given) {
 }
 
 function nativeOptions(options) {
-  const chosen = {};
-  for (const name of NATIVE) {
-    if (options[name] !== undefined) {
-      chosen[name] = options[name];
-    }
+  const chosen = choose(NATIVE, options);
+  if (options.connectionStateRecovery) {
+    chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
   }
-  // JSON knows no Infinity, a common spelling of "no limit".
-  if (chosen.maxHttpBufferSize === Infinity) {
-    chosen.maxHttpBufferSize = Number.MAX_SAFE_INTEGER;
+  return chosen;
+}
+
+function choose(names, options) {
+  const chosen = {};
+  for (const name of names) {
+    if (options[name] !== undefined) {
+      // JSON knows no Infinity, a common spelling of "no limit".
+      chosen[name] = options[name] === Infinity ? Number.MAX_SAFE_INTEGER : options[name];
+    }
   }
   return chosen;
 }

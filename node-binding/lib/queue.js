@@ -8,6 +8,7 @@
 //   J nsp rooms except joined | K nsp rooms except left    the same for many
 //   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
 //   d conn nsp | c conn discard                        disconnect a socket, close a connection
+//   f conn description                                 end a connection with "transport error"
 'use strict';
 
 /** Ends a record of the queue; the fields before it are separated by `FIELD`. JSON.stringify emits neither. */

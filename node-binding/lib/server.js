@@ -10,8 +10,9 @@ const { becomesEmitter, emitLocally } = require('./emitter');
 const { Engine } = require('./engine');
 const { Namespace } = require('./namespace');
 const { addOperatorMethods } = require('./operator-methods');
-const { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused } = require('./options');
+const { DEFAULTS, checkOptions, completeOptions, refused } = require('./options');
 const { ParentNamespace } = require('./parent-namespace');
+const { END } = require('./socket');
 
 class Server {
   /** `srv`: a port, an HTTP(S) server, or nothing; `new Server(opts)` is `new Server(undefined, opts)`. */
@@ -51,14 +52,14 @@ class Server {
     checkOptions(opts);
     const options = completeOptions({ path: this._path, connectTimeout: this._connectTimeout, ...opts, ...this.opts });
     if (this._bridge === null || this._bridge.isClosed) {
-      this._bridge = new Bridge(this, nativeOptions(options));
+      this._bridge = new Bridge(this, options);
       this._nsps.forEach((nsp) => nsp._register(this._bridge));
     }
     this.httpServer = Number(srv) == srv ? ownServer(Number(srv)) : srv;
     this.engine = new Engine(this._bridge, options);
     this.engine.attach(this.httpServer, options);
     if (this._serveClient) {
-      this._serveClientFiles(this.httpServer, options);
+      this._serveClientFiles(options);
     }
     return this;
   }
@@ -68,20 +69,20 @@ class Server {
   }
 
   // Client files lie under the engine's path, so they are asked for first; CORS rules apply to them too.
-  _serveClientFiles(httpServer, options) {
+  _serveClientFiles(options) {
     const pattern = clientFilePattern(options.path.replace(/\/$/, ''));
     const cors = options.cors ? require('cors')(options.cors) : null;
-    const listeners = httpServer.listeners('request').slice();
-    httpServer.removeAllListeners('request');
-    httpServer.on('request', (req, res) => {
+    this.engine._intercept(this.httpServer, (req, res) => {
       const match = pattern.exec(req.url);
       if (match === null) {
-        listeners.forEach((listener) => listener.call(httpServer, req, res));
-      } else if (cors === null) {
+        return false;
+      }
+      if (cors === null) {
         serveClientFile(req, res, match[1]);
       } else {
         cors(req, res, () => serveClientFile(req, res, match[1]));
       }
+      return true;
     });
   }
 
@@ -159,19 +160,19 @@ class Server {
   }
 
   /** A client wants to join a namespace: found, made by a parent, or refused. */
-  _onjoin(connection, wanted, sid, auth) {
+  _onjoin(connection, wanted, sid, auth, isBack) {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
     if (nsp !== undefined) {
-      nsp._add(connection, sid, auth);
+      nsp._add(connection, sid, auth, isBack);
       return;
     }
     this._askParents(name, auth, (child) => {
       if (child === null) {
         connection._refuse(name, { message: 'Invalid namespace' });
       } else {
-        child._add(connection, sid, auth);
+        child._add(connection, sid, auth, isBack);
       }
     });
   }
@@ -200,14 +201,14 @@ class Server {
   async close(callback) {
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
-        socket._onclose('server shutting down', undefined, true);
+        socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
       nsp.adapter.close();
     }
     if (this._bridge !== null) {
       this._bridge.close();
     }
-    const { httpServer } = this;
+    const { httpServer, engine } = this;
     if (!httpServer) {
       if (callback) {
         callback();
@@ -216,6 +217,8 @@ class Server {
     }
     await new Promise((resolve) => {
       httpServer.close((error) => {
+        // A server that does not run has no 'close' event to tell of it.
+        engine._detach();
         if (callback) {
           callback(error);
         }

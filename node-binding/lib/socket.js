@@ -10,15 +10,20 @@ const { PendingAcks, delayOf, failLater } = require('./acks');
 const { Early } = require('./early');
 const { BroadcastOperator } = require('./broadcast');
 const { describeHandshake } = require('./handshake');
-const { onAnyMethods } = require('./any-listeners');
+const { onAnyMethods, listOutgoing } = require('./any-listeners');
+const { PACKET, announcePacket } = require('./packet-watch');
 
 const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
 
+/** How a socket ends: by our wish, by the client's or the whole server's, or because its connection is gone. */
+const END = Object.freeze({ DISCONNECTED: 0, LEFT: 1, LOST: 2 });
+
 class Socket {
-  constructor(nsp, connection, id, auth) {
+  /** `kept` is what `Recovery` has of it when it comes back. */
+  constructor(nsp, connection, id, auth, kept = null) {
     this.nsp = nsp;
     this.id = id;
-    this.recovered = false;
+    this.recovered = kept !== null;
     this._connection = connection;
     this._auth = auth;
     this._issued = Date.now();
@@ -26,13 +31,16 @@ class Socket {
     this._queue = connection._bridge.queue;
     // Start of the op of a plain emit (no flags, no ack); made at the first one.
     this._plainEmit = '';
-    this._data = null;
+    this._data = kept === null ? null : kept.data;
     this._handshake = null;
     this._early = null;
     this._acks = null;
     this._fns = null;
     this._any = null;
     this._anyOutgoing = null;
+    // Whether its connection's `packetCreate` is listened for.
+    this._isWatched = false;
+    this._compress = true;
     this._volatile = false;
     this._timeout = undefined;
   }
@@ -102,10 +110,10 @@ class Socket {
     if (this._anyOutgoing !== null) {
       this._notifyOutgoing(args);
     }
-    if (ack === null && !this._volatile && this._state === STATE.CONNECTED) {
+    if (ack === null && !this._volatile && !this._isWatched && this._state === STATE.CONNECTED) {
       this._timeout = undefined;
       if (this._plainEmit === '') {
-        this._plainEmit = `${this._op('e')}${FIELD}${FIELD}${FIELD}${FIELD}`;
+        this._plainEmit = this._emitHead('', '', '');
       }
       pushPayload(this._queue, this._plainEmit, args);
       return true;
@@ -117,18 +125,45 @@ class Socket {
   _emitSlowly(args, ack) {
     const flags = this._volatile ? 'v' : '';
     const timeout = this._timeout;
+    const isCompressed = this._compress;
     this._volatile = false;
     this._timeout = undefined;
+    this._compress = true;
     const sink = this._sink();
     if (sink === null) {
       if (ack !== null && timeout !== undefined) {
         failLater(this, ack, timeout);
+      } else if (ack === null && flags === '') {
+        this._emitForReturn(args);
       }
       return;
     }
     const id = ack === null ? '' : this._expectAck(ack, timeout);
     const limit = ack === null || timeout === undefined ? '' : timeout;
-    pushPayload(sink, `${this._op('e')}${FIELD}${flags}${FIELD}${id}${FIELD}${limit}${FIELD}`, args);
+    pushPayload(sink, this._emitHead(flags, id, limit), args);
+    if (this._isWatched) {
+      announcePacket(this, PACKET.EVENT, ack === null ? null : id, args, isCompressed);
+    }
+  }
+
+  /**
+   * The op of an emit up to its payload. What a lost socket may come back for goes to the room of its id, as the engine
+   * may know before us that its connection is gone.
+   */
+  _emitHead(flags, id, limit) {
+    if (this._connection._bridge.recovery !== null && flags === '' && id === '') {
+      const room = JSON.stringify([this.id]);
+      return `b${FIELD}${this.nsp._id}${FIELD}${FIELD}${room}${FIELD}${FIELD}${FIELD}${FIELD}`;
+    }
+    return `${this._op('e')}${FIELD}${flags}${FIELD}${id}${FIELD}${limit}${FIELD}`;
+  }
+
+  /** It is disconnected, but may come back for what it missed, or has done so as another object. */
+  _emitForReturn(args) {
+    const { recovery } = this._connection._bridge;
+    if (recovery !== null && (recovery.away.has(this.id) || this.nsp.sockets.has(this.id))) {
+      this.nsp._broadcast(new BroadcastOperator(this.nsp, [this.id]), args);
+    }
   }
 
   _expectAck(callback, timeout) {
@@ -165,8 +200,11 @@ class Socket {
     return this.send(...args);
   }
 
-  /** Accepted for the API's sake: what may be compressed is decided by the engine's options. */
-  compress() {
+  /** What may be compressed is decided by the engine's options; `packetCreate` listeners are told of the wish. */
+  compress(isWanted) {
+    if (this._isWatched) {
+      this._compress = isWanted;
+    }
     return this;
   }
 
@@ -201,10 +239,11 @@ class Socket {
   }
 
   _operator() {
-    const operator = new BroadcastOperator(this.nsp, null, [this.id], this._volatile, this._timeout);
+    const flags = { volatile: this._volatile, compress: this._compress, timeout: this._timeout };
     this._volatile = false;
     this._timeout = undefined;
-    return operator;
+    this._compress = true;
+    return new BroadcastOperator(this.nsp, null, [this.id], flags);
   }
 
   /** `callback` is the spelling of version 2; joining has been synchronous since. */
@@ -255,7 +294,7 @@ class Socket {
     if (close) {
       this._connection._disconnectAll();
     } else {
-      this._onclose('server namespace disconnect');
+      this._onclose(END.DISCONNECTED, 'server namespace disconnect');
     }
     return this;
   }
@@ -298,6 +337,16 @@ class Socket {
       early.drainInto(this._queue);
     }
     announce();
+    if (this._anyOutgoing !== null || this._isWatched) {
+      listOutgoing(this);
+    }
+  }
+
+  /** The engine would give it the rooms of the socket it claimed to be: it leaves them. */
+  _forgetRooms() {
+    const sink = this._sink();
+    sink.push(this._op('x') + RECORD);
+    sink.push(`${this._op('j')}${FIELD}${roomsJson([this.id])}${RECORD}`);
   }
 
   /** An event arrived: `args` is `[event, ...args]`, `ackId` -1 when no answer is wanted. */
@@ -349,6 +398,9 @@ class Socket {
       sent = true;
       if (this.connected) {
         pushPayload(this._queue, `${this._op('k')}${FIELD}${id}${FIELD}`, args);
+        if (this._isWatched) {
+          announcePacket(this, PACKET.ACK, id, args, true);
+        }
       }
     };
   }
@@ -377,21 +429,22 @@ class Socket {
     this._dispatch(['error', error]);
   }
 
-  /**
-   * The end of this socket. `told` says whether the engine knows already: it ended the connection, or the client left.
-   * Without it the engine is asked to send the DISCONNECT packet.
-   */
-  _onclose(reason, description, told = false) {
+  /** The end of this socket. The engine knows already, unless it is DISCONNECTED: then it is asked to send that packet. */
+  _onclose(end, reason, description) {
     if (this._state !== STATE.CONNECTED) {
       return this;
     }
     this._state = STATE.DISCONNECTING;
     this._announce('disconnecting', reason, description);
     const announce = this.adapter._leaving(this, null);
-    if (!told) {
+    if (end === END.DISCONNECTED) {
       this._queue.push(this._op('d') + RECORD);
     }
     this._state = STATE.DISCONNECTED;
+    const { recovery } = this._connection._bridge;
+    if (end === END.LOST && recovery !== null) {
+      recovery.keep(this.id, this.data);
+    }
     announce();
     this._connection._remove(this);
     this.nsp._remove(this);
@@ -415,6 +468,14 @@ class Socket {
   _discard() {
     this._state = STATE.DISCONNECTED;
     this._early = null;
+    if (this.recovered) {
+      this._connection._bridge.recovery.keep(this.id, this._data);
+    }
+  }
+
+  _setWatched(isWatched) {
+    this._isWatched = isWatched;
+    listOutgoing(this);
   }
 
   _notifyOutgoing(args) {
@@ -438,4 +499,4 @@ function callLater(callback) {
   }
 }
 
-module.exports = { Socket };
+module.exports = { Socket, END };

@@ -38,6 +38,10 @@ function handleUpgrade(engine, req, socket, head) {
 /** Refuses with an Engine.IO error code. */
 function refuse(engine, req, socket, res, code, context) {
   const message = context && context.message ? context.message : MESSAGE[code];
+  if (context && context.name === 'TOO_MANY_CONNECTIONS') {
+    refuseRaw(socket, 503, 'Service Unavailable', message);
+    return;
+  }
   if (code === CODE.UNSUPPORTED_PROTOCOL_VERSION) {
     if (!isWebSocketHandshake(req, socket)) {
       return;

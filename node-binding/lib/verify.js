@@ -52,7 +52,7 @@ function verify(engine, req, res, isUpgrade, done) {
     }
     const refusal = engine._bridge.native.check(req.method, req.url, isUpgrade, req.headers.origin);
     if (refusal !== null) {
-      done(refusal[0], contextOf(refusal[0], req, isUpgrade));
+      done(refusal[0], contextOf(refusal, req, isUpgrade));
       return;
     }
     const { allowRequest } = engine.opts;
@@ -71,7 +71,7 @@ function verify(engine, req, res, isUpgrade, done) {
 }
 
 /** The details of a refusal that `connection_error` listeners get. */
-function contextOf(code, req, isUpgrade) {
+function contextOf([code, message], req, isUpgrade) {
   const { transport, sid, EIO } = req._query;
   const protocol = EIO === '4' ? 4 : 3;
   switch (code) {
@@ -83,6 +83,8 @@ function contextOf(code, req, isUpgrade) {
       return { method: req.method };
     case CODE.UNSUPPORTED_PROTOCOL_VERSION:
       return { protocol };
+    case CODE.FORBIDDEN:
+      return { name: 'TOO_MANY_CONNECTIONS', message };
     default:
       break;
   }

@@ -156,6 +156,15 @@ test('a broadcast that some do not answer fails with the answers that came', asy
   });
 });
 
+test('a broadcast that waits for answers fails when the server closes', async (t) => {
+  const { io, port } = await serve(t);
+  await pair(t, io, port);
+  const failed = assert.rejects(io.timeout(100).emitWithAck('ask'), { message: TIMED_OUT.message, responses: [] });
+  await io.close();
+  await failed;
+  assert.deepEqual(await io.timeout(100).emitWithAck('ask'), []);
+});
+
 test('broadcasts of different namespaces do not mix their answers', async (t) => {
   const { io, port } = await serve(t);
   const { client } = await pair(t, io, port);

@@ -4,8 +4,9 @@
 const assert = require('assert/strict');
 const net = require('net');
 const zlib = require('zlib');
+const { once } = require('events');
 const { test } = require('node:test');
-const { serve, next, raw, request, handshake, POLLING } = require('./harness');
+const { isOriginal, serve, pair, next, raw, request, handshake, upgradeRequest, POLLING } = require('./harness');
 
 const JSON_ERROR = (code, message) => `{"code":${code},"message":"${message}"}`;
 
@@ -282,16 +283,67 @@ test('long answers are compressed when the client can read that', async (t) => {
   }
 });
 
-test('a body that is cut off ends the session', async (t) => {
+/** The end of a session while `work(path)` is done; its sockets hear the same as the connection. */
+async function endOf(t, work) {
   const { io, port } = await serve(t);
   const opened = next(io.engine, 'connection');
-  const { path } = await handshake(port);
+  const { path, send, poll } = await handshake(port);
   const [connection] = await opened;
+  const joined = next(io, 'connection');
+  await send('40');
+  const [socket] = await joined;
+  await poll();
+  const heard = next(socket, 'disconnect');
   const closed = next(connection, 'close');
-  const socket = net.connect(port, '127.0.0.1', () => {
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n42`, () => socket.destroy());
+  await work(path, port);
+  const [reason, description] = await closed;
+  assert.deepEqual(await heard, [reason, description]);
+  return { reason, type: description.type, message: description.message };
+}
+
+/** Sends the head of a POST and part of its body; gives the socket. */
+function beginPost(t, port, path) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n42`, () => resolve(socket));
+    });
+    t.after(() => socket.destroy());
   });
-  await closed;
+}
+
+test('a body that is cut off ends the session', async (t) => {
+  const end = await endOf(t, async (path, port) => (await beginPost(t, port, path)).destroy());
+  assert.deepEqual(end, { reason: 'transport error', type: 'TransportError', message: 'data request connection closed prematurely' });
+});
+
+test('two bodies at once end the session', async (t) => {
+  const end = await endOf(t, async (path, port) => {
+    const [first, second] = [await beginPost(t, port, path), await beginPost(t, port, path)];
+    const [answer] = await Promise.race([once(first, 'data'), once(second, 'data')]);
+    assert.match(answer.toString(), /^HTTP\/1.1 400 Bad Request\r\n/);
+  });
+  assert.deepEqual(end, { reason: 'transport error', type: 'TransportError', message: 'data request overlap from client' });
+});
+
+test('clients over the limit are refused until others go', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t, { maxConnections: 2 });
+  const errors = [];
+  io.engine.on('connection_error', ({ code, message, context }) => errors.push([code, message, context]));
+  const { client, socket } = await pair(t, io, port);
+  await pair(t, io, port, { transports: ['polling'] });
+  const refused = await request(port, POLLING);
+  assert.deepEqual([refused.status, refused.body], [503, JSON_ERROR(4, 'Too many connections')]);
+  const answer = await raw(t, port, upgradeRequest('/socket.io/?EIO=4&transport=websocket'));
+  assert.match(answer, /^HTTP\/1.1 503 Service Unavailable\r\nConnection: close\r\n.*\r\n\r\nToo many connections$/s);
+  const context = { name: 'TOO_MANY_CONNECTIONS', message: 'Too many connections' };
+  assert.deepEqual(errors, [
+    [4, 'Forbidden', context],
+    [4, 'Forbidden', context],
+  ]);
+  const gone = next(socket.conn, 'close');
+  client.disconnect();
+  await gone;
+  assert.equal((await request(port, POLLING)).status, 200);
 });
 
 test('other paths are not ours', async (t) => {

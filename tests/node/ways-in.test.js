@@ -46,6 +46,45 @@ test('two servers share one port by their paths', async (t) => {
   second.close();
 });
 
+test('a server that was closed leaves the HTTP server as it was', { skip: isOriginal }, async (t) => {
+  const httpServer = http.createServer((req, res) => res.end('application'));
+  const listeners = () => ['request', 'upgrade', 'close', 'listening'].map((event) => [event, httpServer.listeners(event)]);
+  const before = listeners();
+  const { io } = await serve(t, {}, httpServer);
+  const [[, [ours]]] = listeners();
+  assert.notEqual(ours, before[0][1][0]);
+  const later = () => {};
+  httpServer.on('request', later);
+  await io.close();
+  httpServer.off('request', later);
+  assert.deepEqual(listeners(), before);
+  // A server that never ran has no end to wait for.
+  const second = new sori.Server(httpServer);
+  await second.close();
+  assert.deepEqual(listeners(), before);
+});
+
+test('an HTTP server whose first server was closed serves the next one', { skip: isOriginal }, async (t) => {
+  const { io: first, port, httpServer } = await serve(t);
+  const client = await join(t, port);
+  const told = next(client, 'disconnect');
+  await first.close();
+  await told;
+  const second = new sori.Server(httpServer);
+  httpServer.listen(0, '127.0.0.1');
+  await once(httpServer, 'listening');
+  t.after(() => second.close());
+  for (const transports of TRANSPORTS) {
+    const connected = next(second, 'connection');
+    const again = clientOf(t, httpServer.address().port, '/', { transports });
+    const [socket] = await connected;
+    const gone = next(socket.conn, 'close');
+    await next(again, 'connect');
+    again.disconnect();
+    await gone;
+  }
+});
+
 test('addresses answer as long as somebody asks', async (t) => {
   const { io, port } = await serve(t);
   const { client, socket } = await pair(t, io, port);

@@ -1,0 +1,76 @@
+// What stays behind when thousands of clients have come and gone: nothing.
+'use strict';
+
+const assert = require('assert/strict');
+const path = require('path');
+const { fork } = require('child_process');
+const { once } = require('events');
+const { test } = require('node:test');
+const { io: connect } = require('socket.io-client');
+const { isOriginal, next, TRANSPORTS } = require('./harness');
+
+const CLIENTS = 2000;
+const AT_ONCE = 50;
+const NOTHING = {
+  requests: 0,
+  posts: 0,
+  clients: 0,
+  broadcastAcks: 0,
+  connections: 0,
+  sockets: 0,
+  outgoing: 0,
+  joining: 0,
+  rooms: 0,
+};
+// Bytes per client that may be counted against the server: its tables grow in steps, its code is compiled.
+const MOST_PER_CLIENT = 500;
+
+/** A client that does a little of everything, and leaves in one of the ways there are. */
+async function visit(port, transports, n) {
+  const client = connect(`http://127.0.0.1:${port}/${n % 4 === 0 ? `dynamic-${n % 3}` : ''}`, { transports, forceNew: true, reconnection: false });
+  client.on('asked', (done) => done('here', Buffer.from([n % 256])));
+  if (n % 10 === 0) {
+    await next(client.io.socket('/refusing'), 'connect_error');
+  }
+  await (client.connected || next(client, 'connect'));
+  assert.equal(await client.emitWithAck('work', 'text'), 'text');
+  if (n % 2 === 0) {
+    client.disconnect();
+  } else {
+    client.io.engine.close();
+  }
+}
+
+async function visits(port, transports, count) {
+  let n = 0;
+  const one = async () => {
+    while (n < count) {
+      n += 1;
+      await visit(port, transports, n);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+}
+
+test('thousands of clients leave nothing behind', { skip: isOriginal }, async (t) => {
+  const server = fork(path.join(__dirname, 'fixtures/come-and-go.js'), { execArgv: ['--expose-gc'] });
+  t.after(() => server.kill());
+  const [{ port }] = await once(server, 'message');
+  const measure = async () => {
+    server.send('measure');
+    return (await once(server, 'message'))[0];
+  };
+  for (const transports of TRANSPORTS) {
+    await visits(port, transports, CLIENTS / 4);
+  }
+  const before = await measure();
+  assert.deepEqual(before.held, NOTHING);
+  for (const transports of TRANSPORTS) {
+    await visits(port, transports, CLIENTS);
+    const { held, heap } = await measure();
+    assert.deepEqual(held, NOTHING);
+    assert.ok(heap - before.heap < CLIENTS * MOST_PER_CLIENT, `${transports}: ${heap - before.heap} bytes more than before`);
+  }
+  server.send('end');
+  assert.deepEqual(await once(server, 'exit'), [0, null]);
+});
