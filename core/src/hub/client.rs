@@ -270,6 +270,11 @@ impl Client {
         self.joined.is_empty()
     }
 
+    /// The names of namespaces the connection waits for.
+    pub fn pending(&self) -> impl Iterator<Item = &str> {
+        self.rare.iter().flat_map(|rare| &rare.pending).map(|name| &**name)
+    }
+
     /// The namespaces the connection is in.
     pub fn joined(&self) -> &[Arc<Namespace>] {
         &self.joined

@@ -123,11 +123,20 @@ impl Namespace {
                 Some((Arc::clone(&entry.sid), entry.pid.clone()?))
             });
             if let Some((sid, pid)) = ids {
-                store.leave(pid, Away { sid, rooms }, now);
+                store.leave(conn, pid, Away { sid, rooms }, now);
             }
             self.remove(conn);
         } else {
             self.remove(conn);
+        }
+    }
+
+    /// Works on what is kept of a socket whose connection is gone, if the application names it still.
+    pub fn with_former(&self, conn: ConnId, work: impl FnOnce(&mut Away)) {
+        if let Some(recovery) = &self.recovery
+            && let Some(away) = recovery.lock().former(conn)
+        {
+            work(away);
         }
     }
 

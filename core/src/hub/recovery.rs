@@ -44,9 +44,12 @@ pub struct Recovery {
     first: u64,
     log: VecDeque<Logged>,
     bytes: usize,
-    away: HashMap<Arc<str>, Away>,
-    /// Private ids in the order in which their sockets went.
-    leaving: VecDeque<(Instant, Arc<str>)>,
+    /// Sockets that are away, by private id, with the connection they had.
+    away: HashMap<Arc<str>, (ConnId, Away)>,
+    /// Private ids and former connections in the order in which they went.
+    leaving: VecDeque<(Instant, Arc<str>, ConnId)>,
+    /// Private ids by former connection: the application may name that a while longer.
+    former: HashMap<ConnId, Arc<str>>,
     /// Private ids and offsets that connections asked to come back with, until they are let in.
     claims: HashMap<ConnId, (Arc<str>, Box<str>)>,
 }
@@ -83,6 +86,7 @@ impl Recovery {
             bytes: 0,
             away: HashMap::new(),
             leaving: VecDeque::new(),
+            former: HashMap::new(),
             claims: HashMap::new(),
         }
     }
@@ -104,11 +108,25 @@ impl Recovery {
         self.prune(now);
     }
 
-    /// A socket's connection is gone and may come back by the private id `pid`.
-    pub fn leave(&mut self, pid: Arc<str>, away: Away, now: Instant) {
+    /// The socket that `conn` had is gone and may come back by the private id `pid`.
+    pub fn leave(&mut self, conn: ConnId, pid: Arc<str>, away: Away, now: Instant) {
         self.prune(now);
-        self.leaving.push_back((now, Arc::clone(&pid)));
-        self.away.insert(pid, away);
+        self.leaving.push_back((now, Arc::clone(&pid), conn));
+        self.former.insert(conn, Arc::clone(&pid));
+        self.away.insert(pid, (conn, away));
+    }
+
+    /// What is kept of the socket that `conn` had, for an application that does not yet know that
+    /// it is gone.
+    pub fn former(&mut self, conn: ConnId) -> Option<&mut Away> {
+        self.away.get_mut(self.former.get(&conn)?).map(|(_, away)| away)
+    }
+
+    /// The socket that `conn` had is not to come back.
+    pub fn discard(&mut self, conn: ConnId) {
+        if let Some(pid) = self.former.remove(&conn) {
+            self.away.remove(&pid);
+        }
     }
 
     /// `conn` asks to be the socket `pid` again, which has seen `offset`. Gives the id it would
@@ -122,15 +140,21 @@ impl Recovery {
     ) -> Option<Arc<str>> {
         self.prune(now);
         self.position(offset)?;
-        let (pid, away) = self.away.get_key_value(pid)?;
+        let (pid, (_, away)) = self.away.get_key_value(pid)?;
         self.claims.insert(conn, (Arc::clone(pid), offset.into()));
         Some(Arc::clone(&away.sid))
     }
 
-    /// `conn` is let in: the private id it has, and what it comes back with if it claimed to be
-    /// another and still can be.
-    pub fn settle(&mut self, conn: ConnId, now: Instant) -> (Arc<str>, Option<(Away, Vec<Frame>)>) {
+    /// `conn` is let in with the id `sid`: the private id it has, and what it comes back with if it
+    /// claimed to be another, still can be, and is let in as such.
+    pub fn settle(
+        &mut self,
+        conn: ConnId,
+        sid: &str,
+        now: Instant,
+    ) -> (Arc<str>, Option<(Away, Vec<Frame>)>) {
         let claimed = self.claims.remove(&conn).and_then(|(pid, offset)| {
+            self.away.get(&pid).filter(|(_, away)| &*away.sid == sid)?;
             let restored = self.restore(&pid, &offset, now)?;
             Some((pid, restored))
         });
@@ -149,7 +173,8 @@ impl Recovery {
     fn restore(&mut self, pid: &str, offset: &str, now: Instant) -> Option<(Away, Vec<Frame>)> {
         self.prune(now);
         let seen = self.position(offset)?;
-        let away = self.away.remove(pid)?;
+        let (conn, away) = self.away.remove(pid)?;
+        self.former.remove(&conn);
         let missed = self.log.iter().skip(seen + 1).filter(|packet| packet.concerns(&away.rooms));
         let frames = missed.flat_map(|packet| packet.frames.iter().cloned()).collect();
         Some((away, frames))
@@ -179,12 +204,31 @@ impl Recovery {
             self.log.pop_front();
             self.first += 1;
         }
-        while let Some((at, pid)) = self.leaving.front()
+        while let Some((at, pid, conn)) = self.leaving.front()
             && is_old(*at)
         {
-            self.away.remove(pid);
+            // It may have come back since, and gone again: then a later entry is about it.
+            if self.former.remove(conn).is_some() {
+                self.away.remove(pid);
+            }
             self.leaving.pop_front();
         }
+    }
+}
+
+impl Away {
+    /// Puts it into rooms that it will come back to.
+    pub fn join(&mut self, rooms: &[&str]) {
+        for room in rooms {
+            if !self.rooms.iter().any(|joined| &**joined == *room) {
+                self.rooms.push(Arc::from(*room));
+            }
+        }
+    }
+
+    /// Takes it out of rooms.
+    pub fn leave(&mut self, rooms: &[&str]) {
+        self.rooms.retain(|joined| !rooms.contains(&&**joined));
     }
 }
 
@@ -227,19 +271,64 @@ mod tests {
         let mut store = Recovery::new(RecoverySettings::default());
         let offset = store.next_offset();
         store.log(&[], &[], frames("seen"), now);
-        store.leave("pid".into(), away(&["sid", "a"]), now);
+        store.leave(conn(9), "pid".into(), away(&["sid", "a"]), now);
         store.log(&["a"], &[], frames("to a"), now);
         store.log(&["b"], &[], frames("to b"), now);
         store.log(&[], &["a"], frames("to all but a"), now);
         store.log(&["sid"], &[], frames("to it alone"), now);
         assert_eq!(store.claim(conn(1), "pid", &offset, now).as_deref(), Some("sid"));
         assert_eq!(store.claim(conn(2), "pid", &offset, now).as_deref(), Some("sid"));
-        let (pid, restored) = store.settle(conn(1), now);
+        let (pid, restored) = store.settle(conn(1), "sid", now);
         let (back, missed) = restored.unwrap();
         assert_eq!((&*pid, back), ("pid", away(&["sid", "a"])));
         assert_eq!(texts(&missed), ["to a", "to it alone"]);
-        let (pid, restored) = store.settle(conn(2), now);
+        let (pid, restored) = store.settle(conn(2), "sid", now);
         assert!(&*pid != "pid" && restored.is_none(), "it comes back once");
+    }
+
+    #[test]
+    fn what_is_done_to_a_socket_that_went_unnoticed_is_done_to_what_is_kept() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        let offset = store.next_offset();
+        store.log(&[], &[], frames("x"), now);
+        store.leave(conn(9), "pid".into(), away(&["sid"]), now);
+        store.former(conn(9)).unwrap().rooms.push("late".into());
+        store.claim(conn(1), "pid", &offset, now).unwrap();
+        let (back, _) = store.settle(conn(1), "sid", now).1.unwrap();
+        assert_eq!(back, away(&["sid", "late"]));
+        assert_eq!(store.former(conn(9)), None);
+
+        store.leave(conn(1), "pid".into(), away(&["sid"]), now);
+        store.discard(conn(1));
+        assert_eq!(store.claim(conn(2), "pid", &offset, now), None);
+    }
+
+    #[test]
+    fn a_claim_let_in_under_another_id_restores_nothing() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        let offset = store.next_offset();
+        store.log(&[], &[], frames("x"), now);
+        store.leave(conn(9), "pid".into(), away(&["sid"]), now);
+        store.claim(conn(1), "pid", &offset, now).unwrap();
+        assert!(store.settle(conn(1), "another", now).1.is_none());
+        store.claim(conn(2), "pid", &offset, now).unwrap();
+        assert!(store.settle(conn(2), "sid", now).1.is_some());
+    }
+
+    #[test]
+    fn a_socket_that_went_again_is_kept_from_its_last_going_on() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        store.leave(conn(9), "pid".into(), away(&["sid"]), now);
+        let offset = store.next_offset();
+        store.log(&[], &[], frames("x"), now + 60 * SECOND);
+        store.claim(conn(1), "pid", &offset, now + 60 * SECOND).unwrap();
+        assert!(store.settle(conn(1), "sid", now + 60 * SECOND).1.is_some());
+        store.leave(conn(1), "pid".into(), away(&["sid"]), now + 60 * SECOND);
+        assert!(store.claim(conn(2), "pid", &offset, now + 121 * SECOND).is_some());
+        assert!(store.claim(conn(2), "pid", &offset, now + 181 * SECOND).is_none());
     }
 
     #[test]
@@ -249,7 +338,7 @@ mod tests {
         let offset = store.next_offset();
         assert_eq!(store.claim(conn(1), "pid", &offset, now), None, "not yet given");
         store.log(&[], &[], frames("x"), now);
-        store.leave("pid".into(), away(&[]), now);
+        store.leave(conn(9), "pid".into(), away(&[]), now);
         assert_eq!(store.claim(conn(1), "other", &offset, now), None);
         assert_eq!(store.claim(conn(1), "pid", "garbage", now), None);
         assert_eq!(store.claim(conn(1), "pid", "", now), None);
@@ -271,7 +360,7 @@ mod tests {
                 offset
             })
             .collect();
-        store.leave("pid".into(), away(&[]), now);
+        store.leave(conn(9), "pid".into(), away(&[]), now);
         assert_eq!(store.claim(conn(1), "pid", &offsets[0], now), None);
         assert_eq!(texts(&store.restore("pid", &offsets[1], now).unwrap().1), ["2"]);
 

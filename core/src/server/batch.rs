@@ -71,8 +71,8 @@ impl<'e> Batch<'e> {
             } => self.refuse(conn, namespace, error),
             Command::Join { socket, rooms } => {
                 self.with_socket(socket, |namespace, conn| {
-                    for room in rooms {
-                        namespace.join(conn, room);
+                    if !rooms.iter().all(|room| namespace.join(conn, room)) {
+                        namespace.with_former(conn, |away| away.join(rooms));
                     }
                 });
             }
@@ -81,10 +81,14 @@ impl<'e> Batch<'e> {
                     for room in rooms {
                         namespace.leave(conn, room);
                     }
+                    namespace.with_former(conn, |away| away.leave(rooms));
                 });
             }
             Command::LeaveAll { socket } => {
-                self.with_socket(socket, |namespace, conn| namespace.leave_all(conn));
+                self.with_socket(socket, |namespace, conn| {
+                    namespace.leave_all(conn);
+                    namespace.with_former(conn, |away| away.rooms.clear());
+                });
             }
             Command::JoinMany {
                 namespace,
@@ -227,7 +231,7 @@ impl<'e> Batch<'e> {
             return;
         };
         let mut store = store.lock();
-        let (pid, restored) = store.settle(conn, Instant::now());
+        let (pid, restored) = store.settle(conn, &sid, Instant::now());
         namespace.add(conn, Arc::clone(&sid), Some(Arc::clone(&pid)));
         let missed = restored.map_or_else(Vec::new, |(away, missed)| {
             for room in &away.rooms {
@@ -261,6 +265,9 @@ impl<'e> Batch<'e> {
         };
         let SocketRef { conn, .. } = socket;
         namespace.remove(conn);
+        if let Some(store) = namespace.recovery() {
+            store.lock().discard(conn);
+        }
         self.push(
             conn.shard,
             Task::Disconnect {

@@ -337,6 +337,9 @@ impl Shard {
             } => {
                 connection.is_over = true;
                 let sid = Arc::clone(&connection.sid);
+                let hub = &self.engine.shared.hub;
+                let unanswered: Vec<_> =
+                    connection.client.pending().filter_map(|name| hub.lookup(name)).collect();
                 let namespaces = connection.client.joined().to_vec();
                 let fault = connection.fault.take();
                 if let Some(poll) = connection
@@ -349,6 +352,11 @@ impl Shard {
                 if let Some(post) = connection.post.take() {
                     self.engine
                         .answer(post.responder, polling::empty_answer(400));
+                }
+                for namespace in unanswered {
+                    if let Some(store) = namespace.recovery() {
+                        store.lock().forget(conn);
+                    }
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
