@@ -4,9 +4,13 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use sori::proto::engine::{self, frames};
+use sori::proto::engine::{self, frames, v3};
 use sori::proto::socket::{self, PacketType};
+use sori::proto::websocket::deflate::{
+    DeflateClass, DeflateOptions, DeflatePool, Deflater, InflatePool,
+};
 use sori::proto::websocket::{Decoder, Frame, Limits, Role, mask};
+use sori::proto::{jsonp, msgpack};
 
 const LIMITS: Limits = Limits {
     max_message: 1 << 20,
@@ -84,6 +88,117 @@ fn main() {
             .filter(|packet| packet.is_ok())
             .count()
     });
+
+    engine_v3(&poll);
+    for len in [100, 1 << 10, 16 << 10] {
+        deflate(len);
+    }
+    msgpack();
+}
+
+fn engine_v3(poll: &[Frame]) {
+    let mut body = Vec::new();
+    measure("v3::encode_payload_text, 1 KiB binary", || {
+        body.clear();
+        v3::encode_payload_text(black_box(poll), &mut body);
+        body.len()
+    });
+    let text = String::from_utf8(body.clone()).unwrap_or_default();
+    measure("v3::decode_payload_text, 1 KiB binary", || {
+        v3::decode_payload_text(black_box(&text)).count()
+    });
+    measure("v3::encode_payload_binary, 1 KiB binary", || {
+        body.clear();
+        v3::encode_payload_binary(black_box(poll), &mut body);
+        body.len()
+    });
+    measure("v3::decode_payload_binary, 1 KiB binary", || {
+        v3::decode_payload_binary(black_box(&body)).count()
+    });
+    let mut script = Vec::new();
+    measure("jsonp::encode, the text body", || {
+        script.clear();
+        jsonp::encode(black_box(text.as_bytes()), "0", &mut script);
+        script.len()
+    });
+}
+
+/// Chat messages one after another, so that context helps as it does in life.
+fn deflate(len: usize) {
+    let message = |i: usize| {
+        let row = |k: usize| {
+            let (id, user) = ((i * 31 + k) * 7919 % 10_007, (i + k) % 37);
+            format!("{{\"id\":{id},\"from\":\"user{user}\",\"text\":\"hello there\"}},")
+        };
+        let text: String = (0..=len / 40).map(row).collect();
+        Frame::text(&[b"42[\"chat\",[", &text.as_bytes()[..len - 11]])
+    };
+    let messages: Vec<Frame> = (0..64).map(message).collect();
+    for no_context in [true, false] {
+        let class = DeflateClass {
+            window_bits: 15,
+            no_context,
+        };
+        let name = if no_context { "no context" } else { "context" };
+        let mut pool = DeflatePool::new(&DeflateOptions {
+            threshold: 0,
+            ..DeflateOptions::default()
+        });
+        let mut deflater = Deflater::new(class);
+        let mut next = messages.iter().cycle();
+        let mut inflaters = InflatePool::new();
+        let mut peer = Decoder::with_deflate(Role::Client, class);
+        let deflating = time(|| {
+            black_box(next.next().map(|frame| deflater.compress(frame, &mut pool)));
+        });
+        // A decoder and its messages from the first on, over and over.
+        deflater.release();
+        let sent: Vec<Frame> = messages
+            .iter()
+            .map(|frame| deflater.compress(frame, &mut pool))
+            .collect();
+        let bytes: usize = sent.iter().map(Frame::len).sum();
+        let inflating = time(|| {
+            if !no_context {
+                peer = Decoder::with_deflate(Role::Client, class);
+            }
+            for frame in &sent {
+                let mut chunk = frame.as_bytes().to_vec();
+                let mut feed = peer.feed_with(&mut chunk, &LIMITS, &mut inflaters);
+                assert!(matches!(feed.next(), Ok(Some(_))));
+            }
+        });
+        let count = messages.len();
+        print(
+            &format!("deflate {len} bytes, {name}, to {}", bytes / count),
+            deflating,
+        );
+        print(
+            &format!("inflate {len} bytes, {name}"),
+            inflating / count as f64,
+        );
+    }
+}
+
+fn msgpack() {
+    let data = &EVENT[1..];
+    let none: [&[u8]; 0] = [];
+    let encode = |data: &str| msgpack::encode(PacketType::Event, "/", None, data, &none);
+    measure("msgpack::encode, event of 34 bytes", || {
+        encode(black_box(data))
+    });
+    let row = r#"{"id":12345,"name":"somebody","tags":["a","b"],"ok":true,"x":-1.5e3},"#;
+    let rows = format!(r#"["rows",{}null]"#, row.repeat(14));
+    measure("msgpack::encode, objects of 1 KiB", || {
+        encode(black_box(&rows))
+    });
+    for (name, data) in [("event of 34 bytes", data), ("objects of 1 KiB", &rows)] {
+        if let Ok(frame) = encode(data) {
+            measure(&format!("msgpack::decode, {name}"), || {
+                msgpack::decode(black_box(frame.payload_ref()), 10).is_ok()
+            });
+        }
+    }
 }
 
 /// Sixteen frames a chunk, as a busy connection brings them.

@@ -6,6 +6,7 @@
 //! engine      Engine.IO packets and payloads   protocols 3 and 4
 //! jsonp       polling through script tags      Engine.IO, both protocols
 //! socket      Socket.IO packets                protocol 5
+//! msgpack     Socket.IO packets as MessagePack protocol 5
 //! ```
 
 use std::fmt;
@@ -14,6 +15,7 @@ pub mod engine;
 pub mod handshake;
 mod json;
 pub mod jsonp;
+pub mod msgpack;
 pub mod socket;
 pub mod websocket;
 
@@ -41,6 +43,10 @@ pub enum DecodeError {
     TooManyAttachments,
     /// An ack id that does not fit in 64 bits.
     IllegalAckId,
+    /// A packet in MessagePack without a namespace, or whose namespace is no text.
+    IllegalNamespace,
+    /// Not MessagePack, or nested too deeply.
+    InvalidMsgpack,
     /// Not JSON, or not what this packet type carries, or a reserved event name.
     InvalidPayload,
 }
@@ -56,6 +62,8 @@ impl fmt::Display for DecodeError {
             Self::IllegalAttachments => f.write_str("Illegal attachments"),
             Self::TooManyAttachments => f.write_str("too many attachments"),
             Self::IllegalAckId => f.write_str("illegal ack id"),
+            Self::IllegalNamespace => f.write_str("invalid namespace"),
+            Self::InvalidMsgpack => f.write_str("invalid MessagePack"),
             Self::InvalidPayload => f.write_str("invalid payload"),
         }
     }

@@ -142,31 +142,35 @@ fn split_id(text: &str) -> Result<(Option<u64>, &str), DecodeError> {
 }
 
 fn check_payload(kind: PacketType, data: Option<&str>) -> Result<(), DecodeError> {
+    // In this order: a name is looked for in valid JSON only.
+    let is_valid = has_shape(kind, data) && data.is_none_or(json::is_valid) && has_name(kind, data);
+    is_valid.then_some(()).ok_or(DecodeError::InvalidPayload)
+}
+
+/// Whether JSON of this first character, or none, is what the packet type carries.
+pub(super) fn has_shape(kind: PacketType, data: Option<&str>) -> bool {
     let Some(data) = data else {
-        return match kind {
-            PacketType::Event | PacketType::BinaryEvent => Err(DecodeError::InvalidPayload),
-            _ => Ok(()),
-        };
+        return !matches!(kind, PacketType::Event | PacketType::BinaryEvent);
     };
     let start = json::skip_space(data.as_bytes(), 0);
     let first = data.as_bytes().get(start).copied().unwrap_or_default();
-    let has_shape = match kind {
+    match kind {
         PacketType::Connect => first == b'{',
         PacketType::Disconnect => false,
         PacketType::ConnectError => matches!(first, b'{' | b'"'),
         _ => first == b'[',
-    };
-    if !has_shape || !json::is_valid(data) {
-        return Err(DecodeError::InvalidPayload);
     }
-    if let PacketType::Event | PacketType::BinaryEvent = kind {
-        // The name is a number or a string, and no name of the library's own.
-        match event_name(data) {
-            Some(name) if !is_reserved(&name) => {}
-            _ => return Err(DecodeError::InvalidPayload),
+}
+
+/// Whether an event has a name, a number or a string, and none of the library's own. `data` is valid
+/// JSON of the event's shape.
+pub(super) fn has_name(kind: PacketType, data: Option<&str>) -> bool {
+    match (kind, data) {
+        (PacketType::Event | PacketType::BinaryEvent, Some(data)) => {
+            event_name(data).is_some_and(|name| !is_reserved(&name))
         }
+        _ => true,
     }
-    Ok(())
 }
 
 /// Names that socket.io keeps for events of its own.

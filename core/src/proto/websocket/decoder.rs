@@ -11,7 +11,8 @@
 
 use std::ops::Range;
 
-use super::header::Header;
+use super::deflate::{DeflateClass, InflatePool, Window};
+use super::header::{Expected, Header};
 use super::{Error, Opcode, is_valid_close_code, mask};
 
 /// Which side of the connection we are, and so whether the peer must mask.
@@ -100,7 +101,11 @@ pub struct Decoder {
     /// How much of `header` is filled: the start of a header that the last chunk cut.
     header_len: u8,
     header: [u8; Header::MAX_SIZE - 1],
+    /// How the peer compresses, if that was agreed on.
+    deflate: Option<DeflateClass>,
     assembly: Option<Box<Assembly>>,
+    /// What the peer's next compressed message may refer to; none before its first.
+    window: Option<Box<Window>>,
 }
 
 impl Decoder {
@@ -110,7 +115,20 @@ impl Decoder {
             role,
             header_len: 0,
             header: [0; Header::MAX_SIZE - 1],
+            deflate: None,
             assembly: None,
+            window: None,
+        }
+    }
+
+    /// A decoder of a connection that agreed on compression (RFC 7692); `class` is how the peer
+    /// compresses, on a server
+    /// [`client_class`](super::deflate::DeflateParams::client_class). Feed it with
+    /// [`feed_with`](Self::feed_with).
+    pub fn with_deflate(role: Role, class: DeflateClass) -> Decoder {
+        Decoder {
+            deflate: Some(class),
+            ..Decoder::new(role)
         }
     }
 
@@ -126,6 +144,32 @@ impl Decoder {
             at: 0,
             limits: *limits,
             assembled: Vec::new(),
+            compressed: false,
+            pool: Pool::Own(None),
+        }
+    }
+
+    /// As [`feed`](Self::feed), and inflates in what the connections of a thread share. Without it
+    /// each feed that meets a compressed message makes its own.
+    #[inline]
+    pub fn feed_with<'d, 'c>(
+        &'d mut self,
+        chunk: &'c mut [u8],
+        limits: &Limits,
+        pool: &'d mut InflatePool,
+    ) -> Feed<'d, 'c> {
+        Feed {
+            pool: Pool::Shared(pool),
+            ..self.feed(chunk, limits)
+        }
+    }
+
+    #[inline]
+    fn expected(&self) -> Expected {
+        Expected {
+            role: self.role,
+            inside_message: self.is_inside_message(),
+            deflate: self.deflate.is_some(),
         }
     }
 
@@ -156,9 +200,11 @@ impl Decoder {
 struct Assembly {
     /// The type of the data message under way.
     message: Option<Opcode>,
+    /// Whether that message is compressed.
+    compressed: bool,
     /// Its frames so far, the unfinished one included.
     fragments: u32,
-    /// Its payload so far, unmasked.
+    /// Its payload so far, unmasked, and compressed if the message is.
     data: Vec<u8>,
     /// The frame whose payload the last chunk cut.
     frame: Option<CutFrame>,
@@ -178,8 +224,11 @@ struct CutFrame {
 
 impl Assembly {
     /// Counts in a data frame; the first one gives the message its type.
-    fn begin_data(&mut self, opcode: Opcode) {
-        self.message.get_or_insert(opcode);
+    fn begin_data(&mut self, header: &Header) {
+        if self.message.is_none() {
+            self.message = Some(header.opcode);
+            self.compressed = header.compressed;
+        }
         self.fragments += 1;
     }
 
@@ -212,12 +261,38 @@ pub struct Feed<'d, 'c> {
     limits: Limits,
     /// The payload of the message lent last, when it was put together from pieces.
     assembled: Vec<u8>,
+    /// The message found last is compressed.
+    compressed: bool,
+    pool: Pool<'d>,
+}
+
+#[derive(Debug)]
+enum Pool<'d> {
+    Shared(&'d mut InflatePool),
+    Own(Option<Box<InflatePool>>),
+}
+
+impl Pool<'_> {
+    fn get(&mut self) -> &mut InflatePool {
+        match self {
+            Self::Shared(pool) => pool,
+            Self::Own(pool) => pool.get_or_insert_default(),
+        }
+    }
 }
 
 /// Where a complete message lies.
 enum Found {
     InChunk(Opcode, Range<usize>),
     Assembled(Opcode),
+}
+
+impl Found {
+    fn opcode(&self) -> Opcode {
+        match *self {
+            Self::InChunk(opcode, _) | Self::Assembled(opcode) => opcode,
+        }
+    }
 }
 
 impl Feed<'_, '_> {
@@ -233,6 +308,7 @@ impl Feed<'_, '_> {
     pub fn next(&mut self) -> Result<Option<Message<'_>>, Error> {
         match self.find()? {
             None => Ok(None),
+            Some(found) if self.compressed => self.inflate(found).map(Some),
             Some(Found::InChunk(opcode, range)) => to_message(opcode, &self.chunk[range]).map(Some),
             Some(Found::Assembled(opcode)) => to_message(opcode, &self.assembled).map(Some),
         }
@@ -267,6 +343,7 @@ impl Feed<'_, '_> {
             self.at = payload.end;
             mask::apply(&mut self.chunk[payload.clone()], header.key);
             if header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation) {
+                self.compressed = header.compressed;
                 return Ok(Some(Found::InChunk(header.opcode, payload)));
             }
             if let Some(found) = self.add_fragment(&header, payload) {
@@ -281,9 +358,8 @@ impl Feed<'_, '_> {
         if self.decoder.header_len != 0 {
             return self.read_cut_header();
         }
-        let inside_message = self.decoder.is_inside_message();
         let rest = &self.chunk[self.at..];
-        if let Some(header) = Header::decode(rest, self.decoder.role, inside_message)? {
+        if let Some(header) = Header::decode(rest, self.decoder.expected())? {
             self.at += header.size;
             return Ok(Some(header));
         }
@@ -301,8 +377,7 @@ impl Feed<'_, '_> {
         bytes[..kept].copy_from_slice(&self.decoder.header[..kept]);
         let filled = Header::MAX_SIZE.min(kept + rest.len());
         bytes[kept..filled].copy_from_slice(&rest[..filled - kept]);
-        let inside_message = self.decoder.is_inside_message();
-        let header = Header::decode(&bytes[..filled], self.decoder.role, inside_message)?;
+        let header = Header::decode(&bytes[..filled], self.decoder.expected())?;
         match header {
             Some(header) => {
                 self.decoder.header_len = 0;
@@ -322,7 +397,7 @@ impl Feed<'_, '_> {
     fn begin_cut_frame(&mut self, header: &Header) {
         let assembly = self.decoder.assembly.get_or_insert_default();
         if !header.opcode.is_control() {
-            assembly.begin_data(header.opcode);
+            assembly.begin_data(header);
         }
         assembly.frame = Some(CutFrame {
             opcode: header.opcode,
@@ -366,6 +441,7 @@ impl Feed<'_, '_> {
         assembly.frame = None;
         if is_control {
             self.assembled = std::mem::take(&mut assembly.control);
+            self.compressed = false;
             self.decoder.settle();
             return Some(Found::Assembled(opcode));
         }
@@ -376,7 +452,7 @@ impl Feed<'_, '_> {
     #[cold]
     fn add_fragment(&mut self, header: &Header, payload: Range<usize>) -> Option<Found> {
         let assembly = self.decoder.assembly.get_or_insert_default();
-        assembly.begin_data(header.opcode);
+        assembly.begin_data(header);
         let ceiling = match header.fin {
             true => assembly.data.len() + payload.len(),
             false => self.limits.message_bytes(),
@@ -390,10 +466,35 @@ impl Feed<'_, '_> {
     }
 
     fn finish_message(&mut self) -> Option<Found> {
-        let (opcode, data) = self.decoder.assembly.as_mut()?.take_message()?;
+        let assembly = self.decoder.assembly.as_mut()?;
+        self.compressed = assembly.compressed;
+        let (opcode, data) = assembly.take_message()?;
         self.assembled = data;
         self.decoder.settle();
         Some(Found::Assembled(opcode))
+    }
+
+    #[cold]
+    fn inflate(&mut self, found: Found) -> Result<Message<'_>, Error> {
+        let opcode = found.opcode();
+        // Only then is a compressed frame let through.
+        let class = self.decoder.deflate.ok_or(Error::UnexpectedRsv1)?;
+        let window = &mut self.decoder.window;
+        let compressed = match found {
+            Found::InChunk(_, range) => &self.chunk[range],
+            Found::Assembled(_) => &self.assembled,
+        };
+        let pool = self.pool.get();
+        let limit = self.limits.message_bytes();
+        match class.no_context {
+            true => pool.inflate(compressed, &mut Window::new(0), limit)?,
+            false => {
+                let window =
+                    window.get_or_insert_with(|| Box::new(Window::new(class.window_size())));
+                pool.inflate(compressed, window, limit)?;
+            }
+        }
+        to_message(opcode, pool.output())
     }
 }
 

@@ -20,12 +20,14 @@ pub enum Error {
     InvalidControlLength(u64),
     /// An unknown opcode, or one that does not fit where the message stands.
     InvalidOpcode(u8),
-    /// RSV1 without a compression agreed on.
+    /// RSV1 without a compression agreed on, or not on the first frame of a message.
     UnexpectedRsv1,
     /// RSV2 or RSV3, which no extension of ours uses.
     UnexpectedRsv23,
     /// A text message or a close reason that is not UTF-8.
     InvalidUtf8,
+    /// A compressed message that is not DEFLATE (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A payload length over 2^53 - 1 bytes.
     UnsupportedLength,
     /// A message over [`Limits::max_message`](super::Limits::max_message).
@@ -38,7 +40,7 @@ impl Error {
     /// The status for the close frame that answers (RFC 6455 §7.4.1).
     pub fn close_code(&self) -> u16 {
         match self {
-            Self::InvalidUtf8 => 1007,
+            Self::InvalidUtf8 | Self::InvalidDeflate => 1007,
             Self::TooManyFragments => 1008,
             Self::UnsupportedLength | Self::MessageTooBig => 1009,
             _ => 1002,
@@ -57,6 +59,7 @@ impl Error {
             Self::UnexpectedRsv1 => "WS_ERR_UNEXPECTED_RSV_1",
             Self::UnexpectedRsv23 => "WS_ERR_UNEXPECTED_RSV_2_3",
             Self::InvalidUtf8 => "WS_ERR_INVALID_UTF8",
+            Self::InvalidDeflate => "Z_DATA_ERROR",
             Self::UnsupportedLength => "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH",
             Self::MessageTooBig => "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
             Self::TooManyFragments => "WS_ERR_TOO_MANY_BUFFERED_PARTS",
@@ -72,6 +75,7 @@ impl fmt::Display for Error {
             }
             Self::MessageTooBig => return f.write_str("Max payload size exceeded"),
             Self::TooManyFragments => return f.write_str("Too many message fragments"),
+            Self::InvalidDeflate => return f.write_str("invalid compressed data"),
             Self::InvalidCloseCode(code) => {
                 return write!(f, "Invalid WebSocket frame: invalid status code {code}");
             }

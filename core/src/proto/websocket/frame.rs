@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::header::RSV1;
 use super::{Opcode, encode_header};
 
 /// A control payload is at most 125 bytes (RFC 6455 §5.5).
@@ -79,6 +80,11 @@ impl Frame {
         Opcode::from_bits(self.0[0] & 0x0f).unwrap_or(Opcode::Continuation)
     }
 
+    /// Whether the payload is compressed: RSV1 of RFC 7692 §6.
+    pub fn is_compressed(&self) -> bool {
+        self.0[0] & RSV1 != 0
+    }
+
     /// The payload as a view that shares this frame's buffer.
     pub fn payload(&self) -> Bytes {
         self.0.slice(self.header_size()..)
@@ -123,6 +129,13 @@ impl Frame {
             "the announced length is the written one"
         );
         Frame(Bytes::from(bytes))
+    }
+
+    /// A whole message whose payload is compressed already.
+    pub(super) fn compressed(opcode: Opcode, payload: &[u8]) -> Frame {
+        let mut header = [0; 10];
+        let size = encode_header(opcode, true, true, payload.len(), &mut header);
+        Frame(Bytes::from([&header[..size], payload].concat()))
     }
 
     fn from_parts(opcode: Opcode, parts: &[&[u8]]) -> Frame {

@@ -40,7 +40,7 @@ impl Opcode {
 }
 
 const FIN: u8 = 0x80;
-const RSV1: u8 = 0x40;
+pub(super) const RSV1: u8 = 0x40;
 const RSV23: u8 = 0x30;
 const MASK: u8 = 0x80;
 /// JavaScript's largest exact integer; `ws` refuses longer frames before it looks at its limits.
@@ -73,11 +73,23 @@ pub fn encode_header(
     }
 }
 
+/// What the rules for a frame depend on besides its own bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub role: Role,
+    /// A fragmented message is under way.
+    pub inside_message: bool,
+    /// Compression was agreed on.
+    pub deflate: bool,
+}
+
 /// A whole header that obeys every rule which does not depend on what came before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub opcode: Opcode,
     pub fin: bool,
+    /// The message that begins here is compressed.
+    pub compressed: bool,
     /// Payload bytes, at most 2^53 - 1.
     pub len: u64,
     /// All zero when the frame is not masked, which makes unmasking change nothing.
@@ -91,18 +103,13 @@ impl Header {
 
     /// Reads the header at the start of `bytes`; `None` while it is incomplete.
     ///
-    /// A broken rule shows as soon as the first two bytes are there. `inside_message` says that a
-    /// fragmented message is under way.
+    /// A broken rule shows as soon as the first two bytes are there.
     #[inline]
-    pub(super) fn decode(
-        bytes: &[u8],
-        role: Role,
-        inside_message: bool,
-    ) -> Result<Option<Self>, Error> {
+    pub(super) fn decode(bytes: &[u8], expected: Expected) -> Result<Option<Self>, Error> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
-        let opcode = check_start(first, second, role, inside_message)?;
+        let opcode = check_start(first, second, expected)?;
         let (len, length_size) = match second & !MASK {
             126 => match rest.first_chunk() {
                 Some(&len) => (u64::from(u16::from_be_bytes(len)), 2),
@@ -127,6 +134,7 @@ impl Header {
         Ok(Some(Self {
             opcode,
             fin: first & FIN != 0,
+            compressed: first & RSV1 != 0,
             len,
             key,
             size,
@@ -137,11 +145,12 @@ impl Header {
 /// The checks on the first two bytes, in the order of npm `ws`, so that a frame which breaks
 /// several rules gives the same error.
 #[inline]
-fn check_start(first: u8, second: u8, role: Role, inside_message: bool) -> Result<Opcode, Error> {
+fn check_start(first: u8, second: u8, expected: Expected) -> Result<Opcode, Error> {
     if first & RSV23 != 0 {
         return Err(Error::UnexpectedRsv23);
     }
-    if first & RSV1 != 0 {
+    let compressed = first & RSV1 != 0;
+    if compressed && !expected.deflate {
         return Err(Error::UnexpectedRsv1);
     }
     let bits = first & 0x0f;
@@ -150,14 +159,19 @@ fn check_start(first: u8, second: u8, role: Role, inside_message: bool) -> Resul
         if first & FIN == 0 {
             return Err(Error::ExpectedFin);
         }
+        if compressed {
+            return Err(Error::UnexpectedRsv1);
+        }
         let len = second & !MASK;
         if len > 125 || (len == 1 && opcode == Opcode::Close) {
             return Err(Error::InvalidControlLength(u64::from(len)));
         }
-    } else if (opcode == Opcode::Continuation) != inside_message {
+    } else if compressed && opcode == Opcode::Continuation {
+        return Err(Error::UnexpectedRsv1);
+    } else if (opcode == Opcode::Continuation) != expected.inside_message {
         return Err(Error::InvalidOpcode(bits));
     }
-    match (role, second & MASK != 0) {
+    match (expected.role, second & MASK != 0) {
         (Role::Server, false) => Err(Error::ExpectedMask),
         (Role::Client, true) => Err(Error::UnexpectedMask),
         _ => Ok(opcode),

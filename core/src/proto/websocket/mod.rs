@@ -1,4 +1,4 @@
-//! WebSocket frames and messages (RFC 6455 §5), in place and without IO.
+//! WebSocket frames and messages (RFC 6455 §5, RFC 7692), in place and without IO.
 //!
 //! ```text
 //!  0               1               2               3
@@ -10,7 +10,9 @@
 //! ```
 
 mod decoder;
+pub mod deflate;
 mod error;
+pub mod extension;
 mod frame;
 mod header;
 pub mod mask;
