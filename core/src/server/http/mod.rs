@@ -1,35 +1,47 @@
 //! The engine's own listener: hyper speaks HTTP, the engine answers polling requests and takes
-//! WebSockets over. Anything that is not under the engine's path is answered 404.
+//! WebSockets over. What is not under the engine's path is the application's to answer, or 404.
+//!
+//! ```text
+//!  accept thread ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
+//!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
+//!                                   └─► reception.rs the application's own pages
+//! ```
 
-use std::convert::Infallible;
+#[cfg(feature = "http-compression")]
+mod compression;
+mod cors;
+mod polling;
+mod reception;
+mod upgrade;
+
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-    USER_AGENT,
-};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::TokioTimer;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::Engine;
 use super::shard::thread_ended;
-use super::task::{Responder, Task};
-use super::{Engine, Request, Upgrade, Verified};
-use crate::config::TransportKind;
-use crate::embed::{Answer, RequestId};
-use crate::hub::ConnId;
-use crate::proto::handshake;
-use crate::transport::{Patient, polling};
+use super::task::Task;
+use crate::embed::{Handshake, Peer};
+use crate::transport::Patient;
+pub use reception::{Admission, Reception, Reply};
+use upgrade::Handover;
 
 /// Accepts connections on a thread of its own and deals them out to the shards in turn. The thread
 /// counts as one of the engine's: [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
@@ -93,29 +105,46 @@ pub(super) fn serve(
     tokio::task::spawn_local(async move {
         let timeout = engine.config().request_timeout;
         let owner = engine.clone();
+        let peer = Peer {
+            remote_address: stream.peer_addr().ok(),
+            is_secure: false,
+        };
+        let leaving: Rc<Cell<Option<Handover>>> = Rc::default();
+        let left = Rc::clone(&leaving);
         let service = service_fn(move |request| {
-            let engine = engine.clone();
-            async move { Ok::<_, Infallible>(respond(engine, request).await) }
+            let (engine, leaving) = (engine.clone(), Rc::clone(&leaving));
+            async move {
+                let answer = respond(&engine, request, peer).await;
+                answer.map_err(|handover| {
+                    leaving.set(Some(handover));
+                    Left
+                })
+            }
         });
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(timeout)
             .max_buf_size(MAX_HEAD)
-            .serve_connection(Patient::new(stream, timeout), service)
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
+            .title_case_headers(true)
+            .serve_connection(Patient::new(stream, timeout), service);
         // What goes wrong here is the client's loss: hyper has closed its connection.
         let is_stopped = {
             let mut stopped = std::pin::pin!(stop.changed());
-            poll_fn(|cx| match connection.as_mut().poll(cx) {
+            poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
                 Poll::Ready(_) => Poll::Ready(false),
                 Poll::Pending => stopped.as_mut().poll(cx).map(|_| true),
             })
             .await
         };
         if is_stopped {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            Pin::new(&mut connection).graceful_shutdown();
+            let _ = (&mut connection).await;
+        }
+        if let Some(handover) = left.take() {
+            let parts = connection.into_parts();
+            handover
+                .complete(&owner, parts.io.into_stream(), parts.read_buf)
+                .await;
         }
         // The shard may have waited for the last of them.
         drop(stop);
@@ -126,165 +155,78 @@ pub(super) fn serve(
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 32 * 1024;
 
-async fn respond(engine: Engine, request: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
-    let own = engine.config().path.trim_end_matches('/');
-    if path
-        .strip_prefix(own)
-        .is_none_or(|rest| !rest.starts_with('/'))
-    {
-        return empty(StatusCode::NOT_FOUND);
+/// Ends hyper's part in a stream without a word: what is still to be said has been left behind.
+/// hyper cannot say it: its answers have a date, and header names in one case alone.
+#[derive(Debug)]
+struct Left;
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the stream has been handed over")
     }
-    if request.headers().contains_key(UPGRADE) {
-        return upgrade(&engine, request);
-    }
-    answer_polling(&engine, request).await
 }
 
-async fn answer_polling(engine: &Engine, request: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
+impl std::error::Error for Left {}
+
+async fn respond(
+    engine: &Engine,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Handover> {
     let (head, body) = request.into_parts();
-    let limit = engine.config().max_payload;
-    let limited = Limited::new(body, limit).collect();
-    let body = match tokio::time::timeout(engine.config().request_timeout, limited).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return empty(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        Ok(Err(_)) => return empty(StatusCode::BAD_REQUEST),
-        Err(_) => return empty(StatusCode::REQUEST_TIMEOUT),
-    };
-    if engine.is_closing() {
-        return empty(StatusCode::SERVICE_UNAVAILABLE);
+    if !is_own_path(engine, head.uri.path()) {
+        return Ok(reception::fall_back(engine, head).await);
     }
-    let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let url = head.uri.path_and_query().map_or("", |url| url.as_str());
-    let (sender, receiver) = oneshot::channel();
-    let id = engine.next_request();
-    let request = Request {
-        request: id,
-        method: head.method.as_str(),
-        url,
-        content_type: header(CONTENT_TYPE),
-        user_agent: header(USER_AGENT),
-        body,
-    };
-    let conn = engine.polling_request(request, Responder::Listener(sender));
-    let mut pending = Pending {
-        engine,
-        conn,
-        request: id,
-    };
-    let answer = receiver.await;
-    pending.conn = None;
-    answer.map_or_else(|_| empty(StatusCode::SERVICE_UNAVAILABLE), into_response)
-}
-
-/// A request that waits; hyper drops it when its client is gone.
-struct Pending<'e> {
-    engine: &'e Engine,
-    conn: Option<ConnId>,
-    request: RequestId,
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn {
-            self.engine.request_closed(conn, self.request);
-        }
+    if head.headers.contains_key(header::UPGRADE) {
+        return Err(upgrade::judge(engine, &head, peer).await);
     }
-}
-
-fn upgrade(engine: &Engine, mut request: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
-    let header = |name: HeaderName| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
+    let Some(cors) = &engine.config().cors else {
+        return Ok(polling::answer(engine, &head, body, peer).await);
     };
-    let (method, key) = (
-        request.method().as_str().to_owned(),
-        header(SEC_WEBSOCKET_KEY),
-    );
-    let checked = handshake::check_upgrade(
-        &method,
-        header(UPGRADE).as_deref(),
-        key.as_deref(),
-        header(SEC_WEBSOCKET_VERSION).as_deref(),
-    );
-    let url = request
-        .uri()
-        .path_and_query()
-        .map_or("", |url| url.as_str())
-        .to_owned();
-    let message = match engine.verify(&method, &url, true) {
-        Err(refusal) => Some((refusal.status(), refusal.message())),
-        Ok(
-            Verified::Handshake(TransportKind::Polling)
-            | Verified::Session(_, TransportKind::Polling),
-        ) => Some((400, "Bad request")),
-        Ok(_) => checked.err().map(|error| (error.status(), error.body())),
-    };
-    if let Some((status, message)) = message {
-        return refused_upgrade(status, message);
+    if head.method == Method::OPTIONS {
+        return Ok(preflight_answer(cors::preflight_headers(
+            cors,
+            &head.headers,
+        )));
     }
-    let upgraded = hyper::upgrade::on(&mut request);
-    let engine = engine.clone();
-    tokio::task::spawn_local(async move {
-        let Ok(upgraded) = upgraded.await else { return };
-        let Ok(parts) = upgraded.downcast::<Patient>() else {
-            return;
-        };
-        let Ok(stream) = parts.io.into_stream().into_std() else {
-            return;
-        };
-        let request = engine.next_request();
-        engine.attach(
-            &url,
-            stream,
-            Upgrade {
-                request,
-                answer: Bytes::new(),
-                head: parts.read_buf,
-            },
-        );
-    });
-    let accept = handshake::accept_key(key.as_deref().unwrap_or_default());
-    Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(UPGRADE, "websocket")
-        .header(CONNECTION, "Upgrade")
-        .header("Sec-WebSocket-Accept", accept)
-        .body(Full::default())
-        .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
+    let mut response = polling::answer(engine, &head, body, peer).await;
+    let answered = std::mem::replace(response.headers_mut(), cors::headers(cors, &head.headers));
+    response.headers_mut().extend(answered);
+    Ok(response)
 }
 
-fn refused_upgrade(status: u16, message: &'static str) -> Response<Full<Bytes>> {
-    let mut response = into_response(Answer {
-        status,
-        headers: vec![("Content-Type", "text/html".into())],
-        body: Bytes::from_static(message.as_bytes()),
-    });
-    response
-        .headers_mut()
-        .insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+fn is_own_path(engine: &Engine, path: &str) -> bool {
+    let own = engine.config().path.trim_end_matches('/');
+    path.strip_prefix(own)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// npm `cors` adds `Content-Length: 0`, which RFC 9110 §8.6 forbids beside 204 and hyper leaves out.
+fn preflight_answer(headers: http::HeaderMap) -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    *response.headers_mut() = headers;
     response
 }
 
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    into_response(polling::empty_answer(status.as_u16()))
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
 }
 
-fn into_response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        let name = HeaderName::try_from(name);
-        let value = hyper::header::HeaderValue::try_from(&*value);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            response.headers_mut().append(name, value);
-        }
-    }
-    response
+fn url_of(head: &Parts) -> &str {
+    head.uri.path_and_query().map_or("", |url| url.as_str())
+}
+
+/// What a request's head says, for who wants to know it later.
+fn handshake_of(head: &Parts, peer: Peer) -> Arc<Handshake> {
+    let headers = head.headers.iter().map(|(name, value)| {
+        let value = match value.to_str() {
+            Ok(text) => text.into(),
+            // As Node reads it: a character for each byte.
+            Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+        };
+        (name.as_str(), value)
+    });
+    Arc::new(Handshake::new(url_of(head), headers, peer))
 }
