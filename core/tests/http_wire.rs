@@ -239,3 +239,15 @@ fn what_comes_behind_an_upgrade_request_is_not_lost() {
         assert!(wire.read_more(), "{}", shown(&wire.read));
     }
 }
+
+#[test]
+fn an_answer_before_an_upgrade_on_the_same_stream_is_not_lost() {
+    let running = Running::start(|builder| builder);
+    let mut wire = Wire::connect(running.address);
+    wire.send(get("/other", "") + &get(HANDSHAKE, "") + &upgrade(WEBSOCKET, ""));
+    let statuses = [(); 3].map(|()| wire.read_answer().status);
+    assert_eq!(
+        statuses,
+        ["404 Not Found", "200 OK", "101 Switching Protocols"]
+    );
+}

@@ -135,6 +135,7 @@ impl Engine {
             content_type: content_type.as_deref(),
             user_agent: user_agent.as_deref(),
             body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
+            // JavaScript has the request itself.
             handshake: None,
         };
         if let Some(conn) = self.native.request(request) {
@@ -196,7 +197,6 @@ impl Engine {
             request: RequestId(id as u64),
             answer,
             head,
-            // JavaScript has the request itself.
             handshake: None,
         };
         match stream {
