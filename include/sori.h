@@ -125,8 +125,10 @@ enum sori_event_kind
  {
     // No event: what a NULL pointer is.
     SORI_EVENT_NONE = 0,
-    // A client asks to join a namespace, perhaps with sori_event_auth(). Answer with
-    // sori_server_accept() or sori_server_refuse(), now or later.
+    // A client asks to join a namespace, perhaps with sori_event_auth(). Of the HTTP request that
+    // opened its connection tell sori_event_url(), sori_event_query(), sori_event_header(),
+    // sori_event_remote_address(). Answer with sori_server_accept() or sori_server_refuse(), now or
+    // later.
     SORI_EVENT_CONNECT = 1,
     // An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
     // sori_event_has_ack(), the client waits for sori_server_answer().
@@ -408,6 +410,40 @@ struct sori_text sori_event_room(const struct sori_event *event, size_t index);
 
 // Gives an event back. NULL is fine.
 void sori_event_free(struct sori_event *event);
+
+// SORI_EVENT_CONNECT: path and query of the HTTP request that opened the connection, as the client
+// wrote them, for example "/socket.io/?EIO=4&transport=websocket".
+struct sori_text sori_event_url(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: a parameter of that URL's query, percent-decoded; of a repeated one the
+// first. Empty if there is none of that name.
+struct sori_text sori_event_query(const struct sori_event *event, const char *name);
+
+// SORI_EVENT_CONNECT: a header of that request, whatever the case of its name; of a repeated one
+// the first. Empty if there is none of that name.
+struct sori_text sori_event_header(const struct sori_event *event, const char *name);
+
+// SORI_EVENT_CONNECT: how many headers that request has.
+size_t sori_event_header_count(const struct sori_event *event);
+
+// The name of one header, in lower case; empty past the last.
+struct sori_text sori_event_header_name(const struct sori_event *event, size_t index);
+
+// The value of one header; empty past the last.
+struct sori_text sori_event_header_value(const struct sori_event *event, size_t index);
+
+// SORI_EVENT_CONNECT: the peer's IP address, for example "127.0.0.1". Behind a proxy it is the
+// proxy's.
+struct sori_text sori_event_remote_address(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: the peer's port.
+uint16_t sori_event_remote_port(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: whether that request came over TLS.
+bool sori_event_is_secure(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: when that request came, in milliseconds since 1970-01-01 UTC.
+uint64_t sori_event_issued_ms(const struct sori_event *event);
 
 // Lets a client in that asked with SORI_EVENT_CONNECT. SORI_GONE: it has left meanwhile, and no
 // disconnect event follows.

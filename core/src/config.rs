@@ -1,6 +1,12 @@
 //! Every setting of the engine with its default, in one place.
 
+mod http;
+
 use std::time::Duration;
+
+#[cfg(feature = "server")]
+pub(crate) use http::Origin;
+pub use http::{Cookie, Cors, HttpCompression, SameSite};
 
 use crate::error::Error;
 pub use crate::hub::RecoverySettings;
@@ -71,6 +77,14 @@ pub struct Config {
     /// Whether sockets that lose their connection may come back with their id, their rooms and
     /// what they missed. Default: no.
     pub recovery: Option<RecoverySettings>,
+    /// Which pages of other origins may use the engine (own listener only). Default: browsers let
+    /// none.
+    pub cors: Option<Cors>,
+    /// The cookie that a polling handshake sets (own listener only). Default: none.
+    pub cookie: Option<Cookie>,
+    /// Which polling answers are compressed (own listener only). Default: those of at least 1,024
+    /// bytes.
+    pub http_compression: Option<HttpCompression>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -94,6 +108,9 @@ impl Default for Config {
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_upgrades: true,
             recovery: None,
+            cors: None,
+            cookie: None,
+            http_compression: Some(HttpCompression::default()),
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }
@@ -113,6 +130,14 @@ impl Config {
             Some("ping_interval must not be zero")
         } else if self.max_payload == 0 {
             Some("max_payload must not be zero")
+        } else if self.cors.as_ref().is_some_and(|cors| !cors.is_sound()) {
+            Some("cors must name origins, methods and headers in printable ASCII")
+        } else if self
+            .cookie
+            .as_ref()
+            .is_some_and(|cookie| !cookie.is_sound())
+        {
+            Some("cookie must have a name and attributes as RFC 6265 allows them")
         } else {
             None
         };

@@ -3,6 +3,8 @@
 //! Both are closed enums. A feature reaches every face by a new variant, and the compiler lists
 //! the places that must handle it.
 
+mod handshake;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use crate::config::TransportKind;
 use crate::error::DisconnectReason;
 use crate::hub::Namespace;
 pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
+pub use handshake::{Handshake, Peer};
 
 /// What the engine tells the application. Events of one connection come in order, on the thread of
 /// its shard; what they borrow is gone when the handler returns.
@@ -28,6 +31,9 @@ pub enum Event<'a> {
         sid: &'a str,
         /// What carries it.
         transport: TransportKind,
+        /// What is known of the request that opened it: all, if the engine's own listener took it;
+        /// else what the application brought with it.
+        handshake: Option<&'a Arc<Handshake>>,
     },
     /// A client asks to join a namespace. Answer with [`Command::Accept`] or [`Command::Refuse`].
     Connect {

@@ -23,7 +23,8 @@
 //! # A tour
 //! A program starts with [`Server`]; [`ServerBuilder`] has its settings. A [`Namespace`] has the
 //! handlers ([`app::Handler`] tells what they may take), the checks of those who want to join
-//! ([`ConnectRequest`]), and the broadcasts ([`Broadcast`]). A [`Socket`] is one client there.
+//! ([`ConnectRequest`]), and the broadcasts ([`Broadcast`]). A [`Socket`] is one client there; its
+//! [`Handshake`] is the HTTP request that it came with.
 //! Answers go out through [`Ack`] and come in through `emit_with_ack`, on sockets and broadcasts.
 //! [`Binary`] stands for bytes in arguments. What handlers do wrong, [`Server::on_error`] is told;
 //! [`app`] says what happens in which order, and when there is too much.
@@ -61,8 +62,11 @@ pub use app::{
     Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
     HandlerError, Namespace, Result, Server, ServerBuilder, Socket,
 };
-pub use config::{Config, TransportKind};
+pub use config::{Config, Cors, TransportKind};
+pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};
+#[cfg(feature = "server")]
+pub use http;
 
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "server"))]

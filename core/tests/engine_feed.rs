@@ -14,6 +14,7 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         request: RequestId(number),
         answer: Bytes::from_static(b"HTTP/1.1 101\r\n\r\n"),
         head: Bytes::copy_from_slice(head),
+        handshake: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }
@@ -203,6 +204,7 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
             content_type: None,
             user_agent: None,
             body: Bytes::from_static(body),
+            handshake: None,
         })
     };
     let answer = |number| {
@@ -261,6 +263,7 @@ fn a_poll_whose_client_is_gone_ends_its_session() {
         content_type: None,
         user_agent: None,
         body: Bytes::new(),
+        handshake: None,
     };
     let conn = rig.engine.request(request).expect("its connection");
     rig.engine.request_closed(conn, RequestId(2));

@@ -341,6 +341,7 @@ fn an_application_that_always_has_something_to_do_does_not_keep_the_engine_from_
             content_type: None,
             user_agent: None,
             body: Bytes::from_static(b"3"),
+            handshake: None,
         });
     };
     let mut client = rig.join(Way::WebSocket);

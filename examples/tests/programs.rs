@@ -1,6 +1,6 @@
 //! Runs each example as a user would and talks to it over a WebSocket.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -110,6 +110,33 @@ fn chat_tells_a_room_what_is_said_there() {
     bob.expect("432[false]");
     drop(bob);
     ada.expect(&format!("42[\"left\",\"{bob_id}\"]"));
+}
+
+#[test]
+fn chat_shows_its_page() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    for (path, status, beginning) in [
+        ("/", "200 OK", "<!doctype html>"),
+        ("/x", "404 Not Found", ""),
+    ] {
+        let mut stream = TcpStream::connect(&program.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(body.starts_with(beginning), "{answer}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sori_core::embed::Response;
 use sori_core::proto::socket::{event_args, event_name};
 use sori_core::server::pull::{PulledEvent, SocketIdentity};
 
+use crate::handshake::Request;
 use crate::pointer::{sori_bytes, sori_text};
 use crate::socket::sori_socket;
 use crate::status::guard_or;
@@ -18,8 +19,10 @@ use crate::status::guard_or;
 pub enum sori_event_kind {
     /// No event: what a NULL pointer is.
     SORI_EVENT_NONE = 0,
-    /// A client asks to join a namespace, perhaps with sori_event_auth(). Answer with
-    /// sori_server_accept() or sori_server_refuse(), now or later.
+    /// A client asks to join a namespace, perhaps with sori_event_auth(). Of the HTTP request that
+    /// opened its connection tell sori_event_url(), sori_event_query(), sori_event_header(),
+    /// sori_event_remote_address(). Answer with sori_server_accept() or sori_server_refuse(), now or
+    /// later.
     SORI_EVENT_CONNECT = 1,
     /// An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
     /// sori_event_has_ack(), the client waits for sori_server_answer().
@@ -50,6 +53,7 @@ pub struct sori_event {
     is_timed_out: bool,
     is_recovered: bool,
     texts: Texts,
+    request: Option<Box<Request>>,
     attachments: Vec<Bytes>,
     rooms: Vec<Box<[u8]>>,
     answers: Vec<Answer>,
@@ -114,6 +118,7 @@ impl sori_event {
             is_timed_out: false,
             is_recovered: false,
             texts: Texts::default(),
+            request: None,
             attachments: Vec::new(),
             rooms: Vec::new(),
             answers: Vec::new(),
@@ -136,11 +141,13 @@ impl sori_event {
                 socket,
                 auth,
                 recovered,
+                handshake,
             } => {
                 let auth = auth.unwrap_or_default();
                 let mut event = sori_event::of(SORI_EVENT_CONNECT, &socket, auth.len());
                 event.texts.put(Text::Auth, &[&auth]);
                 event.is_recovered = recovered;
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
                 event
             }
             PulledEvent::Message {
@@ -205,6 +212,13 @@ impl sori_event {
     }
 }
 
+impl sori_event {
+    /// The HTTP request behind it, if it has one.
+    pub(crate) fn request(&self) -> Option<&Request> {
+        self.request.as_deref()
+    }
+}
+
 impl Answer {
     fn new(response: Response) -> Answer {
         Answer {
@@ -225,7 +239,7 @@ unsafe fn text(event: *const sori_event, text: Text) -> sori_text {
 
 /// # Safety
 /// `event` is NULL or an event.
-unsafe fn look<T>(
+pub(crate) unsafe fn look<T>(
     event: *const sori_event,
     otherwise: T,
     look: impl FnOnce(&'static sori_event) -> Option<T>,

@@ -27,6 +27,8 @@ mod server;
 
 mod event;
 
+mod handshake;
+
 mod socket;
 
 mod message;

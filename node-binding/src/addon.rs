@@ -135,6 +135,8 @@ impl Engine {
             content_type: content_type.as_deref(),
             user_agent: user_agent.as_deref(),
             body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
+            // JavaScript has the request itself.
+            handshake: None,
         };
         if let Some(conn) = self.native.request(request) {
             self.thread.0.lock().requests.insert(id as u64, conn);
@@ -195,6 +197,7 @@ impl Engine {
             request: RequestId(id as u64),
             answer,
             head,
+            handshake: None,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -193,6 +193,7 @@ impl Application for Sink {
                 request,
                 sid,
                 transport,
+                handshake: _,
             } => self.write(|state| {
                 let name = state.names.give(conn);
                 state.batch.opened.push((name, conn));

@@ -18,6 +18,21 @@ static void a_client_is_let_in_and_its_event_is_answered(void)
     CHECK_TEXT(sori_event_auth(asking), "{\"token\":\"x\"}");
     CHECK_TEXT(sori_event_name(asking), "");
     CHECK(!sori_event_has_ack(asking));
+    CHECK_TEXT(sori_event_url(asking), "/socket.io/?EIO=4&transport=websocket");
+    CHECK_TEXT(sori_event_query(asking, "transport"), "websocket");
+    CHECK_TEXT(sori_event_query(asking, "token"), "");
+    CHECK_TEXT(sori_event_query(asking, NULL), "");
+    CHECK_TEXT(sori_event_header(asking, "UPGRADE"), "websocket");
+    CHECK_TEXT(sori_event_header(asking, "x-none"), "");
+    CHECK(sori_event_header_count(asking) >= 5);
+    for (size_t i = 0; i < sori_event_header_count(asking); i++) {
+        sori_text value = sori_event_header(asking, sori_event_header_name(asking, i).data);
+        CHECK_TEXT(sori_event_header_value(asking, i), value.data);
+    }
+    CHECK_TEXT(sori_event_header_value(asking, sori_event_header_count(asking)), "");
+    CHECK_TEXT(sori_event_remote_address(asking), "127.0.0.1");
+    CHECK(sori_event_remote_port(asking) != 0 && !sori_event_is_secure(asking));
+    CHECK(sori_event_issued_ms(asking) > 1700000000000);
     CHECK(sori_server_emit(server, socket, "early", NULL, NULL) == SORI_GONE);
     CHECK(sori_server_accept(server, socket) == SORI_OK);
     CHECK(sori_server_accept(server, socket) == SORI_GONE);
@@ -31,6 +46,8 @@ static void a_client_is_let_in_and_its_event_is_answered(void)
     CHECK(sori_event_socket(message) == socket);
     CHECK_TEXT(sori_event_socket_id(message), sori_event_socket_id(asking).data);
     CHECK_TEXT(sori_event_name(message), "add");
+    CHECK_TEXT(sori_event_url(message), "");
+    CHECK(sori_event_header_count(message) == 0);
     CHECK_TEXT(sori_event_args(message), "[1,{\"b\":2}]");
     CHECK(sori_event_has_ack(message) && sori_event_ack(message) == 12);
     CHECK(sori_server_answer(server, socket, sori_event_ack(message), "[3]", NULL) == SORI_OK);

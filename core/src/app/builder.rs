@@ -1,9 +1,15 @@
 //! The settings of a server, one method each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+
+use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
-use crate::config::{Config, RecoverySettings, TransportKind};
+use crate::config::{Config, Cookie, Cors, HttpCompression, RecoverySettings, TransportKind};
+use crate::embed::Handshake;
 use crate::error::Error;
 
 /// Gathers the settings of a [`Server`]; each has the default that [`Config`] gives.
@@ -25,6 +31,7 @@ use crate::error::Error;
 #[must_use = "a server starts with `build`"]
 pub struct ServerBuilder {
     config: Config,
+    hooks: Hooks,
 }
 
 macro_rules! setters {
@@ -88,6 +95,141 @@ impl ServerBuilder {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn build(self) -> Result<Server, Error> {
-        Server::start(self.config)
+        Server::launch(self.config, self.hooks)
+    }
+}
+
+/// HTTP.
+impl ServerBuilder {
+    /// Lets pages of other origins use the server. Without it browsers let none.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use sori::config::Cors;
+    ///
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let cors = Cors::origins(["https://app.example"]).credentials(true);
+    /// let server = sori::Server::builder().cors(cors).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cors(mut self, cors: Cors) -> ServerBuilder {
+        self.config.cors = Some(cors);
+        self
+    }
+
+    /// Sets a cookie with the session's id at each polling handshake, for load balancers that keep
+    /// a client with its node. Without it there is none.
+    pub fn cookie(mut self, cookie: Cookie) -> ServerBuilder {
+        self.config.cookie = Some(cookie);
+        self
+    }
+
+    /// Compresses polling answers from a length on; `None` compresses none.
+    ///
+    /// See [`Config::http_compression`] for the default.
+    pub fn http_compression(mut self, compression: Option<HttpCompression>) -> ServerBuilder {
+        self.config.http_compression = compression;
+        self
+    }
+
+    /// Asks `hook` about every client that wants to open a connection. An `Err` turns it away with
+    /// that message: polling by 403 and `{"code":4,"message":…}`, a WebSocket by 400. So does a
+    /// hook that has not decided within `connect_timeout`.
+    ///
+    /// The hook is plain or async, and must not block: it runs on an IO thread.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let server = sori::Server::builder()
+    ///     .allow_request(|request| async move {
+    ///         match request.query("token").as_deref() {
+    ///             Some("letmein") => Ok(()),
+    ///             _ => Err("no way".to_owned()),
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow_request<F, R, K>(mut self, hook: F) -> ServerBuilder
+    where
+        F: Fn(Arc<Handshake>) -> R + Send + Sync + 'static,
+        R: Eventually<Result<(), String>, K>,
+    {
+        let hook = move |handshake| hook(handshake).into_eventual();
+        self.hooks.admit = Some(Arc::new(hook));
+        self
+    }
+
+    /// Lets `hook` add headers to the answer that opens a connection: of a polling handshake, and
+    /// of a WebSocket's that is not an upgrade.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use sori::http::HeaderValue;
+    ///
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let server = sori::Server::builder()
+    ///     .initial_headers(|_, headers| {
+    ///         headers.insert("x-node", HeaderValue::from_static("7"));
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn initial_headers<F>(mut self, hook: F) -> ServerBuilder
+    where
+        F: Fn(&Handshake, &mut HeaderMap) + Send + Sync + 'static,
+    {
+        self.hooks.initial_headers = Some(Arc::new(hook));
+        self
+    }
+
+    /// Lets `hook` add headers to every answer that is no refusal: of each polling request and of
+    /// each WebSocket handshake. It is shown the request that is answered.
+    pub fn headers<F>(mut self, hook: F) -> ServerBuilder
+    where
+        F: Fn(&Handshake, &mut HeaderMap) + Send + Sync + 'static,
+    {
+        self.hooks.headers = Some(Arc::new(hook));
+        self
+    }
+
+    /// Lets `hook` answer requests that are not under the server's path, from their heads alone:
+    /// bodies are not read. Without it they are answered 404. Enough to serve a page or a health
+    /// check beside the sockets; it is no web server.
+    ///
+    /// The hook is plain or async, and must not block: it runs on an IO thread.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use sori::http::Response;
+    ///
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let server = sori::Server::builder()
+    ///     .fallback(|request| match request.uri().path() {
+    ///         "/" => Response::new("<h1>hello</h1>"),
+    ///         _ => Response::builder().status(404).body("").unwrap_or_default(),
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fallback<F, R, B, K>(mut self, hook: F) -> ServerBuilder
+    where
+        F: Fn(Request<()>) -> R + Send + Sync + 'static,
+        R: Eventually<Response<B>, K>,
+        B: Into<Bytes> + 'static,
+    {
+        let hook = move |request| match hook(request).into_eventual() {
+            Eventual::Now(response) => Eventual::Now(response.map(Into::into)),
+            Eventual::Later(coming) => {
+                Eventual::Later(Box::pin(async move { coming.await.map(Into::into) }) as _)
+            }
+        };
+        self.hooks.fallback = Some(Arc::new(hook));
+        self
     }
 }

@@ -13,7 +13,7 @@ use super::lane::{self, Job};
 use super::outcome::{Async, Plain, guard};
 use super::router::Router;
 use super::socket::{Identity, Socket};
-use crate::embed::{Command, ConnId, SocketRef};
+use crate::embed::{Command, ConnId, Handshake, SocketRef};
 use crate::server::Engine;
 
 /// A client that asks to join a namespace: what a check decides by.
@@ -39,6 +39,11 @@ impl ConnectRequest {
     /// The client's `auth` is not a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         self.socket.auth()
+    }
+
+    /// The HTTP request that opened its connection; see [`Socket::handshake`].
+    pub fn handshake(&self) -> &Handshake {
+        self.socket.handshake()
     }
 
     /// Whether it is a socket that comes back; see [`Socket::is_recovered`].
@@ -164,6 +169,7 @@ pub(super) fn begin(router: &Arc<Router>, engine: &Engine, asking: Asking<'_>) {
         namespace: namespace.id(),
     };
     let checks = namespace.checks.all();
+    let handshake = router.seats().handshake_of(asking.conn);
     let socket = Socket::new(
         engine,
         router,
@@ -173,6 +179,7 @@ pub(super) fn begin(router: &Arc<Router>, engine: &Engine, asking: Asking<'_>) {
             sid: asking.sid,
             auth: asking.auth.map(Into::into),
             is_recovered: asking.is_recovered,
+            handshake: handshake.unwrap_or_else(Socket::unknown_handshake),
         },
     );
     for at in 0..checks.len() {

@@ -11,12 +11,13 @@ use super::error::{AckError, HandlerError};
 use super::lane::{self, Job, Message};
 use super::namespace::NamespaceState;
 use super::outcome::guard;
+use super::reception::Hooks;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use crate::embed::{ConnId, Event, NamespaceId, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
-use crate::server::{Application, Engine, Finishing};
+use crate::server::{Application, Engine, Finishing, Reception};
 
 /// Told of what went wrong in a handler: on which socket, at which event.
 pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
@@ -25,6 +26,7 @@ pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
 /// holds it.
 pub(super) struct Router {
     seats: Seats,
+    hooks: Hooks,
     namespaces: RwLock<Vec<Option<Arc<NamespaceState>>>>,
     on_error: RwLock<Option<Arc<ErrorHook>>>,
     errands: Box<[Errands]>,
@@ -59,8 +61,10 @@ impl Application for Entrance {
     fn handle(&self, engine: &Engine, event: Event<'_>) {
         let Entrance(router) = self;
         match event {
-            Event::Open { conn, .. } => {
-                router.seats.open(conn);
+            Event::Open {
+                conn, handshake, ..
+            } => {
+                router.seats.open(conn, handshake.cloned());
                 router.run_errands(conn.shard);
             }
             Event::Connect {
@@ -142,6 +146,10 @@ impl Application for Entrance {
             || !router.seats.sockets_of(conn).iter().any(Socket::is_behind)
     }
 
+    fn reception(&self) -> Option<&dyn Reception> {
+        Some(&self.0.hooks)
+    }
+
     fn finish(&self, shard: u8) -> Option<Finishing> {
         let router = Arc::clone(&self.0);
         // A handler that waits for answers would wait in vain: there is nobody left to give them.
@@ -165,9 +173,10 @@ fn end(socket: &Socket, reason: DisconnectReason) {
 }
 
 impl Router {
-    pub(super) fn new(shards: usize) -> Router {
+    pub(super) fn new(shards: usize, hooks: Hooks) -> Router {
         Router {
             seats: Seats::new(shards),
+            hooks,
             namespaces: RwLock::default(),
             on_error: RwLock::default(),
             errands: (0..shards).map(|_| Errands::new()).collect(),

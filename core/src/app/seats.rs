@@ -3,11 +3,13 @@
 //! One lock per shard. Its own thread takes it once per event; other threads only when they ask
 //! for sockets or end one, so that it is all but never waited for.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::socket::Socket;
-use crate::embed::{ConnId, SocketRef};
+use crate::embed::{ConnId, Handshake, SocketRef};
 
 /// The connections of all shards.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Seats {
 struct Seat {
     generation: u32,
     is_open: bool,
+    /// The request that opened it.
+    handshake: Option<Arc<Handshake>>,
     sockets: Vec<Socket>,
     /// Checks that have not decided whether to let the client into a namespace.
     waiting: Vec<AbortHandle>,
@@ -33,7 +37,7 @@ impl Seats {
     }
 
     /// A connection is open.
-    pub(super) fn open(&self, conn: ConnId) {
+    pub(super) fn open(&self, conn: ConnId, handshake: Option<Arc<Handshake>>) {
         let mut seats = self.shards[usize::from(conn.shard)].lock();
         let at = conn.slot.index as usize;
         if seats.len() <= at {
@@ -42,6 +46,7 @@ impl Seats {
         seats[at] = Seat {
             generation: conn.slot.generation,
             is_open: true,
+            handshake,
             ..Seat::default()
         };
     }
@@ -53,6 +58,11 @@ impl Seats {
             check.abort();
         }
         seat.sockets
+    }
+
+    /// The request that opened a connection, if that is known and the connection is not over.
+    pub(super) fn handshake_of(&self, conn: ConnId) -> Option<Arc<Handshake>> {
+        self.with(conn, |seat| seat.handshake.clone())?
     }
 
     /// A check of the connection goes on.

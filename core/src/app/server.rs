@@ -9,6 +9,7 @@ use super::broadcast::{Broadcast, PendingAnswers, Rooms};
 use super::builder::ServerBuilder;
 use super::error::HandlerError;
 use super::namespace::Namespace;
+use super::reception::Hooks;
 use super::router::{Entrance, Router};
 use super::socket::Socket;
 use crate::config::Config;
@@ -52,7 +53,11 @@ impl Server {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn start(config: Config) -> Result<Server, Error> {
-        let router = Arc::new(Router::new(config.shards));
+        Server::launch(config, Hooks::default())
+    }
+
+    pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
+        let router = Arc::new(Router::new(config.shards, hooks));
         let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;
         let server = Server { engine, router };
         // Every client may ask for "/", whether the application does or not.

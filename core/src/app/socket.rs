@@ -20,7 +20,7 @@ use super::lane::Lane;
 use super::namespace::{DisconnectHandler, HandlerList, Handlers, NamespaceState, append};
 use super::outcome::Outcome;
 use super::router::Router;
-use crate::embed::{Command, SocketRef};
+use crate::embed::{Command, Handshake, Peer, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::server::Engine;
 
@@ -49,6 +49,7 @@ pub(super) struct Identity {
     /// Raw JSON.
     pub(super) auth: Option<Box<str>>,
     pub(super) is_recovered: bool,
+    pub(super) handshake: Arc<Handshake>,
 }
 
 /// What most sockets have none of.
@@ -107,6 +108,22 @@ impl Socket {
     /// The client's `auth` is not a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.inner.identity.auth.as_deref().unwrap_or("{}"))
+    }
+
+    /// The HTTP request that opened its connection: URL and query, headers, the peer's address. It
+    /// is kept once for all sockets of the connection.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn look(socket: sori::Socket) {
+    /// let handshake = socket.handshake();
+    /// let token = handshake.query("token");
+    /// let language = handshake.header("accept-language");
+    /// let address = handshake.remote_address();
+    /// # }
+    /// ```
+    pub fn handshake(&self) -> &Handshake {
+        &self.inner.identity.handshake
     }
 
     /// Calls `handler` for this socket's events of that name, after the handlers of its namespace.
@@ -300,6 +317,11 @@ impl Socket {
                 extras: Mutex::default(),
             }),
         }
+    }
+
+    /// For connections that nobody has told anything of.
+    pub(super) fn unknown_handshake() -> Arc<Handshake> {
+        Arc::new(Handshake::new("", [], Peer::default()))
     }
 
     pub(super) fn engine(&self) -> &Engine {

@@ -12,7 +12,7 @@ use super::Refusal;
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::shard::{Shard, read_link};
-use super::task::{Attach, Stream};
+use super::task::{Attach, Opening, Stream};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
@@ -29,6 +29,7 @@ impl Shard {
             answer,
             head,
             upgrade_of,
+            handshake,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -61,7 +62,12 @@ impl Shard {
                 self.touch(slot);
                 slot
             }
-            None => self.open(request, TransportKind::WebSocket, Some(link)),
+            None => self.open(Opening {
+                request,
+                transport: TransportKind::WebSocket,
+                link: Some(link),
+                handshake,
+            }),
         };
         if reader.is_none() {
             self.feeds.insert(request, (slot, id));
@@ -76,13 +82,17 @@ impl Shard {
     }
 
     /// Opens a connection.
-    pub(super) fn open(
-        &mut self,
-        request: RequestId,
-        transport: TransportKind,
-        link: Option<Link>,
-    ) -> Slot {
+    pub(super) fn open(&mut self, opening: Opening) -> Slot {
+        let Opening {
+            request,
+            transport,
+            link,
+            handshake,
+        } = opening;
         let sid = new_sid();
+        if let Some(handshake) = &handshake {
+            handshake.set_sid(Arc::clone(&sid));
+        }
         let settings = Arc::clone(&self.engine.shared.settings);
         let session = Session::open(&sid, transport, settings, self.now);
         let connect_deadline = self.now.checked_add(self.engine.config().connect_timeout);
@@ -97,6 +107,7 @@ impl Shard {
             request,
             sid: &sid,
             transport,
+            handshake: handshake.as_ref(),
         });
         self.touch(slot);
         slot
@@ -170,7 +181,7 @@ fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
 
 /// Writes the last bytes of a stream, then reads until the peer ends it: closed with bytes unread
 /// it would be reset, and a reset may overtake what was written.
-async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) -> io::Result<()> {
+pub(super) async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) -> io::Result<()> {
     let (reader, writer) = stream.into_split();
     let mut rest = &bytes[..];
     while !rest.is_empty() {

@@ -28,9 +28,10 @@ use parking_lot::Mutex;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
+pub use http::{Admission, Reception, Reply};
 
 use crate::config::{Config, TransportKind};
-use crate::embed::{Command, Event, RequestId};
+use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
@@ -64,6 +65,11 @@ pub trait Application: Send + Sync + 'static {
     /// driven on that thread, for at most `Config::close_timeout`, before the thread ends.
     fn finish(&self, shard: u8) -> Option<Finishing> {
         let _ = shard;
+        None
+    }
+
+    /// Its part in HTTP on the engine's own listener, if it wants one.
+    fn reception(&self) -> Option<&dyn Reception> {
         None
     }
 
@@ -118,6 +124,8 @@ pub struct Upgrade {
     pub answer: Bytes,
     /// Bytes that came behind the request.
     pub head: Bytes,
+    /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
+    pub handshake: Option<Arc<Handshake>>,
 }
 
 /// A polling request that the application brings.
@@ -135,6 +143,9 @@ pub struct Request<'a> {
     pub user_agent: Option<&'a str>,
     /// The body, complete; the caller holds it to `max_payload`.
     pub body: Bytes,
+    /// The request, for [`Event::Open`] if it opens a connection. An application that remembers it
+    /// by itself gives nothing.
+    pub handshake: Option<Arc<Handshake>>,
 }
 
 impl Engine {
@@ -346,17 +357,28 @@ impl Engine {
             self.answer(responder, polling::empty_answer(503));
             return None;
         }
-        let verified = self.verify(request.method, request.url, false);
-        let (conn, kind) = match (verified, request.method) {
-            (Err(refusal), _) => {
+        match self.verify(request.method, request.url, false) {
+            Ok(verified) => self.take_request(verified, request, responder),
+            Err(refusal) => {
                 let answer =
                     polling::error_answer(refusal.status(), refusal.code(), refusal.message());
                 self.answer(responder, answer);
-                return None;
+                None
             }
-            (Ok(Verified::Handshake(_)), _) => (None, PollingKind::Handshake),
-            (Ok(Verified::Session(conn, _)), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
-            (Ok(Verified::Session(conn, _)), "POST") => {
+        }
+    }
+
+    /// Takes a polling request that has been verified, while the engine is not closing.
+    fn take_request(
+        &self,
+        verified: Verified,
+        request: Request<'_>,
+        responder: Responder,
+    ) -> Option<ConnId> {
+        let (conn, kind) = match (verified, request.method) {
+            (Verified::Handshake(_), _) => (None, PollingKind::Handshake(request.handshake)),
+            (Verified::Session(conn, _), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
+            (Verified::Session(conn, _), "POST") => {
                 let is_octet_stream = request.content_type == Some("application/octet-stream");
                 let kind = PollingKind::Post {
                     slot: conn.slot,
@@ -365,7 +387,7 @@ impl Engine {
                 };
                 (Some(conn), kind)
             }
-            (Ok(Verified::Session(conn, _)), _) => (Some(conn), PollingKind::Other),
+            (Verified::Session(conn, _), _) => (Some(conn), PollingKind::Other),
         };
         let legacy_browser = request
             .user_agent
@@ -391,6 +413,7 @@ impl Engine {
             request,
             answer,
             head,
+            handshake,
         } = upgrade;
         let attach = Attach {
             request,
@@ -398,6 +421,7 @@ impl Engine {
             answer,
             head,
             upgrade_of,
+            handshake,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {

@@ -6,7 +6,7 @@ use super::connection::{PendingPoll, PendingPost};
 use super::driver::feed_writer;
 use super::incoming::deliver;
 use super::shard::Shard;
-use super::task::{PollingKind, PollingRequest, Responder, Task};
+use super::task::{Opening, PollingKind, PollingRequest, Responder, Task};
 use super::{Engine, Refusal};
 use crate::config::TransportKind;
 use crate::embed::{Answer, Event, RequestId};
@@ -24,12 +24,17 @@ impl Shard {
             legacy_browser,
         } = request;
         match kind {
-            PollingKind::Handshake => {
+            PollingKind::Handshake(handshake) => {
                 if let Err(refusal) = self.may_open() {
                     self.engine.answer(responder, refused(refusal));
                     return;
                 }
-                let slot = self.open(request, TransportKind::Polling, None);
+                let slot = self.open(Opening {
+                    request,
+                    transport: TransportKind::Polling,
+                    link: None,
+                    handshake,
+                });
                 self.handle_poll(
                     slot,
                     PendingPoll {

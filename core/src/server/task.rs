@@ -6,16 +6,23 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::embed::{Answer, RequestId};
+use crate::config::TransportKind;
+use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
+use crate::transport::Link;
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
 pub(super) enum Task {
     /// Send to one connection, if it is in the namespace.
-    Send { slot: Slot, namespace: NamespaceId, outgoing: Outgoing, ack: Option<Box<AckDeadline>> },
+    Send {
+        slot: Slot,
+        namespace: NamespaceId,
+        outgoing: Outgoing,
+        ack: Option<Box<AckDeadline>>,
+    },
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
@@ -127,7 +134,7 @@ pub(super) struct PollingRequest {
 
 #[derive(Debug)]
 pub(super) enum PollingKind {
-    Handshake,
+    Handshake(Option<Arc<Handshake>>),
     Poll(Slot),
     Post {
         slot: Slot,
@@ -156,6 +163,17 @@ pub(super) struct Attach {
     pub(super) head: Bytes,
     /// The polling connection that it is to carry; `None` opens a new connection.
     pub(super) upgrade_of: Option<Slot>,
+    /// The request that brought it.
+    pub(super) handshake: Option<Arc<Handshake>>,
+}
+
+/// What a connection begins with.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) request: RequestId,
+    pub(super) transport: TransportKind,
+    pub(super) link: Option<Link>,
+    pub(super) handshake: Option<Arc<Handshake>>,
 }
 
 /// A peer's byte stream.

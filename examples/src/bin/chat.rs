@@ -7,16 +7,14 @@
 //! cargo run -p sori-examples --bin chat -- 127.0.0.1:3000
 //! ```
 //!
-//! From a browser, or any other Socket.IO client:
-//!
-//! ```js
-//! const socket = io('http://127.0.0.1:3000', { transports: ['websocket'] });
-//! socket.on('said', (id, text) => console.log(id, text));
-//! socket.emit('enter', 'tea-house', (entered) => socket.emit('say', 'hello'));
-//! ```
+//! Open the address it prints in two windows. The page is `examples/pages/chat.html`; the client it
+//! loads is the one that `make build` installs, npm's `socket.io-client`.
 #![allow(clippy::print_stdout)] // It is how a program tells where it listens.
 
+use std::path::Path;
+
 use serde_json::Value;
+use sori::http::{Request, Response};
 use sori::{Ack, Server, Socket};
 
 /// Rooms of the chat have a prefix of their own: a room named like somebody's id must not be that
@@ -26,7 +24,10 @@ const MAX_NAME: usize = 50;
 
 fn main() -> Result<(), sori::Error> {
     let address = std::env::args().nth(1);
-    let server = Server::builder().build()?;
+    let pages = Pages::read();
+    let server = Server::builder()
+        .fallback(move |request| pages.answer(&request))
+        .build()?;
     serve(&server);
     let bound = server.listen(address.as_deref().unwrap_or("127.0.0.1:3000"))?;
     println!("chat on http://{bound}");
@@ -67,4 +68,35 @@ fn serve(server: &Server) {
 fn rooms_of_the_chat(socket: &Socket) -> impl Iterator<Item = std::sync::Arc<str>> {
     let rooms = socket.rooms().into_iter();
     rooms.filter(|room| room.starts_with(PREFIX))
+}
+
+/// The files that the browser asks for. They are read once: an IO thread must not wait for a disk.
+struct Pages {
+    page: &'static str,
+    client: Option<Vec<u8>>,
+}
+
+impl Pages {
+    fn read() -> Pages {
+        let client = "../node-binding/node_modules/socket.io-client/dist/socket.io.min.js";
+        Pages {
+            page: include_str!("../../pages/chat.html"),
+            client: std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(client)).ok(),
+        }
+    }
+
+    fn answer(&self, request: &Request<()>) -> Response<Vec<u8>> {
+        let (kind, body) = match (request.uri().path(), &self.client) {
+            ("/", _) => ("text/html; charset=utf-8", self.page.into()),
+            ("/socket.io.js", Some(client)) => ("text/javascript", client.clone()),
+            _ => {
+                return Response::builder()
+                    .status(404)
+                    .body(Vec::new())
+                    .unwrap_or_default();
+            }
+        };
+        let answer = Response::builder().header("Content-Type", kind);
+        answer.body(body).unwrap_or_default()
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::roster::SocketIdentity;
-use crate::embed::BroadcastAck;
+use crate::embed::{BroadcastAck, Handshake};
 use crate::error::DisconnectReason;
 
 /// What has happened, in the order in which it happened to each socket.
@@ -19,6 +19,8 @@ pub enum PulledEvent {
         auth: Option<Box<str>>,
         /// Whether it comes back with its id, its rooms and what it missed, once it is accepted.
         recovered: bool,
+        /// The request that opened its connection, if it is known.
+        handshake: Option<Arc<Handshake>>,
     },
     /// An event of a client.
     Message {

@@ -336,10 +336,12 @@ impl Application for EventQueue {
                 if let Some(mut roster) = self.roster(conn.shard) {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
                     let auth = auth.map(Into::into);
+                    let handshake = roster.handshake_of(conn.slot);
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,
                         recovered,
+                        handshake,
                     });
                 }
             }
@@ -363,14 +365,22 @@ impl Application for EventQueue {
                 };
                 if let Some(mut roster) = self.roster(conn.shard) {
                     let members = roster.remove_connection(conn.slot);
+                    roster.close(conn.slot);
                     for member in members.into_iter().filter(|m| m.namespace.is_some()) {
                         self.part(engine, conn, member, why);
                     }
                 }
             }
             Event::Closed => self.push(PulledEvent::Closed),
+            Event::Open {
+                conn, handshake, ..
+            } => {
+                if let (Some(mut roster), Some(handshake)) = (self.roster(conn.shard), handshake) {
+                    roster.open(conn.slot, Arc::clone(handshake));
+                }
+            }
             // Of no concern to somebody who knows sockets, not connections.
-            Event::Open { .. } | Event::Upgraded { .. } => {}
+            Event::Upgraded { .. } => {}
             // Only for applications that bring requests or streams themselves.
             Event::Answer { .. }
             | Event::FeedWrite { .. }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::embed::SocketRef;
+use crate::embed::{Handshake, SocketRef};
 use crate::hub::{ConnId, NamespaceId, Slot};
 
 /// What a pull application knows a socket by. Never zero and never used twice by one server.
@@ -39,6 +39,8 @@ pub(super) struct Roster {
     count: u64,
     members: HashMap<Slot, Vec<Member>>,
     slots: HashMap<SocketKey, Slot>,
+    /// The requests that opened the connections.
+    handshakes: HashMap<Slot, Arc<Handshake>>,
 }
 
 /// A socket, or the request for one.
@@ -58,7 +60,23 @@ impl Roster {
             count: 0,
             members: HashMap::new(),
             slots: HashMap::new(),
+            handshakes: HashMap::new(),
         }
+    }
+
+    /// A connection is open.
+    pub(super) fn open(&mut self, slot: Slot, handshake: Arc<Handshake>) {
+        self.handshakes.insert(slot, handshake);
+    }
+
+    /// A connection is over. Its sockets and requests have been removed.
+    pub(super) fn close(&mut self, slot: Slot) {
+        self.handshakes.remove(&slot);
+    }
+
+    /// The request that opened a connection, if it is known.
+    pub(super) fn handshake_of(&self, slot: Slot) -> Option<Arc<Handshake>> {
+        self.handshakes.get(&slot).cloned()
     }
 
     /// A connection asks to join a namespace.

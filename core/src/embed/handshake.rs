@@ -1,0 +1,224 @@
+//! What is known of the HTTP request that opened a connection.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+/// The request that opened a connection. There is one for each connection, in one block of memory
+/// not much larger than the request's head, and all who want to know it share it.
+#[derive(Debug)]
+pub struct Handshake {
+    /// The URL, then each header's name and value.
+    text: Box<str>,
+    url_end: u32,
+    headers: Box<[HeaderEnds]>,
+    remote_address: Option<SocketAddr>,
+    is_secure: bool,
+    issued: SystemTime,
+    sid: OnceLock<Arc<str>>,
+}
+
+/// Where in the text a header's name and its value end; it begins where the one before ends.
+#[derive(Clone, Copy, Debug)]
+struct HeaderEnds {
+    name: u32,
+    value: u32,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The peer's address, unless the stream has none.
+    pub remote_address: Option<SocketAddr>,
+    /// Whether it came over TLS.
+    pub is_secure: bool,
+}
+
+impl Handshake {
+    /// A request of this moment. `url` is its path and query; of texts that would make it larger
+    /// than 4 GiB the rest is left out.
+    pub fn new<'a>(
+        url: &str,
+        headers: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
+        peer: Peer,
+    ) -> Handshake {
+        let mut text = String::from(url);
+        let mut ends = Vec::new();
+        let url_end = u32::try_from(text.len()).unwrap_or_default();
+        for (name, value) in headers {
+            let name_end = u32::try_from(text.len() + name.len());
+            let value_end = u32::try_from(text.len() + name.len() + value.len());
+            let (Ok(name_end), Ok(value_end)) = (name_end, value_end) else {
+                break;
+            };
+            text.push_str(name);
+            text.push_str(&value);
+            ends.push(HeaderEnds {
+                name: name_end,
+                value: value_end,
+            });
+        }
+        Handshake {
+            text: text.into(),
+            url_end,
+            headers: ends.into(),
+            remote_address: peer.remote_address,
+            is_secure: peer.is_secure,
+            issued: SystemTime::now(),
+            sid: OnceLock::new(),
+        }
+    }
+
+    /// Path and query as the client wrote them, for example
+    /// `/socket.io/?EIO=4&transport=websocket`.
+    pub fn url(&self) -> &str {
+        &self.text[..self.url_end as usize]
+    }
+
+    /// The value of a query parameter, percent-decoded; of a repeated one the first.
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut all = self.query_pairs();
+        all.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// The query's parameters in order, percent-decoded.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let (_, query) = self.url().split_once('?').unwrap_or_default();
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decoded(name), percent_decoded(value))
+        })
+    }
+
+    /// The value of a header, whatever the case of its name; of a repeated one the first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut all = self.headers();
+        all.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    /// The headers in the order in which they came, names in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut start = self.url_end as usize;
+        self.headers.iter().map(move |ends| {
+            let (name_end, value_end) = (ends.name as usize, ends.value as usize);
+            let name = &self.text[start..name_end];
+            start = value_end;
+            (name, &self.text[name_end..value_end])
+        })
+    }
+
+    /// The peer's address, unless its stream has none. Behind a proxy it is the proxy's.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote_address
+    }
+
+    /// Whether the request came over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// Whether a browser sent it for a page: it then names the page's origin.
+    pub fn has_origin(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// When it came.
+    pub fn issued(&self) -> SystemTime {
+        self.issued
+    }
+
+    /// The id of the Engine.IO session that it opened; none while that has not been decided.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.get().map(|sid| &**sid)
+    }
+
+    /// The session is open. A handshake opens one session: a second call changes nothing.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    pub(crate) fn set_sid(&self, sid: Arc<str>) {
+        let _ = self.sid.set(sid);
+    }
+}
+
+/// Reads `application/x-www-form-urlencoded` (URL Standard §5.1). What is no escape stands for
+/// itself; bytes that are no UTF-8 become U+FFFD.
+fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let escaped = match (first, behind) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                &behind[2..]
+            }
+            None => {
+                bytes.push(if *first == b'+' { b' ' } else { *first });
+                behind
+            }
+        };
+    }
+    let text = String::from_utf8(bytes);
+    Cow::Owned(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handshake(url: &str, headers: &[(&str, &str)]) -> Handshake {
+        let headers = headers.iter().map(|&(name, value)| (name, value.into()));
+        Handshake::new(url, headers, Peer::default())
+    }
+
+    #[test]
+    fn finds_headers_by_name_and_gives_them_in_order() {
+        let headers = [
+            ("host", "a"),
+            ("x-empty", ""),
+            ("cookie", "b=c"),
+            ("host", "d"),
+        ];
+        let handshake = handshake("/s/?EIO=4", &headers);
+        assert_eq!(handshake.headers().collect::<Vec<_>>(), headers);
+        assert_eq!(handshake.header("HOST"), Some("a"));
+        assert_eq!(handshake.header("x-empty"), Some(""));
+        assert_eq!(handshake.header("x"), None);
+        assert!(!handshake.has_origin());
+        assert_eq!(handshake.url(), "/s/?EIO=4");
+    }
+
+    #[test]
+    fn decodes_the_query() {
+        let cases = [
+            ("/?a=1&b=2", "b", Some("2")),
+            ("/?a=1&a=2", "a", Some("1")),
+            ("/?token=x%20y%2Bz+%C3%A4", "token", Some("x y+z ä")),
+            ("/?%61=1", "a", Some("1")),
+            ("/?a=%&b=%4&c=%zz%41", "a", Some("%")),
+            ("/?a=%&b=%4&c=%zz%41", "b", Some("%4")),
+            ("/?a=%&b=%4&c=%zz%41", "c", Some("%zzA")),
+            ("/?a=%FF", "a", Some("\u{fffd}")),
+            ("/?a", "a", Some("")),
+            ("/?a=b=c", "a", Some("b=c")),
+            ("/a=1", "a", None),
+            ("/?", "", None),
+            ("", "a", None),
+        ];
+        for (url, name, value) in cases {
+            let handshake = handshake(url, &[]);
+            assert_eq!(handshake.query(name).as_deref(), value, "{url} {name}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! WebSocket handshakes over the engine's own listener. hyper reads the request; the stream then
+//! leaves it, with an answer that is ours to the byte, as engine.io and npm `ws` write it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use tokio::net::TcpStream;
+
+use super::{cors, handshake_of, reception, url_of};
+use crate::config::TransportKind;
+use crate::embed::{Handshake, Peer};
+use crate::proto::handshake;
+use crate::proto::websocket::Frame;
+use crate::server::attach::say_farewell;
+use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
+use crate::server::{Engine, Upgrade, Verified};
+
+/// What becomes of a stream that hyper is done with.
+#[derive(Debug)]
+pub(super) enum Handover {
+    /// It is a WebSocket, once the answer is out.
+    WebSocket {
+        url: Box<str>,
+        answer: Bytes,
+        handshake: Arc<Handshake>,
+    },
+    /// It ends with these bytes.
+    Farewell(Vec<u8>),
+}
+
+impl Handover {
+    /// `read` is what hyper has read behind the request.
+    pub(super) async fn complete(self, engine: &Engine, stream: TcpStream, read: Bytes) {
+        match self {
+            Handover::Farewell(bytes) => {
+                // Nobody is left to tell whether the peer took it.
+                let farewell = say_farewell(stream, bytes);
+                let _ = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell).await;
+            }
+            Handover::WebSocket {
+                url,
+                answer,
+                handshake,
+            } => {
+                let Ok(stream) = stream.into_std() else {
+                    return;
+                };
+                let upgrade = Upgrade {
+                    request: engine.next_request(),
+                    answer,
+                    head: read,
+                    handshake: Some(handshake),
+                };
+                engine.attach(&url, stream, upgrade);
+            }
+        }
+    }
+}
+
+/// Judges a request for a WebSocket: engine.io's checks, the application's, then those of `ws`.
+pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover {
+    let (method, url) = (head.method.as_str(), url_of(head));
+    let verified = match engine.verify(method, url, true) {
+        Ok(verified) => verified,
+        Err(refusal) => return refused(refusal.status(), refusal.message()),
+    };
+    let opens = matches!(verified, Verified::Handshake(..));
+    let handshake = handshake_of(head, peer);
+    if opens && let Err(message) = reception::admit(engine, &handshake).await {
+        return refused(400, &message);
+    }
+    if engine.is_closing() {
+        return refused(503, "");
+    }
+    let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let key = header(header::SEC_WEBSOCKET_KEY);
+    let version = header(header::SEC_WEBSOCKET_VERSION);
+    if let Err(error) = handshake::check_upgrade(method, header(header::UPGRADE), key, version) {
+        return Handover::Farewell(error.to_refusal());
+    }
+    let mut headers = HeaderMap::new();
+    if let Some(cors) = &engine.config().cors {
+        headers = cors::headers(cors, &head.headers);
+    }
+    headers.extend(reception::headers(engine, &handshake, opens));
+    let answer = switching_protocols(key.unwrap_or_default(), &headers);
+    if is_for_polling(verified) {
+        let farewell = [&answer[..], Frame::close(None, "").as_bytes()].concat();
+        return Handover::Farewell(farewell);
+    }
+    Handover::WebSocket {
+        url: url.into(),
+        answer: answer.into(),
+        handshake,
+    }
+}
+
+/// A WebSocket that says it is for polling is of no use to either.
+fn is_for_polling(verified: Verified) -> bool {
+    let (Verified::Handshake(transport, ..) | Verified::Session(_, transport, ..)) = verified;
+    transport == TransportKind::Polling
+}
+
+fn switching_protocols(key: &str, headers: &HeaderMap) -> Vec<u8> {
+    // A header map holds no line breaks. What is no ASCII, no client reads alike.
+    let headers = headers.iter().filter_map(|(name, value)| {
+        let name = canonical(name);
+        Some((name, value.to_str().ok()?.to_owned()))
+    });
+    handshake::switching_protocols(key, &headers.collect::<Vec<_>>())
+}
+
+/// A header's name as npm `cors` writes it; others stay as they are.
+fn canonical(name: &HeaderName) -> String {
+    let name = name.as_str();
+    if name != "vary" && !name.starts_with("access-control-") {
+        return name.to_owned();
+    }
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// engine.io's refusal; an empty message becomes the status's own phrase.
+fn refused(status: u16, message: &str) -> Handover {
+    let phrase = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Refused");
+    let message = if message.is_empty() { phrase } else { message };
+    let length = message.len();
+    let answer = format!(
+        "HTTP/1.1 {status} {phrase}\r\nConnection: close\r\nContent-type: text/html\r\n\
+         Content-Length: {length}\r\n\r\n{message}"
+    );
+    Handover::Farewell(answer.into_bytes())
+}
