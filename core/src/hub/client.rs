@@ -272,7 +272,10 @@ impl Client {
 
     /// The names of namespaces the connection waits for.
     pub fn pending(&self) -> impl Iterator<Item = &str> {
-        self.rare.iter().flat_map(|rare| &rare.pending).map(|name| &**name)
+        self.rare
+            .iter()
+            .flat_map(|rare| &rare.pending)
+            .map(|name| &**name)
     }
 
     /// The namespaces the connection is in.

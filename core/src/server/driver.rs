@@ -338,8 +338,11 @@ impl Shard {
                 connection.is_over = true;
                 let sid = Arc::clone(&connection.sid);
                 let hub = &self.engine.shared.hub;
-                let unanswered: Vec<_> =
-                    connection.client.pending().filter_map(|name| hub.lookup(name)).collect();
+                let unanswered: Vec<_> = connection
+                    .client
+                    .pending()
+                    .filter_map(|name| hub.lookup(name))
+                    .collect();
                 let namespaces = connection.client.joined().to_vec();
                 let fault = connection.fault.take();
                 if let Some(poll) = connection
