@@ -55,7 +55,9 @@ fn no_push_is_left_without_a_wake_up() {
             inbox.bell.silence();
             done.append(&mut inbox.queue.lock().unwrap());
         }
-        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        producers
+            .into_iter()
+            .for_each(|producer| producer.join().unwrap());
         done.sort_unstable();
         assert_eq!(done, [0, 1]);
     });

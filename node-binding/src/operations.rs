@@ -24,7 +24,12 @@ pub(crate) fn execute(
     text: &str,
     buffers: &[Buffer],
 ) {
-    let mut run = Run { batch: engine.batch(), sink, meanings, buffers: buffers.iter() };
+    let mut run = Run {
+        batch: engine.batch(),
+        sink,
+        meanings,
+        buffers: buffers.iter(),
+    };
     let mut rest = text;
     while let Some(end) = memchr::memchr(RECORD_END, rest.as_bytes()) {
         run.execute(&rest[..end]);
@@ -144,7 +149,10 @@ impl Run<'_> {
                 let conn = self.meanings.of(fields.number()? as u32);
                 let description: String = serde_json::from_str(fields.next()?).ok()?;
                 if let Some(conn) = conn {
-                    self.batch.execute(Command::Fail { conn, description: &description });
+                    self.batch.execute(Command::Fail {
+                        conn,
+                        description: &description,
+                    });
                 }
             }
             "c" => {
@@ -163,20 +171,28 @@ impl Run<'_> {
     /// if it has ended meanwhile.
     fn change_rooms(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
         let (name, namespace) = (fields.number()? as u32, fields.namespace()?);
-        let named = if kind == "x" { Vec::new() } else { fields.strings()? };
+        let named = if kind == "x" {
+            Vec::new()
+        } else {
+            fields.strings()?
+        };
         let rooms = &borrow(&named);
-        let socket = self.meanings.of(name).map(|conn| SocketRef { conn, namespace });
+        let socket = self
+            .meanings
+            .of(name)
+            .map(|conn| SocketRef { conn, namespace });
         self.on(socket, |socket| match kind {
             "j" => Command::Join { socket, rooms },
             "l" => Command::Leave { socket, rooms },
             _ => Command::LeaveAll { socket },
         });
-        self.sink.change_parting_rooms(name, namespace.0, |parting| {
-            parting.retain(|room| kind != "x" && !rooms.contains(&&**room));
-            if kind == "j" {
-                parting.extend(rooms.iter().map(|room| Arc::from(*room)));
-            }
-        });
+        self.sink
+            .change_parting_rooms(name, namespace.0, |parting| {
+                parting.retain(|room| kind != "x" && !rooms.contains(&&**room));
+                if kind == "j" {
+                    parting.extend(rooms.iter().map(|room| Arc::from(*room)));
+                }
+            });
         Some(())
     }
 

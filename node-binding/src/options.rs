@@ -83,7 +83,11 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
     if let Some(given) = options.connection_state_recovery {
         let mut recovery = RecoverySettings::default();
         let longest = &mut recovery.max_disconnection_duration;
-        set_duration(longest, "maxDisconnectionDuration", given.max_disconnection_duration)?;
+        set_duration(
+            longest,
+            "maxDisconnectionDuration",
+            given.max_disconnection_duration,
+        )?;
         set_size(&mut recovery.max_packets, "maxPackets", given.max_packets)?;
         set_size(&mut recovery.max_bytes, "maxBytes", given.max_bytes)?;
         config.recovery = Some(recovery);

@@ -133,9 +133,15 @@ impl Sink {
         let mut state = self.state.lock();
         work(&mut state);
         state.batch.records += 1;
-        let Batch { records, text, bytes, .. } = &state.batch;
+        let Batch {
+            records,
+            text,
+            bytes,
+            ..
+        } = &state.batch;
         self.waiting.store(*records, Ordering::Relaxed);
-        self.waiting_bytes.store(text.len() + bytes.len(), Ordering::Relaxed);
+        self.waiting_bytes
+            .store(text.len() + bytes.len(), Ordering::Relaxed);
     }
 }
 

@@ -69,7 +69,11 @@ struct Index {
 impl Hub {
     /// A hub for an engine of `shards` IO threads, with the namespace `/`.
     pub fn new(shards: usize, recovery: Option<RecoverySettings>) -> Hub {
-        let hub = Hub { shards, recovery, index: RwLock::default() };
+        let hub = Hub {
+            shards,
+            recovery,
+            index: RwLock::default(),
+        };
         hub.register("/");
         hub
     }
@@ -89,7 +93,12 @@ impl Hub {
             return Arc::clone(&index.by_id[id.0 as usize]);
         }
         let id = NamespaceId(index.by_id.len() as u32);
-        let namespace = Arc::new(Namespace::new(id, Arc::clone(&name), self.shards, self.recovery));
+        let namespace = Arc::new(Namespace::new(
+            id,
+            Arc::clone(&name),
+            self.shards,
+            self.recovery,
+        ));
         index.by_id.push(Arc::clone(&namespace));
         index.by_name.insert(name, id);
         namespace

@@ -97,10 +97,20 @@ impl Recovery {
     pub fn log(&mut self, rooms: &[&str], except: &[&str], frames: Arc<[Frame]>, now: Instant) {
         let own = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect::<Names>();
         let (rooms, except) = (own(rooms), own(except));
-        let names = rooms.iter().chain(&except).map(|name| name.len()).sum::<usize>();
+        let names = rooms
+            .iter()
+            .chain(&except)
+            .map(|name| name.len())
+            .sum::<usize>();
         let bytes = names + frames.iter().map(Frame::len).sum::<usize>() + size_of::<Logged>();
         self.bytes += bytes;
-        self.log.push_back(Logged { at: now, rooms, except, frames, bytes });
+        self.log.push_back(Logged {
+            at: now,
+            rooms,
+            except,
+            frames,
+            bytes,
+        });
         self.prune(now);
     }
 
@@ -150,8 +160,14 @@ impl Recovery {
         self.prune(now);
         let seen = self.position(offset)?;
         let away = self.away.remove(pid)?;
-        let missed = self.log.iter().skip(seen + 1).filter(|packet| packet.concerns(&away.rooms));
-        let frames = missed.flat_map(|packet| packet.frames.iter().cloned()).collect();
+        let missed = self
+            .log
+            .iter()
+            .skip(seen + 1)
+            .filter(|packet| packet.concerns(&away.rooms));
+        let frames = missed
+            .flat_map(|packet| packet.frames.iter().cloned())
+            .collect();
         Some((away, frames))
     }
 
@@ -191,7 +207,8 @@ impl Recovery {
 impl Logged {
     /// Whether it was for a socket in `rooms`.
     fn concerns(&self, rooms: &[Arc<str>]) -> bool {
-        let holds = |names: &[Box<str>]| rooms.iter().any(|room| names.iter().any(|n| **n == **room));
+        let holds =
+            |names: &[Box<str>]| rooms.iter().any(|room| names.iter().any(|n| **n == **room));
         (self.rooms.is_empty() || holds(&self.rooms)) && !holds(&self.except)
     }
 }
@@ -204,7 +221,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn conn(index: u32) -> ConnId {
-        ConnId { shard: 0, slot: Slot { index, generation: 0 } }
+        ConnId {
+            shard: 0,
+            slot: Slot {
+                index,
+                generation: 0,
+            },
+        }
     }
 
     fn frames(text: &str) -> Arc<[Frame]> {
@@ -213,7 +236,10 @@ mod tests {
 
     fn away(rooms: &[&str]) -> Away {
         let rooms = rooms.iter().map(|room| Arc::from(*room)).collect();
-        Away { sid: "sid".into(), rooms }
+        Away {
+            sid: "sid".into(),
+            rooms,
+        }
     }
 
     fn texts(frames: &[Frame]) -> Vec<String> {
@@ -232,8 +258,14 @@ mod tests {
         store.log(&["b"], &[], frames("to b"), now);
         store.log(&[], &["a"], frames("to all but a"), now);
         store.log(&["sid"], &[], frames("to it alone"), now);
-        assert_eq!(store.claim(conn(1), "pid", &offset, now).as_deref(), Some("sid"));
-        assert_eq!(store.claim(conn(2), "pid", &offset, now).as_deref(), Some("sid"));
+        assert_eq!(
+            store.claim(conn(1), "pid", &offset, now).as_deref(),
+            Some("sid")
+        );
+        assert_eq!(
+            store.claim(conn(2), "pid", &offset, now).as_deref(),
+            Some("sid")
+        );
         let (pid, restored) = store.settle(conn(1), now);
         let (back, missed) = restored.unwrap();
         assert_eq!((&*pid, back), ("pid", away(&["sid", "a"])));
@@ -247,22 +279,42 @@ mod tests {
         let now = Instant::now();
         let mut store = Recovery::new(RecoverySettings::default());
         let offset = store.next_offset();
-        assert_eq!(store.claim(conn(1), "pid", &offset, now), None, "not yet given");
+        assert_eq!(
+            store.claim(conn(1), "pid", &offset, now),
+            None,
+            "not yet given"
+        );
         store.log(&[], &[], frames("x"), now);
         store.leave("pid".into(), away(&[]), now);
         assert_eq!(store.claim(conn(1), "other", &offset, now), None);
         assert_eq!(store.claim(conn(1), "pid", "garbage", now), None);
         assert_eq!(store.claim(conn(1), "pid", "", now), None);
-        assert_eq!(store.claim(conn(1), "pid", &format!("{offset}f"), now), None);
-        assert!(store.claim(conn(1), "pid", &offset, now + 120 * SECOND).is_some());
-        assert_eq!(store.claim(conn(1), "pid", &offset, now + 121 * SECOND), None);
-        assert_eq!((store.size(), store.away.len(), store.leaving.len()), ((0, 0), 0, 0));
+        assert_eq!(
+            store.claim(conn(1), "pid", &format!("{offset}f"), now),
+            None
+        );
+        assert!(
+            store
+                .claim(conn(1), "pid", &offset, now + 120 * SECOND)
+                .is_some()
+        );
+        assert_eq!(
+            store.claim(conn(1), "pid", &offset, now + 121 * SECOND),
+            None
+        );
+        assert_eq!(
+            (store.size(), store.away.len(), store.leaving.len()),
+            ((0, 0), 0, 0)
+        );
     }
 
     #[test]
     fn the_oldest_packets_go_when_there_are_too_many() {
         let now = Instant::now();
-        let settings = RecoverySettings { max_packets: 2, ..RecoverySettings::default() };
+        let settings = RecoverySettings {
+            max_packets: 2,
+            ..RecoverySettings::default()
+        };
         let mut store = Recovery::new(settings);
         let offsets: Vec<String> = (0..3)
             .map(|n| {
@@ -273,9 +325,15 @@ mod tests {
             .collect();
         store.leave("pid".into(), away(&[]), now);
         assert_eq!(store.claim(conn(1), "pid", &offsets[0], now), None);
-        assert_eq!(texts(&store.restore("pid", &offsets[1], now).unwrap().1), ["2"]);
+        assert_eq!(
+            texts(&store.restore("pid", &offsets[1], now).unwrap().1),
+            ["2"]
+        );
 
-        let settings = RecoverySettings { max_bytes: 1, ..RecoverySettings::default() };
+        let settings = RecoverySettings {
+            max_bytes: 1,
+            ..RecoverySettings::default()
+        };
         let mut store = Recovery::new(settings);
         store.log(&[], &[], frames("larger than that"), now);
         assert_eq!(store.size(), (0, 0));

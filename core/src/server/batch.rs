@@ -111,7 +111,13 @@ impl<'e> Batch<'e> {
             Command::Disconnect { socket } => self.disconnect(socket),
             Command::Fail { conn, description } => {
                 let description = description.into();
-                self.push(conn.shard, Task::Fail { slot: conn.slot, description });
+                self.push(
+                    conn.shard,
+                    Task::Fail {
+                        slot: conn.slot,
+                        description,
+                    },
+                );
             }
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
@@ -147,7 +153,10 @@ impl<'e> Batch<'e> {
             }
             let frames = encode(PacketType::Event, namespace, ack.map(|ack| ack.id), payload);
             let ack = ack.and_then(|AckRequest { id, timeout }| {
-                Some(Box::new(AckDeadline { id, timeout: timeout? }))
+                Some(Box::new(AckDeadline {
+                    id,
+                    timeout: timeout?,
+                }))
             });
             batch.send(socket, Outgoing { frames, volatile }, ack);
         });
@@ -156,13 +165,28 @@ impl<'e> Batch<'e> {
     fn answer(&mut self, socket: SocketRef, id: u64, payload: &Payload<'_>) {
         self.with(socket.namespace, |batch, namespace| {
             let frames = encode(PacketType::Ack, namespace, Some(id), payload);
-            batch.send(socket, Outgoing { frames, volatile: false }, None);
+            batch.send(
+                socket,
+                Outgoing {
+                    frames,
+                    volatile: false,
+                },
+                None,
+            );
         });
     }
 
     fn send(&mut self, socket: SocketRef, outgoing: Outgoing, ack: Option<Box<AckDeadline>>) {
         let SocketRef { conn, namespace } = socket;
-        self.push(conn.shard, Task::Send { slot: conn.slot, namespace, outgoing, ack });
+        self.push(
+            conn.shard,
+            Task::Send {
+                slot: conn.slot,
+                namespace,
+                outgoing,
+                ack,
+            },
+        );
     }
 
     fn broadcast(
@@ -187,11 +211,22 @@ impl<'e> Batch<'e> {
         let Audience { rooms, except } = audience;
         let frames = match &mut store {
             Some(store) => encode_and_log(store, &namespace, payload, rooms, except),
-            None => encode(PacketType::Event, &namespace, ack.map(|ack| ack.id), payload),
+            None => encode(
+                PacketType::Event,
+                &namespace,
+                ack.map(|ack| ack.id),
+                payload,
+            ),
         };
         for (shard, targets) in targets.into_shards() {
-            let outgoing = Outgoing { frames: frames.clone(), volatile };
-            self.push(shard, Task::Broadcast(Box::new(Broadcast { targets, outgoing })));
+            let outgoing = Outgoing {
+                frames: frames.clone(),
+                volatile,
+            };
+            self.push(
+                shard,
+                Task::Broadcast(Box::new(Broadcast { targets, outgoing })),
+            );
         }
     }
 
@@ -204,22 +239,38 @@ impl<'e> Batch<'e> {
         let wait = if expected.is_empty() {
             Duration::ZERO
         } else {
-            ack.timeout.unwrap_or(self.shared.config.broadcast_ack_timeout)
+            ack.timeout
+                .unwrap_or(self.shared.config.broadcast_ack_timeout)
         };
         namespace.broadcast_acks().open(ack.id, expected);
         let now = Instant::now();
         let at = now.checked_add(wait).unwrap_or(now);
         let namespace = Arc::clone(namespace);
-        self.push(0, Task::BroadcastDeadline { namespace, id: ack.id, at });
+        self.push(
+            0,
+            Task::BroadcastDeadline {
+                namespace,
+                id: ack.id,
+                at,
+            },
+        );
     }
 
     fn accept(&mut self, socket: SocketRef, sid: Arc<str>) {
-        let Some(namespace) = self.namespace(socket.namespace) else { return };
+        let Some(namespace) = self.namespace(socket.namespace) else {
+            return;
+        };
         let SocketRef { conn, .. } = socket;
         let slot = conn.slot;
         let accept = |pid, missed| {
             let namespace = Arc::clone(&namespace);
-            Task::Accept(Box::new(Accept { slot, namespace, sid: Arc::clone(&sid), pid, missed }))
+            Task::Accept(Box::new(Accept {
+                slot,
+                namespace,
+                sid: Arc::clone(&sid),
+                pid,
+                missed,
+            }))
         };
         let Some(store) = namespace.recovery() else {
             namespace.add(conn, Arc::clone(&sid), None);
@@ -241,7 +292,10 @@ impl<'e> Batch<'e> {
 
     fn refuse(&mut self, conn: ConnId, name: &str, error: &str) {
         let namespace = self.shared.hub.lookup(name);
-        if let Some(store) = namespace.as_ref().and_then(|namespace| namespace.recovery()) {
+        if let Some(store) = namespace
+            .as_ref()
+            .and_then(|namespace| namespace.recovery())
+        {
             store.lock().forget(conn);
         }
         let frame = encode_frame(PacketType::ConnectError, 0, name, None, &[error.as_bytes()]);
@@ -362,7 +416,10 @@ fn encode_and_log(
     let array = payload.json.trim_ascii_end();
     let open = array.strip_suffix(b"]").unwrap_or(array);
     let json = [open, b",\"", offset.as_bytes(), b"\"]"].concat();
-    let payload = Payload { json: &json, attachments: payload.attachments.clone() };
+    let payload = Payload {
+        json: &json,
+        attachments: payload.attachments.clone(),
+    };
     let frames: Arc<[Frame]> = match encode(PacketType::Event, namespace, None, &payload) {
         Frames::One(frame) => Arc::new([frame]),
         Frames::Many(frames) => frames,

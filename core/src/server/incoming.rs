@@ -50,7 +50,13 @@ pub(super) fn deliver(
             let claimed = claim(engine, conn, namespace, auth, now);
             let recovered = claimed.is_some();
             let sid = claimed.unwrap_or_else(new_sid);
-            Event::Connect { conn, namespace, sid, auth, recovered }
+            Event::Connect {
+                conn,
+                namespace,
+                sid,
+                auth,
+                recovered,
+            }
         }
         Ok(Incoming::Disconnect { namespace }) => {
             let event = Event::Leave {

@@ -15,7 +15,12 @@ use crate::proto::websocket::Frame;
 #[derive(Debug)]
 pub(super) enum Task {
     /// Send to one connection, if it is in the namespace.
-    Send { slot: Slot, namespace: NamespaceId, outgoing: Outgoing, ack: Option<Box<AckDeadline>> },
+    Send {
+        slot: Slot,
+        namespace: NamespaceId,
+        outgoing: Outgoing,
+        ack: Option<Box<AckDeadline>>,
+    },
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
