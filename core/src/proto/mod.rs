@@ -14,6 +14,7 @@ pub mod engine;
 pub mod handshake;
 mod json;
 pub mod jsonp;
+pub(crate) mod query;
 pub mod socket;
 pub mod websocket;
 

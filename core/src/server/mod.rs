@@ -7,6 +7,7 @@ mod bell;
 mod connection;
 mod deliver;
 mod driver;
+mod frames;
 mod gateway;
 mod http;
 mod inbox;
@@ -354,7 +355,9 @@ impl Engine {
                 self.answer(responder, answer);
                 return None;
             }
-            (Ok(Verified::Handshake(_)), _) => (None, PollingKind::Handshake),
+            (Ok(Verified::Handshake(_)), _) => {
+                (None, PollingKind::Handshake(gateway::dialect(request.url)))
+            }
             (Ok(Verified::Session(conn, _)), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
             (Ok(Verified::Session(conn, _)), "POST") => {
                 let is_octet_stream = request.content_type == Some("application/octet-stream");
@@ -398,6 +401,7 @@ impl Engine {
             answer,
             head,
             upgrade_of,
+            dialect: gateway::dialect(url),
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {
