@@ -204,6 +204,8 @@ typedef struct sori_server_options {
     size_t max_pending_events;
     // Most connections at once; more are answered 503. 0, the default: no limit.
     size_t max_connections;
+    // Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
+    uint32_t allow_eio3;
 } sori_server_options;
 
 // A server's counters at one moment.

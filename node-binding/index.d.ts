@@ -236,7 +236,7 @@ export interface ServerOptions {
   /** Cookie with the session's id on the polling handshake. @default false */
   cookie: boolean | CookieOptions;
   cors: CorsOptions | CorsOptionsDelegate;
-  /** Clients before version 3: not supported yet, a warning says so. @default false */
+  /** Whether clients before version 3 are served (Engine.IO protocol 3). @default false */
   allowEIO3: boolean;
   /** @default true */
   addTrailingSlash: boolean;

@@ -74,6 +74,8 @@ pub struct Config {
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may become a WebSocket. Default true.
     pub allow_upgrades: bool,
+    /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served. Default false.
+    pub allow_eio3: bool,
     /// Whether sockets that lose their connection may come back with their id, their rooms and
     /// what they missed. Default: no.
     pub recovery: Option<RecoverySettings>,
@@ -107,6 +109,7 @@ impl Default for Config {
             max_connections: None,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_upgrades: true,
+            allow_eio3: false,
             recovery: None,
             cors: None,
             cookie: None,

@@ -15,6 +15,7 @@ use crate::config::TransportKind;
 use crate::error::DisconnectReason;
 use crate::hub::Namespace;
 pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
+pub use crate::proto::engine::Revision;
 pub use handshake::{Handshake, Peer};
 
 /// What the engine tells the application. Events of one connection come in order, on the thread of
@@ -34,6 +35,8 @@ pub enum Event<'a> {
         /// What is known of the request that opened it: all, if the engine's own listener took it;
         /// else what the application brought with it.
         handshake: Option<&'a Arc<Handshake>>,
+        /// The protocol its client speaks.
+        revision: Revision,
     },
     /// A client asks to join a namespace. Answer with [`Command::Accept`] or [`Command::Refuse`].
     Connect {
@@ -43,7 +46,8 @@ pub enum Event<'a> {
         namespace: &'a str,
         /// The id the socket is to have.
         sid: Arc<str>,
-        /// The client's `auth` object, raw JSON.
+        /// The client's `auth` object, raw JSON; of a client of protocol 3, the query of the
+        /// namespace's name as an object.
         auth: Option<&'a str>,
         /// Whether it is a socket that comes back: with its id, its rooms and what it missed.
         recovered: bool,
@@ -201,7 +205,9 @@ pub enum Command<'a> {
         conn: ConnId,
         /// The name it asked for.
         namespace: &'a str,
-        /// JSON object for the client, for example `{"message":"Invalid namespace"}`.
+        /// JSON object for the client, for example `{"message":"Invalid namespace"}`. A client of
+        /// protocol 3 gets its `data`, or else its `message`; the object itself only if no namespace
+        /// has that name.
         error: &'a str,
     },
     /// Sends an event to one socket.

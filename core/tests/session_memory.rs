@@ -39,7 +39,12 @@ fn drain(session: &mut Session) -> usize {
 }
 
 fn opened(transport: TransportKind, settings: &Arc<Settings>, now: Instant) -> Session {
-    let mut session = Session::open("sid", transport, Arc::clone(settings), now);
+    let opening = Opening {
+        sid: "sid",
+        transport,
+        revision: Revision::V4,
+    };
+    let mut session = Session::open(opening, Arc::clone(settings), now);
     if transport == Polling {
         session.handle_poll(now).unwrap();
     }

@@ -228,6 +228,7 @@ impl World {
                     .iter()
                     .for_each(|frame| self.arrive(frame.payload_ref()));
             }
+            Some(Transmit::Pong) => unreachable!("protocol 4 pings by itself"),
             Some(Transmit::CloseWebSocket) => {
                 assert_eq!(self.socket, Socket::Current);
                 self.socket = Socket::None;

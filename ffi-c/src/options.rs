@@ -58,6 +58,8 @@ pub struct sori_server_options {
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. 0, the default: no limit.
     pub max_connections: usize,
+    /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
+    pub allow_eio3: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
@@ -87,6 +89,7 @@ unsafe impl Extensible for sori_server_options {
             max_queued_bytes: config.max_queued_bytes,
             max_pending_events: config.max_pending_events,
             max_connections: config.max_connections.unwrap_or(0),
+            allow_eio3: config.allow_eio3.into(),
         }
     }
 }
@@ -134,6 +137,7 @@ impl sori_server_options {
         });
         config.max_attachments = self.max_attachments;
         config.allow_upgrades = self.allow_upgrades != 0;
+        config.allow_eio3 = self.allow_eio3 != 0;
         if self.threads > 0 {
             config.shards = self.threads as usize;
         }

@@ -10,9 +10,9 @@ const { END } = require('./socket');
 const { Transport } = require('./transport');
 
 class Connection {
-  constructor(bridge, engine, number, sid, transportName, request) {
+  constructor(bridge, engine, number, sid, transportName, protocol, request) {
     this.id = sid;
-    this.protocol = 4;
+    this.protocol = protocol;
     this.request = request;
     this.remoteAddress = request.socket.remoteAddress;
     this.readyState = 'open';

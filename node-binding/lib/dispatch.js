@@ -11,7 +11,7 @@ const { END } = require('./socket');
  * batch's bytes. `conn` is a small number that means the same connection until its CLOSE.
  */
 const RECORD = Object.freeze({
-  OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket)
+  OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket), Engine.IO protocol
   JOIN: 1, //                  conn, namespace name, socketSid, auth or null, 1 when it is the socket of that sid again:
   //                           to be answered with op `a` or `r`
   EVENT: 2, //                 conn, nspId, ackId or -1, [event, ...args]
@@ -20,7 +20,7 @@ const RECORD = Object.freeze({
   BINARY_ACK: 5, //            the same, lengths
   LEAVE: 6, //                 conn, nspId: the client left the namespace
   CLOSE: 7, //                 conn, reason, description or null: last record of a connection
-  ANSWER: 8, //                requestId, status, [name, value, ...], body or null
+  ANSWER: 8, //                requestId, status, [name, value, ...], body, its length when it is bytes, or null
   FEED: 9, //                  requestId, length: bytes for a fed socket
   FEED_END: 10, //             requestId, 1 to destroy the socket, 0 to end it after what was written
   UPGRADED: 11, //             conn, requestId
@@ -123,8 +123,9 @@ function handle(bridge, record, reader) {
     }
     case RECORD.ANSWER: {
       const exchange = bridge.requests.get(record[1]);
+      const body = typeof record[4] === 'number' ? reader.next(record[4]) : record[4];
       if (exchange !== undefined) {
-        exchange.answer(record[2], record[3], record[4]);
+        exchange.answer(record[2], record[3], body);
       }
       break;
     }
@@ -162,14 +163,14 @@ function socketOf(bridge, conn, nspId) {
   return connection === undefined ? null : connection._socketIn(nspId);
 }
 
-function onopen(bridge, [, conn, requestId, sid, transport]) {
+function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
   const exchange = bridge.requests.get(requestId);
   if (exchange === undefined) {
     // The client was gone before its session was known here.
     bridge.queue.push(Connection.closeOp(conn, true));
     return;
   }
-  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], exchange.req);
+  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();

@@ -6,6 +6,8 @@ const { CODE, MESSAGE } = require('./errors');
 const { answerBody } = require('./compression');
 const { verify } = require('./verify');
 
+const SID = /"sid\\?":\\?"([\w-]+)/;
+
 function handleRequest(engine, req, res) {
   req.res = res;
   if (engine._bridge.isClosed) {
@@ -164,9 +166,9 @@ class Exchange {
   }
 }
 
-/** The sid in an open packet, `0{"sid":"…",…}`. */
+/** The sid in an open packet, `0{"sid":"…",…}`; its quotes are escaped when it is within a script. */
 function sidIn(body) {
-  return JSON.parse(body.slice(body.indexOf('{'))).sid;
+  return SID.exec(body)[1];
 }
 
 module.exports = { handleRequest };

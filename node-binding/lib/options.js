@@ -13,6 +13,7 @@ const DEFAULTS = Object.freeze({
   maxHttpBufferSize: 1e6,
   transports: Object.freeze(['polling', 'websocket']),
   allowUpgrades: true,
+  allowEIO3: false,
   destroyUpgrade: true,
   destroyUpgradeTimeout: 1000,
   addTrailingSlash: true,
@@ -34,6 +35,7 @@ const NATIVE = [
   'maxConnections',
   'transports',
   'allowUpgrades',
+  'allowEIO3',
   'shards',
 ];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
@@ -44,7 +46,6 @@ const REFUSED = ['adapter', 'parser'];
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
   perMessageDeflate: 'messages are sent uncompressed',
-  allowEIO3: 'clients before version 3 are refused',
   wsEngine: 'the engine speaks WebSocket itself',
   initialPacket: 'no packet is sent at opening',
 };

@@ -164,6 +164,10 @@ class Server {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
+    if (connection.protocol === 3 && auth !== null) {
+      // Names of a query that every object has by birth must not be taken for fields.
+      Object.setPrototypeOf(auth, null);
+    }
     if (nsp !== undefined) {
       nsp._add(connection, sid, auth, isBack);
       return;

@@ -52,7 +52,7 @@ function verify(engine, req, res, isUpgrade, done) {
     }
     const refusal = engine._bridge.native.check(req.method, req.url, isUpgrade, req.headers.origin);
     if (refusal !== null) {
-      done(refusal[0], contextOf(refusal, req, isUpgrade));
+      done(refusal[0], contextOf(engine, refusal, req, isUpgrade));
       return;
     }
     const { allowRequest } = engine.opts;
@@ -71,7 +71,7 @@ function verify(engine, req, res, isUpgrade, done) {
 }
 
 /** The details of a refusal that `connection_error` listeners get. */
-function contextOf([code, message], req, isUpgrade) {
+function contextOf(engine, [code, message], req, isUpgrade) {
   const { transport, sid, EIO } = req._query;
   const protocol = EIO === '4' ? 4 : 3;
   switch (code) {
@@ -94,11 +94,13 @@ function contextOf([code, message], req, isUpgrade) {
   if (!sid) {
     return { name: 'TRANSPORT_HANDSHAKE_ERROR' };
   }
+  const client = engine._bridge.clients.get(sid);
+  const previousProtocol = client === undefined ? 4 : client.protocol;
   const previousTransport = transport === 'polling' ? 'websocket' : 'polling';
-  if (!isUpgrade && (transport === 'websocket' || protocol === 4)) {
+  if (!isUpgrade && (transport === 'websocket' || protocol === previousProtocol)) {
     return { name: 'TRANSPORT_MISMATCH', transport, previousTransport };
   }
-  return { name: 'PROTOCOL_MISMATCH', protocol, previousProtocol: 4 };
+  return { name: 'PROTOCOL_MISMATCH', protocol, previousProtocol };
 }
 
 module.exports = { verify };

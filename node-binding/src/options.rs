@@ -18,6 +18,8 @@ struct Options {
     max_connections: Option<f64>,
     transports: Option<Vec<String>>,
     allow_upgrades: Option<bool>,
+    #[serde(rename = "allowEIO3")]
+    allow_eio3: Option<bool>,
     connection_state_recovery: Option<Recovery>,
     shards: Option<usize>,
 }
@@ -93,6 +95,7 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         config.recovery = Some(recovery);
     }
     config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
+    config.allow_eio3 = options.allow_eio3.unwrap_or(config.allow_eio3);
     config.shards = options
         .shards
         .unwrap_or(config.shards.saturating_sub(1).max(1));
@@ -135,10 +138,11 @@ mod tests {
 
     #[test]
     fn takes_socket_io_names_and_units() {
-        let json = r#"{"pingInterval":300,"maxHttpBufferSize":1e3,"transports":["websocket"]}"#;
+        let json = r#"{"pingInterval":300,"maxHttpBufferSize":1e3,"transports":["websocket"],"allowEIO3":true}"#;
         let config = parse(json).unwrap();
         assert_eq!(config.ping_interval, Duration::from_millis(300));
         assert_eq!(config.max_payload, 1_000);
+        assert!(config.allow_eio3);
         assert_eq!(config.transports, [TransportKind::WebSocket]);
         assert_eq!(config.ping_timeout, Config::default().ping_timeout);
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sori::embed::{Answer, BroadcastAck, ConnId, Event, RequestId, SocketRef};
+use sori::embed::{Answer, BroadcastAck, ConnId, Event, RequestId, Revision, SocketRef};
 use sori::hub::Namespace;
 use sori::server::{Application, Engine};
 
@@ -200,6 +200,7 @@ impl Application for Sink {
                 sid,
                 transport,
                 handshake: _,
+                revision,
             } => self.write(|state| {
                 let name = state.names.give(conn);
                 state.batch.opened.push((name, conn));
@@ -207,7 +208,11 @@ impl Application for Sink {
                     .number(name.into())
                     .number(request.0)
                     .string(sid)
-                    .number(transport as u64);
+                    .number(transport as u64)
+                    .number(match revision {
+                        Revision::V3 => 3,
+                        Revision::V4 => 4,
+                    });
             }),
             Event::Connect {
                 conn,
@@ -315,15 +320,20 @@ impl State {
             .headers
             .iter()
             .flat_map(|(name, value)| [*name, value.as_ref()]);
-        let body = std::str::from_utf8(&answer.body)
-            .ok()
-            .filter(|body| !body.is_empty());
         self.batch.answered.push(request.0);
-        Record::new(&mut self.batch.text, Kind::Answer)
+        let record = Record::new(&mut self.batch.text, Kind::Answer)
             .number(request.0)
             .number(answer.status.into())
-            .strings(headers)
-            .string_or_null(body);
+            .strings(headers);
+        match std::str::from_utf8(&answer.body) {
+            Ok(body) => {
+                record.string_or_null(Some(body).filter(|body| !body.is_empty()));
+            }
+            Err(_) => {
+                record.number(answer.body.len() as u64);
+                self.batch.bytes.extend_from_slice(&answer.body);
+            }
+        }
     }
 
     fn broadcast_ack(&mut self, id: u64, outcome: &BroadcastAck) {

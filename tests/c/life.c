@@ -20,6 +20,7 @@ static void the_defaults_are_as_documented(void)
     CHECK(options.max_payload == 1000000 && options.max_attachments == 10);
     CHECK(options.max_queued_bytes == 16 * 1024 * 1024);
     CHECK(options.max_pending_events == 65536 && options.max_connections == 0);
+    CHECK(options.allow_eio3 == 0);
 }
 
 static void settings_that_cannot_work_are_refused(void)

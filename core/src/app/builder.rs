@@ -72,6 +72,7 @@ impl ServerBuilder {
                                     the connection is closed.";
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
+        allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
         shards: usize, "IO threads.";
     }
 

@@ -1,18 +1,21 @@
 //! The Socket.IO half of one connection: which namespaces it is in, and the packet whose binary
 //! attachments are still coming. Pure; the driver owns one beside the session.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::{Namespace, NamespaceId};
-use crate::proto::DecodeError;
+use crate::proto::engine::Revision;
 use crate::proto::socket::{self, Packet, PacketType};
+use crate::proto::{DecodeError, query};
 
 /// One connection's place in the namespaces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Client {
+    revision: Revision,
     joined: Vec<Arc<Namespace>>,
     rare: Option<Box<Rare>>,
 }
@@ -54,7 +57,7 @@ pub enum Incoming<'a> {
         /// The namespace's name as the peer wrote it.
         namespace: &'a str,
         /// The `auth` object as raw JSON.
-        auth: Option<&'a str>,
+        auth: Option<Cow<'a, str>>,
     },
     /// An event.
     Event {
@@ -63,7 +66,7 @@ pub enum Incoming<'a> {
         /// The ack the peer waits for.
         ack: Option<u64>,
         /// Raw JSON array: name and arguments; binary stands as placeholders.
-        data: std::borrow::Cow<'a, str>,
+        data: Cow<'a, str>,
         /// The binary attachments in order.
         attachments: Vec<Bytes>,
     },
@@ -74,7 +77,7 @@ pub enum Incoming<'a> {
         /// The id we gave.
         id: u64,
         /// Raw JSON array of the arguments.
-        data: std::borrow::Cow<'a, str>,
+        data: Cow<'a, str>,
         /// The binary attachments in order.
         attachments: Vec<Bytes>,
     },
@@ -122,6 +125,37 @@ impl std::fmt::Display for Violation {
 }
 
 impl Client {
+    /// A connection that is in no namespace, whose peer speaks `revision` of Engine.IO and so the
+    /// protocol of Socket.IO that goes with it.
+    pub fn new(revision: Revision) -> Client {
+        Client {
+            revision,
+            joined: Vec::new(),
+            rare: None,
+        }
+    }
+
+    /// The connection is open. A peer of protocol 3 has asked for `/` by that.
+    pub fn open(&mut self) -> Option<Incoming<'static>> {
+        (self.revision == Revision::V3).then(|| {
+            self.rare().pending.push("/".into());
+            Incoming::Connect {
+                namespace: "/",
+                auth: None,
+            }
+        })
+    }
+
+    /// The id of its socket in the namespace of that name, where it is not a new one: peers of
+    /// protocol 3 know their sockets by the id of their session.
+    pub fn fixed_sid(&self, namespace: &str, session: &Arc<str>) -> Option<Arc<str>> {
+        match (self.revision, namespace) {
+            (Revision::V4, _) => None,
+            (Revision::V3, "/") => Some(Arc::clone(session)),
+            (Revision::V3, _) => Some(format!("{namespace}#{session}").into()),
+        }
+    }
+
     /// A text message of the peer.
     ///
     /// # Errors
@@ -138,7 +172,15 @@ impl Client {
         {
             return Err(Violation::TextWhileReconstructing);
         }
-        let packet = socket::decode(text, max_attachments).map_err(Violation::Packet)?;
+        let mut packet = socket::decode(text, max_attachments).map_err(Violation::Packet)?;
+        let mut auth = packet.data.map(Cow::Borrowed);
+        if self.revision == Revision::V3 {
+            let (name, query) = query::split(packet.namespace);
+            packet.namespace = name;
+            auth = query
+                .filter(|_| packet.kind == PacketType::Connect)
+                .map(|query| query::to_json(query).into());
+        }
         let joined = self
             .joined
             .iter()
@@ -148,7 +190,7 @@ impl Client {
                 self.rare().pending.push(packet.namespace.into());
                 Ok(Incoming::Connect {
                     namespace: packet.namespace,
-                    auth: packet.data,
+                    auth,
                 })
             }
             (PacketType::Connect | PacketType::ConnectError, _) | (_, None) => {

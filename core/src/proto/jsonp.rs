@@ -74,7 +74,7 @@ pub fn decode_post(form: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// `+` is a space; a `%` without two hex digits stays as it is.
-fn percent_decode(field: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn percent_decode(field: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr2(b'%', b'+', field) else {
         return Cow::Borrowed(field);
     };

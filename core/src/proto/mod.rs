@@ -16,6 +16,7 @@ pub mod handshake;
 mod json;
 pub mod jsonp;
 pub mod msgpack;
+pub(crate) mod query;
 pub mod socket;
 pub mod websocket;
 

@@ -186,6 +186,26 @@ fn is_reserved(name: &str) -> bool {
     )
 }
 
+/// What a client of protocol 4 is told in a CONNECT_ERROR, out of the object that protocol 5 has for
+/// it: its `data`, unless JavaScript takes that for false, or else its `message`.
+pub fn legacy_connect_error(error: &str) -> &str {
+    #[derive(serde::Deserialize)]
+    struct ConnectError<'a> {
+        #[serde(borrow)]
+        message: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        data: Option<&'a serde_json::value::RawValue>,
+    }
+    let Ok(ConnectError { message, data }) = serde_json::from_str(error) else {
+        return error;
+    };
+    let is_truthy = |data: &&serde_json::value::RawValue| {
+        !matches!(data.get(), "false" | "0" | "-0" | "0.0" | "\"\"")
+    };
+    let told = data.filter(is_truthy).or(message);
+    told.map_or(error, |told| told.get())
+}
+
 /// Where the first element of a valid JSON array lies, when it is a string (quotes included) or a
 /// number.
 fn first_element(data: &str) -> Option<std::ops::Range<usize>> {

@@ -11,13 +11,14 @@ use tokio::net::TcpStream;
 use super::Refusal;
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
+use super::incoming::{Peer, deliver};
 use super::shard::{Shard, read_link};
 use super::task::{Attach, Opening, Stream};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
 use crate::proto::websocket::Frame;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::transport::{Cork, Link, LinkId, Outlet};
 
 impl Shard {
@@ -30,6 +31,7 @@ impl Shard {
             head,
             upgrade_of,
             handshake,
+            dialect,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -58,16 +60,22 @@ impl Shard {
             Some(slot) => {
                 if let Some(connection) = self.connections.get_mut(slot) {
                     connection.probe = Some(Box::new(link));
+                    connection.probe_binary = dialect.binary;
                 }
                 self.touch(slot);
                 slot
             }
-            None => self.open(Opening {
-                request,
-                transport: TransportKind::WebSocket,
-                link: Some(link),
-                handshake,
-            }),
+            None => {
+                let slot = self.open(Opening {
+                    request,
+                    transport: TransportKind::WebSocket,
+                    link: Some(link),
+                    dialect,
+                    handshake,
+                });
+                self.enter_root(slot);
+                slot
+            }
         };
         if reader.is_none() {
             self.feeds.insert(request, (slot, id));
@@ -87,6 +95,7 @@ impl Shard {
             request,
             transport,
             link,
+            dialect,
             handshake,
         } = opening;
         let sid = new_sid();
@@ -94,13 +103,22 @@ impl Shard {
             handshake.set_sid(Arc::clone(&sid));
         }
         let settings = Arc::clone(&self.engine.shared.settings);
-        let session = Session::open(&sid, transport, settings, self.now);
+        let revision = dialect.revision;
+        let opening = session::Opening {
+            sid: &sid,
+            transport,
+            revision,
+        };
+        let session = Session::open(opening, settings, self.now);
         let connect_deadline = self.now.checked_add(self.engine.config().connect_timeout);
-        let mut connection = Connection::new(Arc::clone(&sid), session, connect_deadline);
+        let mut connection = Connection::new(Arc::clone(&sid), dialect, session, connect_deadline);
         connection.link = link;
         let slot = self.connections.insert(connection);
         let conn = self.conn_id(slot);
-        self.engine.shared.registry.insert(Arc::clone(&sid), conn);
+        self.engine
+            .shared
+            .registry
+            .insert(Arc::clone(&sid), conn, revision);
         self.handle().counters.opened.increment();
         self.tell(Event::Open {
             conn,
@@ -108,9 +126,34 @@ impl Shard {
             sid: &sid,
             transport,
             handshake: handshake.as_ref(),
+            revision,
         });
         self.touch(slot);
         slot
+    }
+
+    /// A client of protocol 3 is in `/` without asking, if the application lets it in.
+    pub(super) fn enter_root(&mut self, slot: Slot) {
+        let (conn, now) = (self.conn_id(slot), self.now);
+        let Some(Connection {
+            sid,
+            session,
+            client,
+            ..
+        }) = self.connections.get_mut(slot)
+        else {
+            return;
+        };
+        if let Some(incoming) = client.open() {
+            let peer = Peer {
+                conn,
+                sid,
+                session,
+                client,
+            };
+            // There was no packet that could be wrong.
+            let _ = deliver(&self.engine, peer, Ok(incoming), now);
+        }
     }
 
     /// Whether one more connection may open. The check of a request comes earlier: of a rush of

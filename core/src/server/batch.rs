@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::task::{Accept, AckDeadline, Broadcast, Frames, Outgoing, Task};
+use super::frames::Frames;
+use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
@@ -302,15 +303,13 @@ impl<'e> Batch<'e> {
         {
             store.lock().forget(conn);
         }
-        let frame = encode_frame(PacketType::ConnectError, 0, name, None, &[error.as_bytes()]);
-        self.push(
-            conn.shard,
-            Task::Refuse {
-                slot: conn.slot,
-                name: name.into(),
-                frame,
-            },
-        );
+        let refuse = Refuse {
+            slot: conn.slot,
+            name: name.into(),
+            error: error.into(),
+            is_unknown: namespace.is_none(),
+        };
+        self.push(conn.shard, Task::Refuse(Box::new(refuse)));
     }
 
     fn disconnect(&mut self, socket: SocketRef) {
@@ -427,12 +426,9 @@ fn encode_and_log(
         json: &json,
         attachments: payload.attachments.clone(),
     };
-    let frames: Arc<[Frame]> = match encode(PacketType::Event, namespace, None, &payload) {
-        Frames::One(frame) => Arc::new([frame]),
-        Frames::Many(frames) => frames,
-    };
-    store.log(rooms, except, Arc::clone(&frames), Instant::now());
-    Frames::Many(frames)
+    let raw = encode_raw(PacketType::Event, namespace, None, &payload);
+    store.log(rooms, except, Arc::clone(&raw), Instant::now());
+    Frames::from_raw(raw)
 }
 
 /// Encodes a packet once, for however many receivers.
@@ -442,6 +438,18 @@ fn encode(
     id: Option<u64>,
     payload: &Payload<'_>,
 ) -> Frames {
+    if payload.attachments.is_empty() {
+        return Frames::One(encode_frame(kind, 0, namespace.name(), id, &[payload.json]));
+    }
+    Frames::from_raw(encode_raw(kind, namespace, id, payload))
+}
+
+fn encode_raw(
+    kind: PacketType,
+    namespace: &Namespace,
+    id: Option<u64>,
+    payload: &Payload<'_>,
+) -> Arc<[Frame]> {
     let kind = match (kind, payload.attachments.is_empty()) {
         (kind, true) => kind,
         (PacketType::Ack, false) => PacketType::BinaryAck,
@@ -449,12 +457,9 @@ fn encode(
     };
     let count = payload.attachments.len() as u32;
     let text = encode_frame(kind, count, namespace.name(), id, &[payload.json]);
-    if payload.attachments.is_empty() {
-        return Frames::One(text);
-    }
     let binary = payload
         .attachments
         .iter()
         .map(|bytes| Frame::binary(&[bytes]));
-    Frames::Many(std::iter::once(text).chain(binary).collect())
+    std::iter::once(text).chain(binary).collect()
 }

@@ -8,20 +8,22 @@ use bytes::Bytes;
 use super::task::Responder;
 use crate::embed::RequestId;
 use crate::hub::{Client, Slot};
-use crate::proto::engine::Packet;
 use crate::session::Session;
-use crate::transport::{Link, LinkId};
+use crate::transport::{BinaryForm, Dialect, Link, LinkId};
 
 /// One connection: its session, its place in the namespaces, and what carries it.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) sid: Arc<str>,
+    pub(super) dialect: Dialect,
     pub(super) session: Session,
     pub(super) client: Client,
     /// The WebSocket that carries it.
     pub(super) link: Option<Link>,
     /// The WebSocket that is to carry it, while it is being probed; afterwards one that ends.
     pub(super) probe: Option<Box<Link>>,
+    /// How binary is written once the probed one carries it.
+    pub(super) probe_binary: BinaryForm,
     /// The GET that waits for packets.
     pub(super) poll: Option<Box<PendingPoll>>,
     /// The POST whose packets wait until the application is ready.
@@ -54,19 +56,23 @@ pub(super) struct PendingPoll {
 pub(super) struct PendingPost {
     pub(super) responder: Responder,
     pub(super) body: Bytes,
+    pub(super) is_octet_stream: bool,
     pub(super) legacy_browser: bool,
 }
 
 impl Connection {
     pub(super) fn new(
         sid: Arc<str>,
+        dialect: Dialect,
         session: Session,
         connect_deadline: Option<Instant>,
     ) -> Connection {
         Connection {
             sid,
+            client: Client::new(dialect.revision),
+            probe_binary: dialect.binary,
+            dialect,
             session,
-            client: Client::default(),
             link: None,
             probe: None,
             poll: None,
@@ -85,13 +91,7 @@ impl Connection {
     /// The candidate carries the connection from now on.
     pub(super) fn promote_probe(&mut self) {
         self.link = self.probe.take().map(|probe| *probe);
-    }
-
-    /// While its bytes are left unread its pong may lie among them: it counts as having come.
-    pub(super) fn assume_pong(&mut self, now: Instant) {
-        let transport = self.session.transport();
-        let pong = Packet::Pong("");
-        self.session.handle_packet(transport, pong, now);
+        self.dialect.binary = self.probe_binary;
     }
 
     pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::connection::Connection;
+use super::frames::Frames;
 use super::shard::{Shard, Timer};
-use super::task::{Accept, AckDeadline, Broadcast, Frames, Outgoing, Task};
+use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
-use crate::proto::socket::{PacketType, encode_frame};
+use crate::proto::engine::Revision;
+use crate::proto::socket::{PacketType, encode_frame, legacy_connect_error};
 use crate::proto::websocket::Frame;
 
 impl Shard {
@@ -25,15 +27,7 @@ impl Shard {
             }
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
             Task::Accept(accept) => self.accept(*accept),
-            Task::Refuse { slot, name, frame } => {
-                let asked = self
-                    .connections
-                    .get_mut(slot)
-                    .map(|c| c.client.refuse(&name));
-                if asked == Some(true) {
-                    self.send_frame(slot, frame);
-                }
-            }
+            Task::Refuse(refuse) => self.keep_out(&refuse),
             Task::Disconnect { slot, namespace } => {
                 let left = self
                     .connections
@@ -88,8 +82,10 @@ impl Shard {
         } = accept;
         let conn = self.conn_id(slot);
         let (mut joined, mut is_in) = (false, false);
+        let mut revision = Revision::V4;
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.connect_deadline = None;
+            revision = connection.dialect.revision;
             joined = !connection.is_over && connection.client.accept(Arc::clone(&namespace));
             is_in = connection.client.is_in(namespace.id());
         }
@@ -102,13 +98,39 @@ impl Shard {
                 Some(pid) => format!(r#"{{"sid":"{sid}","pid":"{pid}"}}"#),
                 None => format!(r#"{{"sid":"{sid}"}}"#),
             };
-            let packet = [body.as_bytes()];
-            let frame = encode_frame(PacketType::Connect, 0, namespace.name(), None, &packet);
+            // Clients of protocol 3 know the id already, and cannot come back.
+            let packet: &[&[u8]] = match revision {
+                Revision::V3 => &[],
+                Revision::V4 => &[body.as_bytes()],
+            };
+            let frame = encode_frame(PacketType::Connect, 0, namespace.name(), None, packet);
             self.send_frame(slot, frame);
         } else if !is_in {
             // The connection ended before the application's answer came.
             namespace.remove(conn);
         }
+    }
+
+    fn keep_out(&mut self, refuse: &Refuse) {
+        let Refuse {
+            slot,
+            name,
+            error,
+            is_unknown,
+        } = refuse;
+        let Some(connection) = self.connections.get_mut(*slot) else {
+            return;
+        };
+        if !connection.client.refuse(name) {
+            return;
+        }
+        let error = match connection.dialect.revision {
+            Revision::V3 if !is_unknown => legacy_connect_error(error),
+            Revision::V3 | Revision::V4 => error,
+        };
+        let packet = [error.as_bytes()];
+        let frame = encode_frame(PacketType::ConnectError, 0, name, None, &packet);
+        self.send_frame(*slot, frame);
     }
 
     fn send(
@@ -155,7 +177,7 @@ impl Shard {
             let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
             let admission = admit(connection, outgoing, limit, counters);
             if admission == Admission::Queue {
-                send_all(connection, outgoing.frames.as_slice());
+                send_all(connection, &outgoing.frames);
             }
             if !connection.is_dirty {
                 connection.is_dirty = true;
@@ -180,7 +202,7 @@ impl Shard {
         ) {
             (Admission::Drop, _) => {}
             (Admission::Queue, Frames::One(frame)) => connection.session.send(frame),
-            (Admission::Queue, Frames::Many(frames)) => send_all(connection, &frames),
+            (Admission::Queue, frames) => send_all(connection, &frames),
             (Admission::Full, frames) => {
                 let volatile = outgoing.volatile;
                 self.queue_to_slow(slot, Outgoing { frames, volatile });
@@ -201,7 +223,7 @@ impl Shard {
         };
         match admit(connection, &outgoing, limit, counters) {
             Admission::Drop => {}
-            Admission::Queue => send_all(connection, outgoing.frames.as_slice()),
+            Admission::Queue => send_all(connection, &outgoing.frames),
             Admission::Full => {
                 counters.closed_slow.increment();
                 self.close(slot, DisconnectReason::TransportError, true);
@@ -241,7 +263,7 @@ fn admit(
     if !connection.session.is_open() {
         return Admission::Drop;
     }
-    let frames = outgoing.frames.as_slice();
+    let frames = outgoing.frames.in_form(connection.dialect.binary);
     let queued = connection.queued_bytes();
     if queued > 0 && queued + frames.iter().map(|frame| frame.len()).sum::<usize>() > limit {
         return Admission::Full;
@@ -250,8 +272,8 @@ fn admit(
     Admission::Queue
 }
 
-fn send_all(connection: &mut Connection, frames: &[Frame]) {
-    for frame in frames {
+fn send_all(connection: &mut Connection, frames: &Frames) {
+    for frame in frames.in_form(connection.dialect.binary) {
         connection.session.send(frame.clone());
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::incoming::deliver;
+use super::incoming::{Peer, deliver};
 use super::shard::{Shard, Timer};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::Slot;
-use crate::proto::engine::{self, Packet};
+use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
 use crate::proto::websocket::{Frame, Message};
 use crate::session::{Event as SessionEvent, Received, Transmit, TransportClosed};
 use crate::transport::{Cork, Link, LinkId, polling};
@@ -36,6 +36,8 @@ impl Shard {
             return;
         };
         let Connection {
+            sid,
+            dialect,
             session,
             client,
             link,
@@ -61,10 +63,23 @@ impl Shard {
         let mut feed = decoder.feed(&mut buffer[..n], limits);
         let mut is_promoted = false;
         loop {
+            let base64;
             let packet = match feed.next() {
                 Ok(None) => break,
-                Ok(Some(Message::Text(text))) => engine::decode_text(text),
-                Ok(Some(Message::Binary(bytes))) => Ok(Packet::Binary(bytes)),
+                Ok(Some(Message::Text(text))) => match dialect.revision {
+                    Revision::V4 => engine::decode_text(text),
+                    Revision::V3 => {
+                        base64 = v3::decode_text(text);
+                        base64
+                            .as_ref()
+                            .map(PayloadPacket::as_packet)
+                            .map_err(|error| *error)
+                    }
+                },
+                Ok(Some(Message::Binary(bytes))) => match dialect.revision {
+                    Revision::V4 => Ok(Packet::Binary(bytes)),
+                    Revision::V3 => v3::decode_binary(bytes),
+                },
                 Ok(Some(Message::Ping(payload))) => {
                     control.answer_ping(payload);
                     continue;
@@ -117,7 +132,13 @@ impl Shard {
                         .received
                         .increment();
                     // The session is then closing, and receives nothing more.
-                    if let Some(broken) = deliver(engine, conn, session, incoming, *now) {
+                    let peer = Peer {
+                        conn,
+                        sid,
+                        session,
+                        client,
+                    };
+                    if let Some(broken) = deliver(engine, peer, incoming, *now) {
                         *fault = broken.fault;
                     }
                 }
@@ -172,7 +193,7 @@ impl Shard {
         };
         connection.session.handle_timeout(now);
         if connection.is_paused {
-            connection.assume_pong(now);
+            connection.session.assume_heartbeat(now);
         }
         if connection
             .connect_deadline
@@ -278,6 +299,11 @@ impl Shard {
                     },
                 );
             }
+            Transmit::Pong => {
+                if let Some(link) = &mut connection.link {
+                    link.control.beat();
+                }
+            }
             Transmit::Probe(frame) => {
                 if let Some(mut probe) = connection.probe.take() {
                     // The cork may hold bytes of the other link.
@@ -294,7 +320,8 @@ impl Shard {
             }
             Transmit::Poll(frames) => {
                 if let Some(poll) = connection.poll.take() {
-                    let answer = polling::payload_answer(&frames, poll.legacy_browser);
+                    let answer =
+                        polling::payload_answer(&frames, &connection.dialect, poll.legacy_browser);
                     engine.answer(poll.responder, answer);
                 }
             }

@@ -4,6 +4,8 @@
 use super::registry::Registry;
 use crate::config::{Config, TransportKind};
 use crate::hub::ConnId;
+use crate::proto::engine::Revision;
+use crate::transport::{BinaryForm, Dialect};
 
 /// A request that may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ struct Query<'a> {
     transport: Option<&'a str>,
     sid: Option<&'a str>,
     revision: Option<&'a str>,
+    base64: Option<&'a str>,
+    jsonp: Option<&'a str>,
 }
 
 impl<'a> Query<'a> {
@@ -84,14 +88,54 @@ impl<'a> Query<'a> {
                 "transport" => &mut query.transport,
                 "sid" => &mut query.sid,
                 "EIO" => &mut query.revision,
+                "b64" => &mut query.base64,
+                "j" => &mut query.jsonp,
                 _ => continue,
             };
             slot.get_or_insert(value);
         }
         query.sid = query.sid.filter(|sid| !sid.is_empty());
+        query.base64 = query.base64.filter(|asked| !asked.is_empty());
         query
     }
+
+    /// As in engine.io, whatever is not 4 is 3.
+    fn revision(&self) -> Revision {
+        match self.revision {
+            Some("4") => Revision::V4,
+            _ => Revision::V3,
+        }
+    }
 }
+
+/// What a request says about the ways of its client.
+pub(super) fn dialect(url: &str) -> Dialect {
+    let query = Query::parse(url);
+    let is_polling = query.transport == Some(TransportKind::Polling.as_str());
+    let digits = |index: &str| {
+        index
+            .chars()
+            .filter(char::is_ascii_digit)
+            .take(MAX_INDEX)
+            .collect()
+    };
+    let jsonp: Option<Box<str>> = query.jsonp.filter(|_| is_polling).map(digits);
+    let revision = query.revision();
+    let binary = match revision {
+        Revision::V4 => BinaryForm::Raw,
+        // A script is text.
+        Revision::V3 if query.base64.is_some() || jsonp.is_some() => BinaryForm::Base64,
+        Revision::V3 => BinaryForm::Typed,
+    };
+    Dialect {
+        revision,
+        binary,
+        jsonp,
+    }
+}
+
+/// Most digits kept of the number of a client's callback.
+const MAX_INDEX: usize = 16;
 
 /// Judges a request by its URL and method.
 pub(super) fn verify(
@@ -108,11 +152,11 @@ pub(super) fn verify(
         .filter(|kind| config.serves(*kind))
         .ok_or(Refusal::TransportUnknown)?;
     if let Some(sid) = query.sid {
-        let conn = registry.find(sid).ok_or(Refusal::UnknownSid)?;
+        let (conn, revision) = registry.find(sid).ok_or(Refusal::UnknownSid)?;
         if !is_upgrade && transport == TransportKind::WebSocket {
             return Err(Refusal::BadRequest);
         }
-        if query.revision != Some("4") {
+        if query.revision() != revision {
             return Err(Refusal::BadRequest);
         }
         return Ok(Verified::Session(conn, transport));
@@ -123,7 +167,7 @@ pub(super) fn verify(
     if transport == TransportKind::WebSocket && !is_upgrade {
         return Err(Refusal::BadRequest);
     }
-    if query.revision != Some("4") {
+    if query.revision() == Revision::V3 && !config.allow_eio3 {
         return Err(Refusal::UnsupportedProtocolVersion);
     }
     Ok(Verified::Handshake(transport))
@@ -191,6 +235,67 @@ mod tests {
                 "{method} {url}"
             );
         }
+    }
+
+    #[test]
+    fn lets_protocol_3_through_when_it_is_allowed_and_only_to_its_own_sessions() {
+        let config = Config {
+            allow_eio3: true,
+            ..Config::default()
+        };
+        let registry = Registry::new();
+        let slot = crate::hub::Slot {
+            index: 0,
+            generation: 0,
+        };
+        let conn = ConnId { shard: 0, slot };
+        registry.insert("old".into(), conn, Revision::V3);
+        registry.insert("new".into(), conn, Revision::V4);
+        let judge = |query: &str| {
+            let url = format!("/socket.io/?transport=polling{query}");
+            verify(&config, &registry, "GET", &url, false)
+        };
+        let handshake = Ok(Verified::Handshake(TransportKind::Polling));
+        let session = Ok(Verified::Session(conn, TransportKind::Polling));
+        assert_eq!(judge(""), handshake);
+        assert_eq!(judge("&EIO=3"), handshake);
+        assert_eq!(judge("&EIO=4"), handshake);
+        assert_eq!(judge("&sid=old&EIO=3"), session);
+        assert_eq!(judge("&sid=new&EIO=4"), session);
+        assert_eq!(judge("&sid=old&EIO=4"), Err(Refusal::BadRequest));
+        assert_eq!(judge("&sid=new&EIO=3"), Err(Refusal::BadRequest));
+    }
+
+    #[test]
+    fn tells_how_a_client_wants_its_bytes() {
+        let told = |query: &str| {
+            let Dialect {
+                revision,
+                binary,
+                jsonp,
+            } = dialect(&format!("/socket.io/?{query}"));
+            (revision, binary, jsonp)
+        };
+        let (v3, v4) = (Revision::V3, Revision::V4);
+        assert_eq!(
+            told("EIO=4&transport=polling&b64=1"),
+            (v4, BinaryForm::Raw, None)
+        );
+        assert_eq!(told("transport=polling"), (v3, BinaryForm::Typed, None));
+        assert_eq!(
+            told("transport=polling&b64="),
+            (v3, BinaryForm::Typed, None)
+        );
+        assert_eq!(
+            told("transport=websocket&b64=1&j=1"),
+            (v3, BinaryForm::Base64, None)
+        );
+        let script = (v3, BinaryForm::Base64, Some("70".into()));
+        assert_eq!(told("transport=polling&j=7);0"), script);
+        assert_eq!(
+            told("EIO=4&transport=polling&j="),
+            (v4, BinaryForm::Raw, Some("".into()))
+        );
     }
 
     #[test]

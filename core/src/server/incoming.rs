@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::TransportKind;
 use crate::embed::{Event, SocketRef};
 use crate::error::DisconnectReason;
-use crate::hub::{ConnId, Incoming, Violation, new_sid};
+use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
 use crate::session::Session;
 
 /// A peer broke the Socket.IO protocol; its session is closing.
@@ -16,14 +16,28 @@ pub(super) struct Broken {
     pub(super) fault: Option<Box<str>>,
 }
 
+/// Whose message it is.
+pub(super) struct Peer<'c> {
+    pub(super) conn: ConnId,
+    pub(super) sid: &'c Arc<str>,
+    pub(super) session: &'c mut Session,
+    pub(super) client: &'c Client,
+}
+
 /// Gives the application what a message asks for.
 pub(super) fn deliver(
     engine: &super::Engine,
-    conn: ConnId,
-    session: &mut Session,
+    peer: Peer<'_>,
     incoming: Result<Incoming<'_>, Violation>,
     now: Instant,
 ) -> Option<Broken> {
+    let Peer {
+        conn,
+        sid: session_id,
+        session,
+        client,
+    } = peer;
+    let joining;
     let event = match incoming {
         Ok(Incoming::Nothing) => return None,
         Ok(Incoming::Event {
@@ -47,9 +61,15 @@ pub(super) fn deliver(
             deliver_ack(engine, socket, id, data, attachments)?
         }
         Ok(Incoming::Connect { namespace, auth }) => {
-            let claimed = claim(engine, conn, namespace, auth, now);
+            joining = auth;
+            let auth = joining.as_deref();
+            let fixed = client.fixed_sid(namespace, session_id);
+            let claimed = match fixed {
+                None => claim(engine, conn, namespace, auth, now),
+                Some(_) => None,
+            };
             let recovered = claimed.is_some();
-            let sid = claimed.unwrap_or_else(new_sid);
+            let sid = claimed.or(fixed).unwrap_or_else(new_sid);
             Event::Connect {
                 conn,
                 namespace,

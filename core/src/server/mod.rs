@@ -7,6 +7,7 @@ mod bell;
 mod connection;
 mod deliver;
 mod driver;
+mod frames;
 mod gateway;
 mod http;
 mod inbox;
@@ -376,7 +377,11 @@ impl Engine {
         responder: Responder,
     ) -> Option<ConnId> {
         let (conn, kind) = match (verified, request.method) {
-            (Verified::Handshake(_), _) => (None, PollingKind::Handshake(request.handshake)),
+            (Verified::Handshake(_), _) => {
+                let dialect = gateway::dialect(request.url);
+                let handshake = request.handshake;
+                (None, PollingKind::Handshake { handshake, dialect })
+            }
             (Verified::Session(conn, _), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
             (Verified::Session(conn, _), "POST") => {
                 let is_octet_stream = request.content_type == Some("application/octet-stream");
@@ -422,6 +427,7 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            dialect: gateway::dialect(url),
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {

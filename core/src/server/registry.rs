@@ -1,4 +1,4 @@
-//! Which connection has which Engine.IO session id, for requests that arrive on any thread.
+//! Which connection has which Engine.IO session id, and speaks which protocol, for requests that arrive on any thread.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -7,14 +7,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::hub::ConnId;
+use crate::proto::engine::Revision;
 
 const STRIPES: usize = 16;
+
+type Sessions = HashMap<Arc<str>, (ConnId, Revision)>;
 
 /// All open sessions of an engine by id.
 #[derive(Debug)]
 pub(super) struct Registry {
     hasher: RandomState,
-    stripes: [Mutex<HashMap<Arc<str>, ConnId>>; STRIPES],
+    stripes: [Mutex<Sessions>; STRIPES],
 }
 
 impl Registry {
@@ -25,19 +28,19 @@ impl Registry {
         }
     }
 
-    pub(super) fn insert(&self, sid: Arc<str>, conn: ConnId) {
-        self.stripe(&sid).lock().insert(sid, conn);
+    pub(super) fn insert(&self, sid: Arc<str>, conn: ConnId, revision: Revision) {
+        self.stripe(&sid).lock().insert(sid, (conn, revision));
     }
 
     pub(super) fn remove(&self, sid: &str) {
         self.stripe(sid).lock().remove(sid);
     }
 
-    pub(super) fn find(&self, sid: &str) -> Option<ConnId> {
+    pub(super) fn find(&self, sid: &str) -> Option<(ConnId, Revision)> {
         self.stripe(sid).lock().get(sid).copied()
     }
 
-    fn stripe(&self, sid: &str) -> &Mutex<HashMap<Arc<str>, ConnId>> {
+    fn stripe(&self, sid: &str) -> &Mutex<Sessions> {
         &self.stripes[self.hasher.hash_one(sid) as usize % STRIPES]
     }
 }

@@ -2,16 +2,18 @@
 
 use bytes::Bytes;
 
-use super::connection::{PendingPoll, PendingPost};
+use super::connection::{Connection, PendingPoll, PendingPost};
 use super::driver::feed_writer;
-use super::incoming::deliver;
+use super::incoming::{Peer, deliver};
 use super::shard::Shard;
 use super::task::{Opening, PollingKind, PollingRequest, Responder, Task};
 use super::{Engine, Refusal};
 use crate::config::TransportKind;
 use crate::embed::{Answer, Event, RequestId};
 use crate::hub::Slot;
-use crate::proto::engine;
+use crate::proto::DecodeError;
+use crate::proto::engine::{self, PayloadPacket, Revision, v3};
+use crate::proto::jsonp;
 use crate::session::{PollError, Received, TransportClosed};
 use crate::transport::{Cork, polling};
 
@@ -24,7 +26,7 @@ impl Shard {
             legacy_browser,
         } = request;
         match kind {
-            PollingKind::Handshake(handshake) => {
+            PollingKind::Handshake { handshake, dialect } => {
                 if let Err(refusal) = self.may_open() {
                     self.engine.answer(responder, refused(refusal));
                     return;
@@ -33,6 +35,7 @@ impl Shard {
                     request,
                     transport: TransportKind::Polling,
                     link: None,
+                    dialect,
                     handshake,
                 });
                 self.handle_poll(
@@ -43,6 +46,9 @@ impl Shard {
                         legacy_browser,
                     },
                 );
+                // The open packet goes alone, whatever the application does at once.
+                self.flush(slot);
+                self.enter_root(slot);
             }
             PollingKind::Poll(slot) => {
                 self.handle_poll(
@@ -62,9 +68,10 @@ impl Shard {
                 let post = PendingPost {
                     responder,
                     body,
+                    is_octet_stream,
                     legacy_browser,
                 };
-                self.handle_post(slot, post, is_octet_stream);
+                self.handle_post(slot, post);
             }
             PollingKind::Other => self.engine.answer(responder, polling::empty_answer(500)),
         }
@@ -100,7 +107,7 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn handle_post(&mut self, slot: Slot, post: PendingPost, is_octet_stream: bool) {
+    fn handle_post(&mut self, slot: Slot, post: PendingPost) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(slot) else {
             self.engine.answer(post.responder, unknown_sid());
@@ -108,7 +115,7 @@ impl Shard {
         };
         if let Err(error) = connection.session.handle_post_start(now) {
             self.refuse(error, post.responder);
-        } else if is_octet_stream {
+        } else if post.is_octet_stream && connection.dialect.revision == Revision::V4 {
             // Protocol 4 has no binary payloads.
             let cause = TransportClosed::Error("invalid content".into());
             connection
@@ -128,14 +135,42 @@ impl Shard {
 
     /// The packets of a POST that has been let in.
     pub(super) fn take_post(&mut self, slot: Slot, post: PendingPost) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let revision = connection.dialect.revision;
+        let is_form = connection.dialect.jsonp.is_some();
+        let text = match is_form {
+            true => jsonp::decode_post(&post.body),
+            false => Some(String::from_utf8_lossy(&post.body)),
+        };
+        match (revision, text) {
+            (Revision::V3, _) if post.is_octet_stream && !is_form => {
+                self.take_packets(slot, v3::decode_payload_binary(&post.body));
+            }
+            (Revision::V3, Some(text)) => self.take_packets(slot, v3::decode_payload_text(&text)),
+            (Revision::V4, Some(text)) => self.take_packets(slot, engine::decode_payload(&text)),
+            // A form without packets.
+            (_, None) => self.take_packets(slot, std::iter::empty()),
+        }
+        self.engine
+            .answer(post.responder, polling::ok_answer(post.legacy_browser));
+        self.touch(slot);
+    }
+
+    /// The packets of a POST, and its end.
+    fn take_packets<'b>(
+        &mut self,
+        slot: Slot,
+        packets: impl Iterator<Item = Result<PayloadPacket<'b>, DecodeError>>,
+    ) {
         let conn = self.conn_id(slot);
         let now = self.now;
         let engine = self.engine.clone();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
-        let body = String::from_utf8_lossy(&post.body);
-        for packet in engine::decode_payload(&body) {
+        for packet in packets {
             let Ok(packet) = packet else {
                 connection
                     .session
@@ -157,14 +192,24 @@ impl Shard {
                 .counters
                 .received
                 .increment();
-            if let Some(broken) = deliver(&engine, conn, &mut connection.session, incoming, now) {
+            let Connection {
+                sid,
+                session,
+                client,
+                ..
+            } = &mut *connection;
+            let peer = Peer {
+                conn,
+                sid,
+                session,
+                client,
+            };
+            if let Some(broken) = deliver(&engine, peer, incoming, now) {
                 connection.fault = broken.fault;
                 break;
             }
         }
         connection.session.handle_post_end();
-        engine.answer(post.responder, polling::ok_answer(post.legacy_browser));
-        self.touch(slot);
     }
 
     fn refuse(&self, error: PollError, responder: Responder) {

@@ -287,7 +287,7 @@ impl Shard {
         if let Some(connection) = self.connections.get_mut(slot)
             && !std::mem::replace(&mut connection.is_paused, true)
         {
-            connection.assume_pong(now);
+            connection.session.assume_heartbeat(now);
             self.paused.push(slot);
             self.handle().counters.paused.increment();
         }

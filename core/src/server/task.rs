@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::frames::Frames;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
-use crate::transport::Link;
+use crate::transport::{Dialect, Link};
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
@@ -28,11 +29,7 @@ pub(super) enum Task {
     /// Tell a client that it is in a namespace.
     Accept(Box<Accept>),
     /// Tell a client that it is not.
-    Refuse {
-        slot: Slot,
-        name: Box<str>,
-        frame: Frame,
-    },
+    Refuse(Box<Refuse>),
     /// Take a connection out of a namespace.
     Disconnect {
         slot: Slot,
@@ -88,27 +85,22 @@ pub(super) struct Accept {
     pub(super) missed: Vec<Frame>,
 }
 
+/// A connection that the application keeps out of a namespace.
+#[derive(Debug)]
+pub(super) struct Refuse {
+    pub(super) slot: Slot,
+    pub(super) name: Box<str>,
+    /// Why, as a JSON object.
+    pub(super) error: Box<str>,
+    /// Whether there is no namespace of that name.
+    pub(super) is_unknown: bool,
+}
+
 /// Encoded packets on their way to one or many connections.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) frames: Frames,
     pub(super) volatile: bool,
-}
-
-/// A Socket.IO packet as Engine.IO messages: the text, then its attachments.
-#[derive(Clone, Debug)]
-pub(super) enum Frames {
-    One(Frame),
-    Many(Arc<[Frame]>),
-}
-
-impl Frames {
-    pub(super) fn as_slice(&self) -> &[Frame] {
-        match self {
-            Frames::One(frame) => std::slice::from_ref(frame),
-            Frames::Many(frames) => frames,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +126,10 @@ pub(super) struct PollingRequest {
 
 #[derive(Debug)]
 pub(super) enum PollingKind {
-    Handshake(Option<Arc<Handshake>>),
+    Handshake {
+        handshake: Option<Arc<Handshake>>,
+        dialect: Dialect,
+    },
     Poll(Slot),
     Post {
         slot: Slot,
@@ -163,6 +158,7 @@ pub(super) struct Attach {
     pub(super) head: Bytes,
     /// The polling connection that it is to carry; `None` opens a new connection.
     pub(super) upgrade_of: Option<Slot>,
+    pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
 }
@@ -173,6 +169,7 @@ pub(super) struct Opening {
     pub(super) request: RequestId,
     pub(super) transport: TransportKind,
     pub(super) link: Option<Link>,
+    pub(super) dialect: Dialect,
     pub(super) handshake: Option<Arc<Handshake>>,
 }
 

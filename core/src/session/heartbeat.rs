@@ -1,4 +1,5 @@
-//! The server's heartbeat (Engine.IO v4): when the next ping is due, and how long its pong may take.
+//! The heartbeat. In protocol 4 the server pings: when the next ping is due, and how long its pong may
+//! take. In protocol 3 the client does, and is waited for.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub(super) fn deadline(now: Instant, delay: Duration) -> Instant {
 ///   Resting ── interval over: ping ──► Waiting ── other packet: timer set anew ──► Refreshed
 ///      ▲                                  │                                          │
 ///      └──────────── pong ────────────────┴──────────────────────────────────────────┘
+///
+///   Listening (protocol 3) ── ping: timer set anew ──► Listening
 /// ```
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -28,6 +31,7 @@ enum Phase {
     Resting,
     Waiting,
     Refreshed,
+    Listening,
 }
 
 /// What a due heartbeat asks for.
@@ -44,6 +48,19 @@ impl Heartbeat {
             due: deadline(now, ping_interval),
             phase: Phase::Resting,
         }
+    }
+
+    /// A heartbeat that the client beats, at the latest every `patience`.
+    pub(super) fn listen(now: Instant, patience: Duration) -> Heartbeat {
+        Heartbeat {
+            due: deadline(now, patience),
+            phase: Phase::Listening,
+        }
+    }
+
+    /// Whether the pings are the client's, and the pongs ours.
+    pub(super) fn is_listening(&self) -> bool {
+        self.phase == Phase::Listening
     }
 
     /// A pong rests the heartbeat for a whole interval, asked for or not.
@@ -118,6 +135,18 @@ mod tests {
         heartbeat.handle_other(pinged + SECOND, TIMEOUT);
         heartbeat.handle_other(pinged + SECOND * 2, TIMEOUT);
         assert_eq!(heartbeat.due(), pinged + SECOND + TIMEOUT);
+        assert_eq!(
+            heartbeat.handle_timeout(heartbeat.due(), TIMEOUT),
+            Beat::TimedOut
+        );
+    }
+
+    #[test]
+    fn a_listening_heartbeat_times_out_unless_it_is_beaten() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::listen(start, INTERVAL + TIMEOUT);
+        heartbeat.handle_other(start + SECOND, TIMEOUT);
+        assert_eq!(heartbeat.due(), start + INTERVAL + TIMEOUT);
         assert_eq!(
             heartbeat.handle_timeout(heartbeat.due(), TIMEOUT),
             Beat::TimedOut

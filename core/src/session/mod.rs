@@ -39,12 +39,12 @@ use std::time::{Duration, Instant};
 use self::heartbeat::{Beat, Heartbeat};
 use self::outbox::Outbox;
 pub use self::types::{
-    Event, PollError, Received, Settings, Transmit, TransportClosed, UpgradeError,
+    Event, Opening, PollError, Received, Settings, Transmit, TransportClosed, UpgradeError,
 };
 use self::upgrade::Probe;
 use crate::config::TransportKind;
 use crate::error::DisconnectReason;
-use crate::proto::engine::{OpenPacket, frames};
+use crate::proto::engine::{OpenPacket, Revision, frames};
 use crate::proto::websocket::Frame;
 
 /// One connection's life, whichever transports carry it.
@@ -76,6 +76,8 @@ pub struct Session {
     close_probe_owed: bool,
     close_websocket_owed: bool,
     upgraded_untold: bool,
+    /// A ping of the client has not been answered (protocol 3). Of several only the last counts.
+    pong_owed: bool,
 }
 
 #[derive(Debug)]
@@ -123,17 +125,21 @@ impl Session {
     /// Begins a connection whose handshake came over `transport`, and queues its open packet.
     ///
     /// Over polling the handshake is itself a GET: call [`handle_poll`](Session::handle_poll) next.
-    /// The first ping is due `ping_interval` after `now`.
-    pub fn open(
-        sid: &str,
-        transport: TransportKind,
-        settings: Arc<Settings>,
-        now: Instant,
-    ) -> Session {
+    /// In protocol 4 the first ping is due `ping_interval` after `now`. In protocol 3 the client
+    /// pings; its first is awaited for `ping_interval` and `ping_timeout` together.
+    pub fn open(opening: Opening<'_>, settings: Arc<Settings>, now: Instant) -> Session {
+        let Opening {
+            sid,
+            transport,
+            revision,
+        } = opening;
         let mut outbox = Outbox::default();
         outbox.push(open_frame(sid, transport, &settings));
         Session {
-            heartbeat: Heartbeat::start(now, settings.ping_interval),
+            heartbeat: match revision {
+                Revision::V3 => Heartbeat::listen(now, settings.patience()),
+                Revision::V4 => Heartbeat::start(now, settings.ping_interval),
+            },
             settings,
             outbox,
             carrier: match transport {
@@ -146,6 +152,7 @@ impl Session {
             close_probe_owed: false,
             close_websocket_owed: false,
             upgraded_untold: false,
+            pong_owed: false,
         }
     }
 }
@@ -267,7 +274,17 @@ impl Session {
         }
     }
 
-    /// Queues a pre-encoded message: a text frame that begins with `4`, or a raw binary frame.
+    /// What the peer sends is left unread for now, and its heartbeat may lie among it: that counts as
+    /// having come.
+    pub fn assume_heartbeat(&mut self, now: Instant) {
+        self.heartbeat = match self.heartbeat.is_listening() {
+            true => Heartbeat::listen(now, self.settings.patience()),
+            false => Heartbeat::start(now, self.settings.ping_interval),
+        };
+    }
+
+    /// Queues a pre-encoded message: a text frame that begins with `4`, or a binary frame in the
+    /// form that the client's WebSockets want.
     /// Dropped when closing or closed.
     #[inline]
     pub fn send(&mut self, frame: Frame) {

@@ -3,6 +3,7 @@
 use std::mem;
 use std::time::Instant;
 
+use super::heartbeat::Heartbeat;
 use super::{Carrier, Poll, Received, Session};
 use crate::config::TransportKind;
 use crate::error::DisconnectReason;
@@ -55,9 +56,17 @@ impl Session {
     }
 
     fn handle_control_packet(&mut self, packet: Packet<'_>, now: Instant) {
+        let is_listening = self.heartbeat.is_listening();
         match packet {
-            Packet::Pong(_) => self.heartbeat.handle_pong(now, self.settings.ping_interval),
-            Packet::Ping(_) => self.fail_transport("invalid heartbeat direction"),
+            Packet::Ping(_) if is_listening => {
+                self.heartbeat = Heartbeat::listen(now, self.settings.patience());
+                self.outbox.release();
+                self.pong_owed = true;
+            }
+            Packet::Pong(_) if !is_listening => {
+                self.heartbeat.handle_pong(now, self.settings.ping_interval);
+            }
+            Packet::Ping(_) | Packet::Pong(_) => self.fail_transport("invalid heartbeat direction"),
             Packet::Close => self.end_by_peer(),
             _ => self.heartbeat.handle_other(now, self.settings.ping_timeout),
         }

@@ -44,6 +44,10 @@ impl Session {
             Poll::None | Poll::Pending => {}
         }
         match &self.phase {
+            Phase::Open if matches!(self.carrier, Carrier::WebSocket) => {
+                self.pong_owed = false;
+                Some(Transmit::Pong)
+            }
             Phase::Open => Some(self.transmit_poll()),
             Phase::Closing(_) => Some(self.transmit_end()),
             Phase::Closed(_) => {
@@ -66,9 +70,12 @@ impl Session {
             return true;
         }
         match &self.phase {
+            Phase::Open if matches!(self.carrier, Carrier::WebSocket) => self.pong_owed,
             Phase::Open => {
                 is_polled
-                    && (!self.outbox.is_empty() || probe.is_some_and(|probe| probe.is_noop_due()))
+                    && (!self.outbox.is_empty()
+                        || self.pong_owed
+                        || probe.is_some_and(|probe| probe.is_noop_due()))
             }
             Phase::Closing(_) => is_polled || matches!(self.carrier, Carrier::WebSocket),
             Phase::Closed(_) => self.close_websocket_owed,
@@ -77,7 +84,10 @@ impl Session {
 
     /// The pending poll's answer: what is queued, or the no-op that is due.
     fn transmit_poll(&mut self) -> Transmit {
-        let mut packets = self.outbox.take_all(0);
+        let mut packets = self.outbox.take_all(1);
+        if mem::take(&mut self.pong_owed) {
+            packets.push(frames::PONG);
+        }
         if let Carrier::Probing(probe) = &mut self.carrier {
             if packets.is_empty() {
                 probe.handle_noop_sent();

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::config::TransportKind;
 use crate::error::DisconnectReason;
+use crate::proto::engine::Revision;
 use crate::proto::websocket::Frame;
 
 /// Times and limits shared by all sessions of a server.
@@ -29,6 +31,13 @@ pub struct Settings {
     pub allow_upgrades: bool,
 }
 
+impl Settings {
+    /// How long a client of protocol 3 may stay silent.
+    pub(super) fn patience(&self) -> Duration {
+        self.ping_interval.saturating_add(self.ping_timeout)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -40,6 +49,17 @@ impl Default for Settings {
             allow_upgrades: true,
         }
     }
+}
+
+/// How a client came to a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The session's id.
+    pub sid: &'a str,
+    /// What the handshake came over.
+    pub transport: TransportKind,
+    /// The protocol the client speaks.
+    pub revision: Revision,
 }
 
 /// What a packet holds for the application.
@@ -61,9 +81,13 @@ pub enum Received<'p> {
 pub enum Transmit {
     /// Write this frame to the current WebSocket.
     WebSocket(Frame),
+    /// Write `3` to the current WebSocket, once and only when the peer takes what is written: a
+    /// peer that asks and does not read must not fill memory.
+    Pong,
     /// Write this frame to the probing WebSocket.
     Probe(Frame),
-    /// Answer the pending GET with these packets (at least one); the poll is then over.
+    /// Answer the pending GET with these packets (at least one); the poll is then over. Binary
+    /// frames are as they were given to [`Session::send`](super::Session::send).
     Poll(Vec<Frame>),
     /// After everything before it: send an empty close frame (`88 00`) on the current WebSocket and
     /// end it.

@@ -3,6 +3,7 @@
 //! belongs to the application.
 
 use std::io::ErrorKind;
+use std::mem;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::backlog::Backlog;
 use crate::embed::RequestId;
+use crate::proto::engine::frames;
 use crate::proto::websocket::{Decoder, Frame, Role};
 
 /// Tells apart the links that a connection has in its life.
@@ -36,6 +38,8 @@ pub(crate) struct Link {
 pub(crate) struct Control {
     /// The newest ping's answer; RFC 6455 §5.5.3 lets older ones go unanswered.
     pong: Option<Frame>,
+    /// The peer's heartbeat (Engine.IO protocol 3) is to be answered.
+    owes_beat: bool,
     /// The close frame, which leaves behind everything else.
     farewell: Option<Frame>,
     ending: Option<Ending>,
@@ -45,6 +49,11 @@ impl Control {
     /// A ping came: its pong leaves with the next flush.
     pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
         self.pong = Some(Frame::pong(payload));
+    }
+
+    /// The peer's heartbeat came: its answer leaves with the next flush.
+    pub(crate) fn beat(&mut self) {
+        self.owes_beat = true;
     }
 
     /// Sends `farewell` behind what is queued, then waits for the peer's close frame until
@@ -246,6 +255,9 @@ impl Link {
     pub(crate) fn flush(&mut self, cork: &mut Cork<'_>) {
         // A pong waits, and gives way to a newer one, while the peer does not read: who only pings
         // makes nothing pile up. Nothing follows a close frame.
+        if !self.has_backlog() && mem::take(&mut self.control.owes_beat) && !self.is_ending() {
+            self.write(&frames::PONG, cork);
+        }
         if !self.has_backlog()
             && let Some(pong) = self.control.pong.take()
             && !self.is_ending()

@@ -1,9 +1,11 @@
 //! Bytes in motion: what carries packets to and from a peer. Knows IO, not meaning.
 
 mod backlog;
+mod dialect;
 mod link;
 mod patient;
 pub(crate) mod polling;
 
+pub(crate) use dialect::{BinaryForm, Dialect};
 pub(crate) use link::{Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 pub(crate) use sori::config::TransportKind::{self, Polling, WebSocket};
 pub(crate) use sori::error::DisconnectReason;
-pub(crate) use sori::proto::engine::{Packet, message_frame};
+pub(crate) use sori::proto::engine::{Packet, Revision, message_frame};
 use sori::proto::websocket::{Frame, Opcode};
 pub(crate) use sori::session::{
-    Event, PollError, Received, Session, Settings, Transmit, TransportClosed, UpgradeError,
+    Event, Opening, PollError, Received, Session, Settings, Transmit, TransportClosed, UpgradeError,
 };
 
 pub(crate) struct Rig {
@@ -33,8 +33,21 @@ pub(crate) fn millis(count: u64) -> Duration {
 impl Rig {
     /// Open and untouched: the open packet still waits.
     pub(crate) fn new(transport: TransportKind, settings: Settings) -> Rig {
+        Rig::speaking(Revision::V4, transport, settings)
+    }
+
+    pub(crate) fn speaking(
+        revision: Revision,
+        transport: TransportKind,
+        settings: Settings,
+    ) -> Rig {
         let start = Instant::now();
-        let session = Session::open("sid", transport, Arc::new(settings), start);
+        let opening = Opening {
+            sid: "sid",
+            transport,
+            revision,
+        };
+        let session = Session::open(opening, Arc::new(settings), start);
         Rig {
             session,
             start,
@@ -141,6 +154,7 @@ impl Rig {
 
 fn describe_transmit(transmit: &Transmit) -> String {
     match transmit {
+        Transmit::Pong => "ws 3".to_owned(),
         Transmit::WebSocket(frame) => format!("ws {}", describe_frame(frame)),
         Transmit::Probe(frame) => format!("probe {}", describe_frame(frame)),
         Transmit::Poll(frames) => {
