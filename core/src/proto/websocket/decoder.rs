@@ -145,7 +145,7 @@ impl Decoder {
             limits: *limits,
             assembled: Vec::new(),
             compressed: false,
-            pool: Pool::Own(None),
+            pool: None,
         }
     }
 
@@ -159,7 +159,7 @@ impl Decoder {
         pool: &'d mut InflatePool,
     ) -> Feed<'d, 'c> {
         Feed {
-            pool: Pool::Shared(pool),
+            pool: Some(pool),
             ..self.feed(chunk, limits)
         }
     }
@@ -227,7 +227,7 @@ impl Assembly {
     fn begin_data(&mut self, header: &Header) {
         if self.message.is_none() {
             self.message = Some(header.opcode);
-            self.compressed = header.compressed;
+            self.compressed = header.is_compressed();
         }
         self.fragments += 1;
     }
@@ -263,22 +263,8 @@ pub struct Feed<'d, 'c> {
     assembled: Vec<u8>,
     /// The message found last is compressed.
     compressed: bool,
-    pool: Pool<'d>,
-}
-
-#[derive(Debug)]
-enum Pool<'d> {
-    Shared(&'d mut InflatePool),
-    Own(Option<Box<InflatePool>>),
-}
-
-impl Pool<'_> {
-    fn get(&mut self) -> &mut InflatePool {
-        match self {
-            Self::Shared(pool) => pool,
-            Self::Own(pool) => pool.get_or_insert_default(),
-        }
-    }
+    /// What the connections of the thread share, if it was given.
+    pool: Option<&'d mut InflatePool>,
 }
 
 /// Where a complete message lies.
@@ -342,8 +328,10 @@ impl Feed<'_, '_> {
             let payload = self.at..self.at + header.len as usize;
             self.at = payload.end;
             mask::apply(&mut self.chunk[payload.clone()], header.key);
-            if header.opcode.is_control() || (header.fin && header.opcode != Opcode::Continuation) {
-                self.compressed = header.compressed;
+            if header.opcode.is_control()
+                || (header.is_final() && header.opcode != Opcode::Continuation)
+            {
+                self.compressed = header.is_compressed();
                 return Ok(Some(Found::InChunk(header.opcode, payload)));
             }
             if let Some(found) = self.add_fragment(&header, payload) {
@@ -401,7 +389,7 @@ impl Feed<'_, '_> {
         }
         assembly.frame = Some(CutFrame {
             opcode: header.opcode,
-            fin: header.fin,
+            fin: header.is_final(),
             key: header.key,
             missing: header.len,
         });
@@ -453,12 +441,12 @@ impl Feed<'_, '_> {
     fn add_fragment(&mut self, header: &Header, payload: Range<usize>) -> Option<Found> {
         let assembly = self.decoder.assembly.get_or_insert_default();
         assembly.begin_data(header);
-        let ceiling = match header.fin {
+        let ceiling = match header.is_final() {
             true => assembly.data.len() + payload.len(),
             false => self.limits.message_bytes(),
         };
         append(&mut assembly.data, &self.chunk[payload], ceiling);
-        if header.fin {
+        if header.is_final() {
             self.finish_message()
         } else {
             None
@@ -484,17 +472,21 @@ impl Feed<'_, '_> {
             Found::InChunk(_, range) => &self.chunk[range],
             Found::Assembled(_) => &self.assembled,
         };
-        let pool = self.pool.get();
-        let limit = self.limits.message_bytes();
-        match class.no_context {
-            true => pool.inflate(compressed, &mut Window::new(0), limit)?,
-            false => {
-                let window =
-                    window.get_or_insert_with(|| Box::new(Window::new(class.window_size())));
-                pool.inflate(compressed, window, limit)?;
+        let mut forgotten = Window::new(0);
+        let window = match class.no_context {
+            true => &mut forgotten,
+            false => window.get_or_insert_with(|| Box::new(Window::new(class.window_size()))),
+        };
+        let mut own = InflatePool::new();
+        let pool = self.pool.as_deref_mut().unwrap_or(&mut own);
+        pool.inflate(compressed, window, self.limits.message_bytes())?;
+        match &self.pool {
+            Some(pool) => to_message(opcode, pool.output()),
+            None => {
+                self.assembled = own.into_output();
+                to_message(opcode, &self.assembled)
             }
         }
-        to_message(opcode, pool.output())
     }
 }
 

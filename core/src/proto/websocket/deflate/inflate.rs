@@ -59,6 +59,11 @@ impl InflatePool {
         Ok(())
     }
 
+    /// Gives the message inflated last away.
+    pub(in super::super) fn into_output(self) -> Vec<u8> {
+        self.output
+    }
+
     /// The message inflated last.
     pub(in super::super) fn output(&self) -> &[u8] {
         &self.output
