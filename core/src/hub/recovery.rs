@@ -80,7 +80,7 @@ impl Recovery {
     pub fn new(settings: RecoverySettings) -> Recovery {
         Recovery {
             settings,
-            epoch: new_sid()[..8].into(),
+            epoch: new_sid()[..6].into(),
             first: 0,
             log: VecDeque::new(),
             bytes: 0,
