@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::incoming::{Peer, deliver};
+use super::incoming::{Peer, receive};
 use super::shard::{Shard, Timer};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId, SocketRef};
@@ -107,30 +107,20 @@ impl Shard {
             match packet {
                 Ok(packet) => {
                     let received = session.handle_packet(TransportKind::WebSocket, packet, *now);
-                    let incoming = match received {
-                        Received::Nothing => {
-                            // Told before what comes behind it.
-                            if is_probe
-                                && !is_promoted
-                                && session.transport() == TransportKind::WebSocket
-                                && session.poll_event() == Some(SessionEvent::Upgraded)
-                            {
-                                is_promoted = true;
-                                let request = *request;
-                                let event = Event::Upgraded { conn, request };
-                                engine.shared.application.handle(engine, event);
-                            }
-                            continue;
+                    if received == Received::Nothing {
+                        // Told before what comes behind it.
+                        if is_probe
+                            && !is_promoted
+                            && session.transport() == TransportKind::WebSocket
+                            && session.poll_event() == Some(SessionEvent::Upgraded)
+                        {
+                            is_promoted = true;
+                            let request = *request;
+                            let event = Event::Upgraded { conn, request };
+                            engine.shared.application.handle(engine, event);
                         }
-                        Received::Text(text) => {
-                            client.handle_text(text, engine.config().max_attachments)
-                        }
-                        Received::Binary(bytes) => client.handle_binary(bytes),
-                    };
-                    engine.shared.shards[usize::from(conn.shard)]
-                        .counters
-                        .received
-                        .increment();
+                        continue;
+                    }
                     // The session is then closing, and receives nothing more.
                     let peer = Peer {
                         conn,
@@ -138,7 +128,7 @@ impl Shard {
                         session,
                         client,
                     };
-                    if let Some(broken) = deliver(engine, peer, incoming, *now) {
+                    if let Some(broken) = receive(engine, peer, received, *now) {
                         *fault = broken.fault;
                     }
                 }

@@ -7,7 +7,7 @@ use crate::config::TransportKind;
 use crate::embed::{Event, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
-use crate::session::Session;
+use crate::session::{Received, Session};
 
 /// A peer broke the Socket.IO protocol; its session is closing.
 #[derive(Debug)]
@@ -21,7 +21,28 @@ pub(super) struct Peer<'c> {
     pub(super) conn: ConnId,
     pub(super) sid: &'c Arc<str>,
     pub(super) session: &'c mut Session,
-    pub(super) client: &'c Client,
+    pub(super) client: &'c mut Client,
+}
+
+/// Takes a message that the session let through, over whichever transport it came.
+pub(super) fn receive(
+    engine: &super::Engine,
+    peer: Peer<'_>,
+    received: Received<'_>,
+    now: Instant,
+) -> Option<Broken> {
+    let incoming = match received {
+        Received::Nothing => return None,
+        Received::Text(text) => peer
+            .client
+            .handle_text(text, engine.config().max_attachments),
+        Received::Binary(bytes) => peer.client.handle_binary(bytes),
+    };
+    engine.shared.shards[usize::from(peer.conn.shard)]
+        .counters
+        .received
+        .increment();
+    deliver(engine, peer, incoming, now)
 }
 
 /// Gives the application what a message asks for.

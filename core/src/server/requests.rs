@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::connection::{Connection, PendingPoll, PendingPost};
 use super::driver::feed_writer;
-use super::incoming::{Peer, deliver};
+use super::incoming::{Peer, receive};
 use super::shard::Shard;
 use super::task::{Opening, PollingKind, PollingRequest, Responder, Task};
 use super::{Engine, Refusal};
@@ -14,7 +14,7 @@ use crate::hub::Slot;
 use crate::proto::DecodeError;
 use crate::proto::engine::{self, PayloadPacket, Revision, v3};
 use crate::proto::jsonp;
-use crate::session::{PollError, Received, TransportClosed};
+use crate::session::{PollError, TransportClosed};
 use crate::transport::{Cork, polling};
 
 impl Shard {
@@ -181,17 +181,6 @@ impl Shard {
                 connection
                     .session
                     .handle_packet(TransportKind::Polling, packet.as_packet(), now);
-            let incoming = match received {
-                Received::Nothing => continue,
-                Received::Text(text) => connection
-                    .client
-                    .handle_text(text, engine.config().max_attachments),
-                Received::Binary(bytes) => connection.client.handle_binary(bytes),
-            };
-            engine.shared.shards[usize::from(conn.shard)]
-                .counters
-                .received
-                .increment();
             let Connection {
                 sid,
                 session,
@@ -204,7 +193,7 @@ impl Shard {
                 session,
                 client,
             };
-            if let Some(broken) = deliver(&engine, peer, incoming, now) {
+            if let Some(broken) = receive(&engine, peer, received, now) {
                 connection.fault = broken.fault;
                 break;
             }

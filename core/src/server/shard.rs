@@ -12,6 +12,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -98,22 +99,32 @@ const TASKS_PER_TURN: usize = 1_024;
 /// Starts the thread of shard `index`.
 pub(super) fn spawn(engine: Engine, index: u8) -> Result<JoinHandle<()>, Error> {
     let during = |error| Error::Io("cannot start an IO thread".to_owned(), error);
-    // Made here so that a failure reaches the caller, used on the thread alone.
-    let mut builder = Builder::new_current_thread();
-    builder.enable_io().enable_time();
-    let probe = builder
-        .build_local(LocalOptions::default())
-        .map_err(during)?;
-    drop(probe);
-    std::thread::Builder::new()
+    // The runtime belongs to the thread that makes it; whether it could be made is told here.
+    let (started, outcome) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new()
         .name(format!("sori-{index}"))
         .spawn(move || {
-            let Ok(runtime) = builder.build_local(LocalOptions::default()) else {
-                return;
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder
+                .enable_io()
+                .enable_time()
+                .build_local(LocalOptions::default());
+            let (runtime, told) = match runtime {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
             };
-            runtime.block_on(run(engine, index));
+            // The caller waits for it.
+            let _ = started.send(told);
+            if let Some(runtime) = runtime {
+                runtime.block_on(run(engine, index));
+            }
         })
-        .map_err(during)
+        .map_err(during)?;
+    let told = outcome
+        .recv()
+        .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+    told.map_err(during)?;
+    Ok(thread)
 }
 
 async fn run(engine: Engine, index: u8) {

@@ -15,6 +15,8 @@ pub(super) struct Timers<K> {
 /// Deadlines are rounded up to this, so that many fire in one turn.
 const TICK: Duration = Duration::from_millis(1);
 
+const TICKS_PER_SECOND: u64 = 1_000;
+
 /// About a century.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -36,11 +38,14 @@ impl<K: Ord> Timers<K> {
 
     /// The tick at which `at` comes up.
     pub(super) fn tick(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch).as_nanos();
+        let since = at.saturating_duration_since(self.epoch);
+        // In 64 bits, as this is computed with each flush.
         since
-            .div_ceil(TICK.as_nanos())
-            .try_into()
-            .unwrap_or(u64::MAX)
+            .as_secs()
+            .saturating_mul(TICKS_PER_SECOND)
+            .saturating_add(u64::from(
+                since.subsec_nanos().div_ceil(TICK.subsec_nanos()),
+            ))
     }
 
     /// The next key whose time has come, with its tick.
