@@ -240,11 +240,12 @@ impl ServerBuilder {
 /// The application the engine is given.
 struct Entrance {
     /// By shard; only the shard's own thread ever waits for its lock.
-    sockets: Box<[Mutex<HashMap<Slot, Arc<Identity>>>]>,
+    sockets: Box<[Mutex<Sockets>]>,
     handler: Box<Handler>,
     hooks: Hooks,
 }
 
+type Sockets = HashMap<Slot, Arc<Identity>>;
 type Handler = dyn Fn(&Socket, Event<'_>) + Send + Sync;
 
 impl Application for Entrance {
