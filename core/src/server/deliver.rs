@@ -53,6 +53,7 @@ impl Shard {
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
+            Task::Run(tasks) => tasks.into_iter().for_each(|task| self.handle_task(task)),
             // Taken by the shard's turn, which has what they need.
             Task::Attach(_) | Task::Accepted(_) | Task::Resume | Task::Stop => {}
         }
