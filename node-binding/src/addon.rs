@@ -208,6 +208,7 @@ impl Engine {
             head,
             handshake: None,
             sid,
+            deflate: None,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod compression;
 mod connection;
 mod deliver;
 mod driver;
@@ -17,8 +18,10 @@ mod raw;
 mod registry;
 mod requests;
 mod shard;
+mod table;
 mod task;
 mod timers;
+mod websocket;
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -30,13 +33,15 @@ use parking_lot::Mutex;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply};
+pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::transport::polling;
 use inbox::Inbox;
@@ -131,6 +136,9 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// A polling request that the application brings.
@@ -431,6 +439,7 @@ impl Engine {
             head,
             handshake,
             sid,
+            deflate,
         } = upgrade;
         let attach = Attach {
             request,
@@ -439,6 +448,7 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            deflate,
             dialect: gateway::dialect(url),
             sid,
         };
