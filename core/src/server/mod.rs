@@ -13,6 +13,7 @@ mod gateway;
 mod http;
 mod inbox;
 mod incoming;
+mod packets;
 pub mod pull;
 mod raw;
 mod registry;
