@@ -2,6 +2,7 @@
 'use strict';
 
 const { asBuffer } = require('./binary');
+const { nativeParser } = require('./parsers');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
 const DEFAULTS = Object.freeze({
@@ -43,7 +44,7 @@ const NATIVE = [
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter', 'parser'];
+const REFUSED = ['adapter'];
 
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
@@ -57,6 +58,9 @@ function checkOptions(given) {
     if (given[name] !== undefined) {
       throw refused(name);
     }
+  }
+  if (nativeParser(given.parser) === null) {
+    throw refused('parser');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
@@ -93,6 +97,7 @@ function nativeOptions(options) {
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
   }
+  chosen.parser = nativeParser(options.parser);
   if (options.initialPacket) {
     chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];
   }
