@@ -37,6 +37,9 @@ impl Shard {
                 if left == Some(true) {
                     self.send_control(slot, PacketType::Disconnect, namespace.name(), "");
                 }
+                let id = namespace.id();
+                drop(namespace);
+                self.engine.shared.hub.retire(id);
             }
             Task::Close {
                 slot,
@@ -113,6 +116,9 @@ impl Shard {
         } else if !is_in {
             // The connection ended before the application's answer came.
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            self.engine.shared.hub.retire(id);
         }
     }
 

@@ -378,7 +378,7 @@ impl Shard {
                     .pending()
                     .filter_map(|name| hub.lookup(name))
                     .collect();
-                let namespaces = connection.client.joined().to_vec();
+                let namespaces = connection.client.leave_all();
                 let fault = connection.fault.take();
                 if let Some(poll) = connection
                     .poll
@@ -407,6 +407,9 @@ impl Shard {
                 });
                 for namespace in namespaces {
                     namespace.remove_for_now(conn, self.now);
+                    let id = namespace.id();
+                    drop(namespace);
+                    self.engine.shared.hub.retire(id);
                 }
             }
         }

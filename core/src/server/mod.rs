@@ -28,6 +28,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -229,6 +230,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -258,7 +273,7 @@ impl Engine {
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
         if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
+            && self.counters().connections >= limit as u64
         {
             self.shared.shards[0].counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
