@@ -1,12 +1,15 @@
 //! An event as C reads it: its texts end with a NUL and lie in one block that is made when the
 //! event is taken.
 
+use std::ffi::c_void;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use sori_core::embed::Response;
 use sori_core::proto::socket::{event_args, event_name};
-use sori_core::server::pull::{PulledEvent, SocketIdentity};
+use sori_core::server::pull::{PulledEvent, SocketIdentity, SocketKey};
 
 use crate::handshake::Request;
 use crate::pointer::{sori_bytes, sori_text};
@@ -44,11 +47,28 @@ pub enum sori_event_kind {
 
 use sori_event_kind::*;
 
+impl sori_event_kind {
+    /// A kind as C gives it: any number.
+    pub(crate) fn from_number(number: i32) -> Option<sori_event_kind> {
+        let kinds = [
+            SORI_EVENT_NONE,
+            SORI_EVENT_CONNECT,
+            SORI_EVENT_MESSAGE,
+            SORI_EVENT_ACK,
+            SORI_EVENT_ACK_TIMEOUT,
+            SORI_EVENT_DISCONNECT,
+            SORI_EVENT_BROADCAST_ACK,
+            SORI_EVENT_CLOSED,
+        ];
+        kinds.into_iter().find(|kind| *kind as i32 == number)
+    }
+}
+
 /// One event. Opaque; what its functions give lives until it is freed.
 #[derive(Debug)]
 pub struct sori_event {
     kind: sori_event_kind,
-    socket: sori_socket,
+    socket: Option<Arc<SocketIdentity>>,
     ack: Option<u64>,
     is_timed_out: bool,
     is_recovered: bool,
@@ -99,6 +119,14 @@ impl Texts {
         let terminated = self.block.get(self.ends[text as usize].clone())?;
         (!terminated.is_empty()).then(|| sori_text::of(terminated))
     }
+
+    /// The text without its NUL; empty if there is none.
+    fn bytes(&self, text: Text) -> &[u8] {
+        let terminated = self.block.get(self.ends[text as usize].clone());
+        terminated
+            .and_then(<[u8]>::split_last)
+            .map_or(&[], |(_, text)| text)
+    }
 }
 
 /// `text` with a NUL behind it.
@@ -113,7 +141,7 @@ impl sori_event {
     fn empty(kind: sori_event_kind) -> sori_event {
         sori_event {
             kind,
-            socket: 0,
+            socket: None,
             ack: None,
             is_timed_out: false,
             is_recovered: false,
@@ -125,13 +153,13 @@ impl sori_event {
         }
     }
 
-    fn of(kind: sori_event_kind, socket: &SocketIdentity, more: usize) -> sori_event {
+    fn of(kind: sori_event_kind, socket: Arc<SocketIdentity>, more: usize) -> sori_event {
         let mut event = sori_event::empty(kind);
-        event.socket = socket.key.0;
         let own = socket.sid.len() + socket.namespace.len();
         event.texts.block.reserve_exact(own + more + TEXTS + 2);
         event.texts.put(Text::SocketId, &[&socket.sid]);
         event.texts.put(Text::Namespace, &[&socket.namespace]);
+        event.socket = Some(socket);
         event
     }
 
@@ -144,7 +172,7 @@ impl sori_event {
                 handshake,
             } => {
                 let auth = auth.unwrap_or_default();
-                let mut event = sori_event::of(SORI_EVENT_CONNECT, &socket, auth.len());
+                let mut event = sori_event::of(SORI_EVENT_CONNECT, socket, auth.len());
                 event.texts.put(Text::Auth, &[&auth]);
                 event.is_recovered = recovered;
                 event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
@@ -156,7 +184,7 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_MESSAGE, &socket, data.len());
+                let mut event = sori_event::of(SORI_EVENT_MESSAGE, socket, data.len());
                 let name = event_name(&data).unwrap_or_default();
                 event.texts.put(Text::Name, &[&name]);
                 event.texts.put(Text::Args, &["[", event_args(&data), "]"]);
@@ -170,14 +198,14 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK, &socket, data.len());
+                let mut event = sori_event::of(SORI_EVENT_ACK, socket, data.len());
                 event.texts.put(Text::Args, &[&data]);
                 event.ack = Some(id);
                 event.attachments = attachments;
                 event
             }
             PulledEvent::AckTimeout { socket, id } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, &socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket, 0);
                 event.ack = Some(id);
                 event
             }
@@ -189,7 +217,7 @@ impl sori_event {
             } => {
                 let description = description.unwrap_or_default();
                 let length = reason.as_str().len() + description.len();
-                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, &socket, length);
+                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, socket, length);
                 event.texts.put(Text::Reason, &[reason.as_str()]);
                 event.texts.put(Text::Description, &[&description]);
                 event.rooms = rooms.iter().map(|room| terminated(room)).collect();
@@ -213,6 +241,23 @@ impl sori_event {
 }
 
 impl sori_event {
+    pub(crate) fn kind(&self) -> sori_event_kind {
+        self.kind
+    }
+
+    /// The socket's key; nothing for kinds that speak of none.
+    pub(crate) fn socket(&self) -> Option<SocketKey> {
+        Some(self.socket.as_ref()?.key)
+    }
+
+    pub(crate) fn namespace(&self) -> &[u8] {
+        self.texts.bytes(Text::Namespace)
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        self.texts.bytes(Text::Name)
+    }
+
     /// The HTTP request behind it, if it has one.
     pub(crate) fn request(&self) -> Option<&Request> {
         self.request.as_deref()
@@ -259,7 +304,16 @@ pub unsafe extern "C" fn sori_event_kind_of(event: *const sori_event) -> sori_ev
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_socket(event: *const sori_event) -> sori_socket {
     // SAFETY: the header's rules.
-    unsafe { look(event, 0, |event| Some(event.socket)) }
+    unsafe { look(event, 0, |event| Some(event.socket()?.0)) }
+}
+
+/// What sori_server_set_user_data() was last given for the socket, also in the socket's
+/// SORI_EVENT_DISCONNECT; NULL if nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_user_data(event: *const sori_event) -> *mut c_void {
+    let data = |event: &sori_event| Some(event.socket.as_ref()?.user_data.load(Ordering::Acquire));
+    // SAFETY: the header's rules.
+    unsafe { look(event, std::ptr::null_mut(), data) }
 }
 
 /// The socket's id, which its client knows too: 20 characters.

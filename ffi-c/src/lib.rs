@@ -25,6 +25,8 @@ mod options;
 
 mod server;
 
+mod push;
+
 mod event;
 
 mod handshake;

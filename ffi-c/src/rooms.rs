@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-use sori_core::embed::{Command, SocketRef};
+use sori_core::embed::{Audience, Command, SocketRef};
+use sori_core::hub::Namespace;
 use sori_core::server::pull::{PullServer, SocketKey};
 
 use crate::broadcast::{Rooms, sori_audience};
@@ -111,6 +112,31 @@ pub unsafe extern "C" fn sori_server_rooms(
     })
 }
 
+/// Stores in `*rooms` a list of the rooms of a namespace that have a member, without those that are
+/// named like a socket's id and hold that socket alone. How many members a room has, and who they
+/// are, tells sori_server_sockets(). Free the list with sori_rooms_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_all_rooms(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    rooms: *mut *mut sori_rooms,
+) -> sori_status {
+    guard(|| {
+        if rooms.is_null() {
+            return Err(Failure::null("rooms"));
+        }
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::open(server) }?;
+        // SAFETY: the header's rules.
+        let namespace = unsafe { server::namespace(server, namespace_name) }?;
+        let found = namespace.rooms();
+        let names = found.iter().map(|(room, _)| terminated(room)).collect();
+        let list = Box::into_raw(Box::new(sori_rooms { names }));
+        // SAFETY: not NULL, as seen above.
+        unsafe { pointer::write(rooms, list, "rooms") }
+    })
+}
+
 /// How many rooms the list has; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_rooms_count(rooms: *const sori_rooms) -> usize {
@@ -140,6 +166,47 @@ pub unsafe extern "C" fn sori_rooms_free(rooms: *mut sori_rooms) {
     });
 }
 
+/// The sockets of an audience, as the program knows them.
+fn members<'a>(
+    server: &'a PullServer,
+    namespace: &Namespace,
+    audience: Audience<'_>,
+) -> impl Iterator<Item = SocketKey> + use<'a> {
+    let id = namespace.id();
+    let found = namespace.select(audience.rooms, audience.except);
+    let sockets = found.connections().into_iter().map(move |conn| SocketRef {
+        conn,
+        namespace: id,
+    });
+    sockets.filter_map(|socket| server.key_of(socket))
+}
+
+/// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
+/// their connections, as sori_server_close_connection().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_disconnect_many(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    audience: *const sori_audience,
+    closes: bool,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, rooms) = unsafe { (sori_server::open(server)?, Rooms::of(audience)?) };
+        // SAFETY: the header's rules.
+        let namespace = unsafe { server::namespace(server, namespace_name) }?;
+        let sockets: Vec<_> = members(server, &namespace, rooms.audience()).collect();
+        for socket in sockets {
+            // Who is gone meanwhile is where all shall be.
+            let _ = match closes {
+                true => server.close_connection(socket),
+                false => server.disconnect(socket),
+            };
+        }
+        Ok(())
+    })
+}
+
 /// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
 /// are, which may be more. `sockets` may be NULL if `capacity` is 0.
 #[unsafe(no_mangle)]
@@ -160,13 +227,7 @@ pub unsafe extern "C" fn sori_server_sockets(
             return Err(Failure::null("sockets"));
         }
         let audience = rooms.audience();
-        let found = namespace.select(audience.rooms, audience.except);
-        let keys = found.connections().into_iter().filter_map(|conn| {
-            server.key_of(SocketRef {
-                conn,
-                namespace: namespace.id(),
-            })
-        });
+        let keys = members(server, &namespace, audience);
         let mut number = 0;
         for key in keys {
             if number < capacity {

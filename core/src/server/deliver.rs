@@ -53,7 +53,7 @@ impl Shard {
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
             // Taken by the shard's turn, which has what they need.
-            Task::Attach(_) | Task::Accepted(_) | Task::Resume | Task::Stop => {}
+            Task::Attach(_) | Task::Accepted(..) | Task::Resume | Task::Stop => {}
         }
     }
 

@@ -232,6 +232,15 @@ impl Engine {
         Ok(bound)
     }
 
+    /// Speaks HTTP on a connection that somebody else accepted, from its first request on or from
+    /// any later one: as if the engine's own listener had accepted it. `read` is what was read from
+    /// it, from the first byte of that request on. Once the engine is closing the stream is dropped.
+    pub fn serve(&self, stream: std::net::TcpStream, read: Bytes) {
+        if !self.is_closing() {
+            self.push(self.pick_shard(), Task::Accepted(stream, read));
+        }
+    }
+
     /// Judges a request by its method and URL, as engine.io's `verify` does.
     ///
     /// # Errors

@@ -199,10 +199,11 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             break;
         };
         match task {
-            Task::Accepted(stream) if !this.is_stopping() => {
-                http::serve(engine.clone(), this.index, stream, this.http.subscribe());
+            Task::Accepted(stream, read) if !this.is_stopping() => {
+                let stop = this.http.subscribe();
+                http::serve(engine.clone(), this.index, stream, read, stop);
             }
-            Task::Accepted(_) => {}
+            Task::Accepted(..) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
             Task::Resume => this.resume(),
             Task::Stop => this.stop(),

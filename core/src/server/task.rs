@@ -65,8 +65,8 @@ pub(super) enum Task {
     },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
-    /// A TCP connection the listener accepted.
-    Accepted(std::net::TcpStream),
+    /// A TCP connection to speak HTTP on, and what was read from it before.
+    Accepted(std::net::TcpStream, Bytes),
     /// The application takes events again.
     Resume,
     /// Close everything and end.

@@ -37,7 +37,6 @@ use tokio::sync::watch;
 
 use super::Engine;
 use super::shard::thread_ended;
-use super::task::Task;
 use crate::embed::{Handshake, Peer};
 use crate::transport::Patient;
 pub use reception::{Admission, Reception, Reply};
@@ -78,7 +77,7 @@ async fn accept_loop(engine: &Engine, listener: TcpListener) {
         match accepted {
             Ok(Ok((stream, _))) => {
                 if let Ok(stream) = stream.into_std() {
-                    engine.push(engine.pick_shard(), Task::Accepted(stream));
+                    engine.serve(stream, Bytes::new());
                 }
             }
             // Out of descriptors, or a client that was gone again: the next may fare better.
@@ -90,11 +89,12 @@ async fn accept_loop(engine: &Engine, listener: TcpListener) {
 
 const CLOSING_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Serves HTTP on one accepted connection, on the shard that calls it.
+/// Serves HTTP on one connection, on the shard that calls it. `read` is what was read from it before.
 pub(super) fn serve(
     engine: Engine,
     shard: u8,
     stream: std::net::TcpStream,
+    read: Bytes,
     mut stop: watch::Receiver<()>,
 ) {
     let adopted = stream
@@ -126,7 +126,7 @@ pub(super) fn serve(
             .header_read_timeout(timeout)
             .max_buf_size(MAX_HEAD)
             .title_case_headers(true)
-            .serve_connection(Patient::new(stream, timeout), service);
+            .serve_connection(Patient::new(stream, read, timeout), service);
         // What goes wrong here is the client's loss: hyper has closed its connection.
         let is_stopped = {
             let mut stopped = std::pin::pin!(stop.changed());
@@ -142,9 +142,12 @@ pub(super) fn serve(
         }
         if let Some(handover) = left.take() {
             let parts = connection.into_parts();
-            handover
-                .complete(&owner, parts.io.into_stream(), parts.read_buf)
-                .await;
+            let (stream, unread) = parts.io.into_parts();
+            let read = match unread.is_empty() {
+                true => parts.read_buf,
+                false => [parts.read_buf, unread].concat().into(),
+            };
+            handover.complete(&owner, stream, read).await;
         }
         // The shard may have waited for the last of them.
         drop(stop);

@@ -228,6 +228,14 @@ impl PullServer {
         self.queue.close_connection(&self.engine, socket)
     }
 
+    /// What is known of a socket, or of a client that asks to be one.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn identity(&self, socket: SocketKey) -> Result<Arc<SocketIdentity>, Gone> {
+        self.queue.identity(socket).ok_or(Gone)
+    }
+
     /// What the engine knows an accepted socket by, for commands on rooms.
     ///
     /// # Errors

@@ -184,6 +184,10 @@ impl EventQueue {
         self.roster(key.shard())?.socket(key)
     }
 
+    pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
+        self.roster(key.shard())?.identity(key)
+    }
+
     pub(super) fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
         let roster = self.roster(socket.conn.shard)?;
         Some(roster.find(socket)?.key)
@@ -428,6 +432,7 @@ mod tests {
             key: SocketKey(1),
             sid: "sid".into(),
             namespace: "/".into(),
+            user_data: Default::default(),
         };
         PulledEvent::AckTimeout {
             socket: Arc::new(socket),

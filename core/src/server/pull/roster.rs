@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 
 use crate::embed::{Handshake, SocketRef};
 use crate::hub::{ConnId, NamespaceId, Slot};
@@ -21,7 +22,7 @@ impl SocketKey {
     }
 }
 
-/// What stays the same for a socket's whole life.
+/// What stays the same for a socket's whole life, and what the application keeps with it.
 #[derive(Debug)]
 pub struct SocketIdentity {
     /// The application's key for it.
@@ -30,6 +31,8 @@ pub struct SocketIdentity {
     pub sid: Arc<str>,
     /// The name of the namespace it is in, or asks for.
     pub namespace: Arc<str>,
+    /// The application's own; never looked at.
+    pub user_data: AtomicPtr<std::ffi::c_void>,
 }
 
 /// One shard's sockets, and the requests for some.
@@ -92,6 +95,7 @@ impl Roster {
             key,
             sid,
             namespace,
+            user_data: AtomicPtr::default(),
         });
         self.slots.insert(key, slot);
         self.members.entry(slot).or_default().push(Member {
@@ -114,6 +118,11 @@ impl Roster {
         if let Some(member) = self.member_mut(key) {
             member.namespace = Some(namespace);
         }
+    }
+
+    /// What is known of the socket or the request behind `key`.
+    pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
+        Some(Arc::clone(&self.member(key)?.1.socket))
     }
 
     /// The accepted socket behind `key`.
