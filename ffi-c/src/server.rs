@@ -255,7 +255,8 @@ pub unsafe extern "C" fn sori_server_poll(
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-/// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+/// the same at each call and lives as long as the server. It may be readable once when there is
+/// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_int) -> sori_status {
     guard(|| {
