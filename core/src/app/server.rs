@@ -74,6 +74,29 @@ impl Server {
         self.engine.listen(address)
     }
 
+    /// As [`Server::listen`], for clients that speak TLS. Slow handshakes end after
+    /// `request_timeout`.
+    ///
+    /// # Errors
+    /// As [`Server::listen`].
+    #[cfg(feature = "tls")]
+    pub fn listen_tls(
+        &self,
+        address: impl ToSocketAddrs,
+        tls: &crate::Tls,
+    ) -> Result<SocketAddr, Error> {
+        self.engine.listen_tls(address, tls)
+    }
+
+    /// Accepts connections on a Unix socket; see [`Engine::listen_unix`].
+    ///
+    /// # Errors
+    /// As [`Engine::listen_unix`].
+    #[cfg(unix)]
+    pub fn listen_unix(&self, path: impl AsRef<std::path::Path>) -> Result<(), Error> {
+        self.engine.listen_unix(path)
+    }
+
     /// The namespace of that name, made if it is new. A missing leading `/` is added. Clients that
     /// ask for a namespace which has not been made are refused, "Invalid namespace".
     pub fn of(&self, name: &str) -> Namespace {

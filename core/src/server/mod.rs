@@ -12,6 +12,7 @@ mod gateway;
 mod http;
 mod inbox;
 mod incoming;
+mod listen;
 pub mod pull;
 mod registry;
 mod requests;
@@ -19,13 +20,14 @@ mod shard;
 mod task;
 mod timers;
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
@@ -37,10 +39,11 @@ use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
 use crate::session::Settings;
-use crate::transport::polling;
+use crate::transport::{Stream, polling};
 use inbox::Inbox;
+use listen::Transport;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Stream, Task};
+use task::{Attach, PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -100,6 +103,8 @@ pub(crate) struct Shared {
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
+    /// Told when the engine closes.
+    closing: Notify,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -180,6 +185,7 @@ impl Engine {
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
+            closing: Notify::new(),
             threads: Mutex::default(),
             config,
         });
@@ -221,15 +227,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after [`Engine::close`].
     pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
-        let during = |error| Error::Io("cannot listen".to_owned(), error);
-        let listener = TcpListener::bind(address).map_err(during)?;
-        let bound = listener.local_addr().map_err(during)?;
-        if self.is_closing() {
-            return Err(Error::Closed);
-        }
-        let accepting = http::accept(self.clone(), listener).map_err(during)?;
-        self.shared.threads.lock().push(accepting);
-        Ok(bound)
+        self.listen_tcp(address, Transport::Plain)
     }
 
     /// Judges a request by its method and URL, as engine.io's `verify` does.
@@ -328,6 +326,7 @@ impl Engine {
     /// follows when all is done. Further calls do nothing.
     pub fn close(&self) {
         if !self.shared.is_closing.swap(true, Ordering::AcqRel) {
+            self.shared.closing.notify_waiters();
             for shard in &self.shared.shards {
                 shard.inbox.push(Task::Stop);
                 shard.inbox.wake();

@@ -13,15 +13,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::ReadBuf;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
@@ -36,7 +34,7 @@ use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
-use crate::transport::LinkId;
+use crate::transport::{Inlet, LinkId};
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {
@@ -199,8 +197,8 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             break;
         };
         match task {
-            Task::Accepted(stream) if !this.is_stopping() => {
-                http::serve(engine.clone(), this.index, stream, this.http.subscribe());
+            Task::Accepted(accepted) if !this.is_stopping() => {
+                http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());
             }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
@@ -373,7 +371,7 @@ impl Shard {
         cx: &mut Context<'_>,
         slot: Slot,
         id: LinkId,
-        stream: &mut OwnedReadHalf,
+        stream: &mut Inlet,
     ) -> Poll<Flow> {
         self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -385,16 +383,14 @@ impl Shard {
         link.set_reader(cx.waker());
         let is_ending = link.is_ending();
         if link.has_backlog() {
-            while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
-                flush_backlog(link, &mut self.cork);
-            }
+            stream.drain(cx, link, &mut self.cork);
             self.touch(slot);
         }
         if !is_ending && self.pause(slot) {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
+        match stream.poll_read(cx, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => {
                 self.handle_stream_end(slot, id, Some(error));
@@ -423,7 +419,7 @@ pub(super) async fn read_link(
     shard: Rc<RefCell<Shard>>,
     slot: Slot,
     id: LinkId,
-    mut stream: OwnedReadHalf,
+    mut stream: Inlet,
 ) {
     loop {
         match poll_fn(|cx| shard.borrow_mut().poll_link(cx, slot, id, &mut stream)).await {
@@ -432,15 +428,6 @@ pub(super) async fn read_link(
             Flow::Stop => return,
         }
     }
-}
-
-/// A TCP link's backlog goes nowhere but to its stream.
-fn flush_backlog(link: &mut crate::transport::Link, cork: &mut Vec<u8>) {
-    let mut feed = |_: RequestId, _: &[u8]| {};
-    link.flush_backlog(&mut crate::transport::Cork {
-        buffer: cork,
-        feed: &mut feed,
-    });
 }
 
 /// Most fragments of one message (ws's limit).

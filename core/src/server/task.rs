@@ -7,12 +7,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::frames::Frames;
+use super::listen::Accepted;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
-use crate::transport::{Dialect, Link};
+use crate::transport::{Dialect, Link, Stream};
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ pub(super) enum Task {
     },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
-    /// A TCP connection the listener accepted.
-    Accepted(std::net::TcpStream),
+    /// A connection that a listener accepted.
+    Accepted(Box<Accepted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.
@@ -171,11 +172,4 @@ pub(super) struct Opening {
     pub(super) link: Option<Link>,
     pub(super) dialect: Dialect,
     pub(super) handshake: Option<Arc<Handshake>>,
-}
-
-/// A peer's byte stream.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(std::net::TcpStream),
-    Feed,
 }

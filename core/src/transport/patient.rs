@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A TCP stream whose writes time out.
+use super::Wire;
+
+/// A stream whose writes time out.
 #[derive(Debug)]
 pub(crate) struct Patient {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Wire>,
     timeout: Duration,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -22,7 +23,7 @@ pub(crate) struct Patient {
 
 impl Patient {
     /// `timeout` is how long a write may wait for the peer to take some of it.
-    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Patient {
+    pub(crate) fn new(stream: Wire, timeout: Duration) -> Patient {
         Patient {
             stream: TokioIo::new(stream),
             timeout,
@@ -30,7 +31,7 @@ impl Patient {
         }
     }
 
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> Wire {
         self.stream.into_inner()
     }
 

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use tokio::net::TcpStream;
 
 use super::{cors, handshake_of, reception, url_of};
 use crate::config::TransportKind;
 use crate::embed::{Handshake, Peer};
 use crate::proto::handshake;
 use crate::proto::websocket::Frame;
-use crate::server::attach::say_farewell;
 use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
 use crate::server::{Engine, Upgrade, Verified};
+use crate::transport::Wire;
 
 /// What becomes of a stream that hyper is done with.
 #[derive(Debug)]
@@ -32,11 +31,11 @@ pub(super) enum Handover {
 
 impl Handover {
     /// `read` is what hyper has read behind the request.
-    pub(super) async fn complete(self, engine: &Engine, stream: TcpStream, read: Bytes) {
+    pub(super) async fn complete(self, engine: &Engine, stream: Wire, read: Bytes) {
         match self {
             Handover::Farewell(bytes) => {
                 // Nobody is left to tell whether the peer took it.
-                let farewell = say_farewell(stream, bytes);
+                let farewell = stream.say_farewell(bytes);
                 let _ = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell).await;
             }
             Handover::WebSocket {
@@ -44,7 +43,7 @@ impl Handover {
                 answer,
                 handshake,
             } => {
-                let Ok(stream) = stream.into_std() else {
+                let Ok(stream) = stream.release() else {
                     return;
                 };
                 let upgrade = Upgrade {
@@ -53,7 +52,7 @@ impl Handover {
                     head: read,
                     handshake: Some(handshake),
                 };
-                engine.attach(&url, stream, upgrade);
+                engine.attach_stream(&url, stream, upgrade);
             }
         }
     }
