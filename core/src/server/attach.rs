@@ -14,7 +14,7 @@ use super::task::{Attach, Opening};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
-use crate::proto::websocket::Frame;
+use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
 use crate::transport::{Cork, Link, LinkId, Outlet, Stream};
 
@@ -29,6 +29,7 @@ impl Shard {
             upgrade_of,
             handshake,
             dialect,
+            deflate,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -51,7 +52,7 @@ impl Shard {
                 return;
             }
         };
-        let mut link = Link::new(id, request, outlet);
+        let mut link = Link::new(id, request, outlet, Role::Server, deflate);
         self.write_now(&mut link, &answer);
         let slot = match upgrade_of {
             Some(slot) => {
@@ -177,7 +178,7 @@ impl Shard {
     }
 
     /// Gives a WebSocket that nobody wants its answer and an empty close frame.
-    fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
+    pub(super) fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
         match stream.adopt() {
@@ -200,7 +201,7 @@ impl Shard {
     }
 
     /// Writes bytes of a link that belongs to no connection yet, or never will.
-    fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
+    pub(super) fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
         let engine = self.engine.clone();
         let mut feed = feed_writer(&engine);
         let mut cork = Cork {

@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod compression;
 mod connection;
 mod deliver;
 mod driver;
@@ -17,8 +18,10 @@ pub mod pull;
 mod registry;
 mod requests;
 mod shard;
+mod table;
 mod task;
 mod timers;
+mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -32,12 +35,14 @@ use tokio::sync::Notify;
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
 pub use http::{Admission, Reception, Reply};
+pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::transport::{Stream, polling};
 use inbox::Inbox;
@@ -132,6 +137,9 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// A polling request that the application brings.
@@ -418,6 +426,7 @@ impl Engine {
             answer,
             head,
             handshake,
+            deflate,
         } = upgrade;
         let attach = Attach {
             request,
@@ -426,6 +435,7 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            deflate,
             dialect: gateway::dialect(url),
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
