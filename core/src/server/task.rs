@@ -27,6 +27,8 @@ pub(super) enum Task {
         outgoing: Outgoing,
         ack: Option<Box<AckDeadline>>,
     },
+    /// Send an Engine.IO message to one connection.
+    SendRaw(Box<SendRaw>),
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
@@ -112,6 +114,14 @@ pub(super) struct Outgoing {
     pub(super) volatile: bool,
 }
 
+/// An Engine.IO message of the application.
+#[derive(Debug)]
+pub(super) struct SendRaw {
+    pub(super) slot: Slot,
+    pub(super) outgoing: Outgoing,
+    pub(super) token: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AckDeadline {
     pub(super) id: u64,
@@ -138,6 +148,7 @@ pub(super) enum PollingKind {
     Handshake {
         handshake: Option<Arc<Handshake>>,
         dialect: Dialect,
+        sid: Option<Arc<str>>,
     },
     Poll(Slot),
     Post {
@@ -172,6 +183,8 @@ pub(super) struct Attach {
     pub(super) handshake: Option<Arc<Handshake>>,
     /// What was agreed on about compression.
     pub(super) deflate: Option<DeflateParams>,
+    /// The id that the application has chosen for a new connection.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// What a connection begins with.
@@ -182,4 +195,6 @@ pub(super) struct Opening {
     pub(super) link: Option<Link>,
     pub(super) dialect: Dialect,
     pub(super) handshake: Option<Arc<Handshake>>,
+    /// Its id if it has been chosen, and claimed.
+    pub(super) sid: Option<Arc<str>>,
 }

@@ -55,6 +55,7 @@ impl Handover {
                     head: read,
                     handshake: Some(handshake),
                     deflate,
+                    sid: None,
                 };
                 engine.attach_stream(&url, stream, upgrade);
             }

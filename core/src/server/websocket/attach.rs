@@ -37,7 +37,7 @@ impl Shard {
             group: group_id,
             handshake,
         } = upgrade;
-        if self.may_open().is_err() {
+        if self.may_open(None).is_err() {
             match role {
                 Role::Server => self.turn_away(request, stream, &answer),
                 Role::Client => self.tell(Event::Forget { request }),
