@@ -33,6 +33,10 @@ $cc $flags tests/c/arguments.c tests/c/client.c -o "$out/static" "$lib/libsori.a
 echo '-- arguments, static library'
 ${SORI_RUNNER:-} "$out/static" >/dev/null
 
+build tls tests/c/tls.c
+echo '-- TLS, driven by socket.io-client'
+SORI_TLS="$out/tls" node --test --test-timeout=60000 tests/c/tls.test.js
+
 build chat examples/c/chat.c
 echo '-- chat, driven by socket.io-client'
 SORI_CHAT="$out/chat" node --test --test-timeout=60000 tests/c/chat.test.js

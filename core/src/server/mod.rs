@@ -19,15 +19,17 @@ mod raw;
 mod registry;
 mod requests;
 mod shard;
+mod stop;
 mod table;
 mod task;
 mod timers;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -111,6 +113,8 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     /// Told when the engine closes.
     closing: Notify,
+    /// When it must have closed, if the application said so.
+    finish_by: OnceLock<Instant>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -201,6 +205,7 @@ impl Engine {
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
             closing: Notify::new(),
+            finish_by: OnceLock::new(),
             threads: Mutex::default(),
             config,
         });
@@ -334,18 +339,6 @@ impl Engine {
         for shard in &self.shared.shards {
             shard.inbox.push(Task::Resume);
             shard.inbox.wake();
-        }
-    }
-
-    /// Closes every connection ("server shutting down") and stops listening. [`Event::Closed`]
-    /// follows when all is done. Further calls do nothing.
-    pub fn close(&self) {
-        if !self.shared.is_closing.swap(true, Ordering::AcqRel) {
-            self.shared.closing.notify_waiters();
-            for shard in &self.shared.shards {
-                shard.inbox.push(Task::Stop);
-                shard.inbox.wake();
-            }
         }
     }
 

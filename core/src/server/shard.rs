@@ -24,7 +24,6 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use super::compression::Compression;
-use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::http;
 use super::requests::turn_down;
 use super::table::{Table, Tenant};
@@ -64,7 +63,7 @@ pub(super) struct Shard {
     /// Every HTTP connection served here holds a receiver, and ends when told.
     http: watch::Sender<()>,
     /// Set once the shard is stopping: HTTP connections are given until then.
-    stops_by: Option<Instant>,
+    pub(super) stops_by: Option<Instant>,
 }
 
 /// What a shard waits for.
@@ -167,7 +166,7 @@ async fn run(engine: Engine, index: u8) {
     drop(shard);
     if let Some(rest) = engine.shared.application.finish(index) {
         // What takes longer than connections were given is dropped with the runtime.
-        let _ = tokio::time::timeout(engine.config().close_timeout, rest).await;
+        let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
     }
     thread_ended(&engine);
 }
@@ -208,12 +207,15 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             Task::Attach(attach) => this.attach(*attach, shard),
             Task::AttachWebSocket(attach) => this.attach_websocket(*attach, shard),
             Task::Resume => this.resume(),
-            Task::Stop => this.stop(),
+            Task::Stop(stop) => this.stop(stop),
             task => this.handle_task(task),
         }
     }
     this.handle_timers();
     this.flush_dirty();
+    if this.stops_by.is_some_and(|at| at <= this.now) {
+        this.cut();
+    }
     engine.shared.application.flush();
     this.is_in_turn = false;
     if is_unfinished {
@@ -221,14 +223,15 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     let next = this.timers.next();
     match this.stops_by {
-        Some(at) if this.connections.is_empty() => {
-            if this.http.receiver_count() == 0 || at <= this.now {
+        Some(at) => {
+            let is_served = this.connections.is_empty() && this.http.receiver_count() == 0;
+            if is_served || at <= this.now {
                 Turn::Last
             } else {
                 Turn::Done(Some(next.map_or(at, |next| next.min(at))))
             }
         }
-        _ => Turn::Done(next),
+        None => Turn::Done(next),
     }
 }
 
@@ -317,7 +320,7 @@ impl Shard {
         }
     }
 
-    fn flush_dirty(&mut self) {
+    pub(super) fn flush_dirty(&mut self) {
         // What is flushed may make others dirty: they are flushed in this turn too.
         let mut at = 0;
         while at < self.dirty.len() {
@@ -369,15 +372,9 @@ impl Shard {
         }
     }
 
-    fn stop(&mut self) {
-        // What the application said before it closed the engine is still sent.
-        self.flush_dirty();
-        self.stops_by = Some(self.now + CLOSE_ANSWER_TIMEOUT);
+    /// HTTP connections end after the request they are at.
+    pub(super) fn stop_http(&self) {
         self.http.send_replace(());
-        for slot in self.connections.slots() {
-            self.close(slot, crate::DisconnectReason::ServerShuttingDown, true);
-            self.close_websocket(slot);
-        }
     }
 
     /// One look at a link's stream by the task that reads it.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::frames::Frames;
 use super::listen::Accepted;
+use super::stop::Stop;
 use super::websocket;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
@@ -81,7 +82,7 @@ pub(super) enum Task {
     /// The application takes events again.
     Resume,
     /// Close everything and end.
-    Stop,
+    Stop(Stop),
 }
 
 /// A connection that the application has let into a namespace.
