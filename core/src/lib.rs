@@ -54,6 +54,8 @@ pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod transport;
 
@@ -67,6 +69,10 @@ pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};
 #[cfg(feature = "server")]
 pub use http;
+#[cfg(feature = "tls")]
+pub use rustls;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "server"))]

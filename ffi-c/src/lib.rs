@@ -25,6 +25,8 @@ mod options;
 
 mod server;
 
+mod tls;
+
 mod push;
 
 mod event;

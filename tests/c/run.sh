@@ -46,3 +46,7 @@ run throwing
 # shellcheck disable=SC2086
 ${CC:-cc} -std=c11 $flags tests/c/arguments.c "$out/client.o" -o "$out/static" "$lib/libsori.a" -lpthread -ldl -lm
 run static
+
+build tls tests/c/tls.c
+echo '-- TLS, driven by socket.io-client'
+SORI_TLS="$out/tls" node --test --test-reporter=dot --test-timeout=60000 tests/c/tls.test.js

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use super::{Shared, raw};
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
@@ -64,6 +64,13 @@ impl<'e> Batch<'e> {
                 id,
                 payload,
             } => self.answer(socket, id, &payload),
+            Command::Send {
+                conn,
+                message,
+                volatile,
+                compress: _,
+                token,
+            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,
@@ -124,6 +131,8 @@ impl<'e> Batch<'e> {
                     },
                 );
             }
+            Command::WebSocket { conn, command } => self.ask_websocket(conn, command),
+            Command::WebSocketBroadcast(broadcast) => self.broadcast_websocket(broadcast),
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
                 self.push(
@@ -362,14 +371,14 @@ impl<'e> Batch<'e> {
         }
     }
 
-    fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
+    pub(super) fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
         if self.namespace.as_ref().is_none_or(|known| known.id() != id) {
             self.namespace = self.shared.hub.namespace(id);
         }
         self.namespace.clone()
     }
 
-    fn push(&mut self, shard: u8, task: Task) {
+    pub(super) fn push(&mut self, shard: u8, task: Task) {
         self.shared.shards[usize::from(shard)].inbox.push(task);
         self.touched.mark(shard);
     }

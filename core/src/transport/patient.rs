@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A TCP stream whose writes time out.
+use super::Wire;
+
+/// A stream whose writes time out.
 #[derive(Debug)]
 pub(crate) struct Patient {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Wire>,
     /// What somebody read from the stream before: it is read first.
     unread: Bytes,
     timeout: Duration,
@@ -26,7 +27,7 @@ pub(crate) struct Patient {
 impl Patient {
     /// `unread` is what was read from the stream before; `timeout` is how long a write may wait for
     /// the peer to take some of it.
-    pub(crate) fn new(stream: TcpStream, unread: Bytes, timeout: Duration) -> Patient {
+    pub(crate) fn new(stream: Wire, unread: Bytes, timeout: Duration) -> Patient {
         Patient {
             stream: TokioIo::new(stream),
             unread,
@@ -35,8 +36,8 @@ impl Patient {
         }
     }
 
-    /// The stream, and what was read from it and not asked for.
-    pub(crate) fn into_parts(self) -> (TcpStream, Bytes) {
+    /// The stream, and what of `unread` nobody has asked for.
+    pub(crate) fn into_parts(self) -> (Wire, Bytes) {
         (self.stream.into_inner(), self.unread)
     }
 
