@@ -110,6 +110,7 @@ fn what_does_not_fit_is_dropped_if_the_settings_say_so() {
     group.wait_line(&peer, "drain");
     group.send(&peer, text("alive"));
     assert_eq!(peer.wire.read_text(), "alive");
+    group.settle(&peer);
     assert_eq!(peer.gauge.queued_bytes(), 0);
     assert_eq!(rig.engine.metrics().dropped_volatile, dropped);
 }

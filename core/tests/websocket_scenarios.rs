@@ -80,6 +80,7 @@ fn fragments_that_are_sent_stay_one_message_whatever_else_is_sent() {
         let expected = expected.map(|(first, payload)| (first, payload.as_bytes().to_vec()));
         assert_eq!(frames, expected, "{role:?}");
         group.wait_line(&peer, "sent 1");
+        group.settle(&peer);
         assert_eq!(peer.gauge.queued_bytes(), 0);
     }
 }
