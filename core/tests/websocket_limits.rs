@@ -36,17 +36,22 @@ fn tokens_gauge_and_drain_tell_how_far_a_slow_peer_has_come() {
         assert_eq!(gauge.queued_bytes(), before + 1004 + mask);
         let lines = group.wait_lines(&peer, |_| true);
         assert!(count(&lines, "sent ") < sent, "{lines:?}");
-        assert_eq!(count(&lines, "drain"), 0);
+        // The system may have taken all for a moment, while its buffers grew.
+        let drained = count(&lines, "drain");
 
         for n in 0..sent {
             let (_, payload) = peer.wire.read_frame();
             assert_eq!(payload.len(), if n + 1 < sent { LEN } else { 1000 });
         }
-        let lines = group.wait_line(&peer, "drain");
+        let lines = group.wait_lines(&peer, |lines| count(lines, "drain") == drained + 1);
         assert_eq!(gauge.queued_bytes(), 0);
+        let told: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.starts_with("sent "))
+            .collect();
         let expected: Vec<String> = (0..sent).map(|token| format!("sent {token}")).collect();
-        assert_eq!(lines[1..=sent as usize], expected);
-        assert_eq!(lines.len() as u64, sent + 2);
+        assert_eq!(told, expected.iter().collect::<Vec<_>>());
+        assert_eq!(lines.last().map(String::as_str), Some("drain"));
     }
 }
 
