@@ -9,60 +9,15 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use sori_core::embed::Response;
 use sori_core::proto::socket::{event_args, event_name};
-use sori_core::server::pull::{PulledEvent, SocketIdentity, SocketKey};
+use sori_core::server::pull::{PulledEvent, SocketIdentity, SocketKey, WebSocketEvent};
 
 use crate::handshake::Request;
+use crate::kind::sori_event_kind;
 use crate::pointer::{sori_bytes, sori_text};
 use crate::socket::sori_socket;
 use crate::status::guard_or;
 
-/// What an event says. New kinds may be added: free and ignore those you do not know.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum sori_event_kind {
-    /// No event: what a NULL pointer is.
-    SORI_EVENT_NONE = 0,
-    /// A client asks to join a namespace, perhaps with sori_event_auth(). Of the HTTP request that
-    /// opened its connection tell sori_event_url(), sori_event_query(), sori_event_header(),
-    /// sori_event_remote_address(). Answer with sori_server_accept() or sori_server_refuse(), now or
-    /// later.
-    SORI_EVENT_CONNECT = 1,
-    /// An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
-    /// sori_event_has_ack(), the client waits for sori_server_answer().
-    SORI_EVENT_MESSAGE = 2,
-    /// A client's answer to sori_server_emit_with_ack(): sori_event_ack(), sori_event_args(),
-    /// sori_event_attachment().
-    SORI_EVENT_ACK = 3,
-    /// The time of sori_server_emit_with_ack() is up: sori_event_ack().
-    SORI_EVENT_ACK_TIMEOUT = 4,
-    /// An accepted socket is gone: sori_event_reason(), sori_event_description(),
-    /// sori_event_room(). Its last event; each accepted socket has exactly one.
-    SORI_EVENT_DISCONNECT = 5,
-    /// What sori_server_broadcast_with_ack() came to: sori_event_ack(), sori_event_answer_args(),
-    /// sori_event_is_timed_out().
-    SORI_EVENT_BROADCAST_ACK = 6,
-    /// The server is closed. The last event.
-    SORI_EVENT_CLOSED = 7,
-}
-
 use sori_event_kind::*;
-
-impl sori_event_kind {
-    /// A kind as C gives it: any number.
-    pub(crate) fn from_number(number: i32) -> Option<sori_event_kind> {
-        let kinds = [
-            SORI_EVENT_NONE,
-            SORI_EVENT_CONNECT,
-            SORI_EVENT_MESSAGE,
-            SORI_EVENT_ACK,
-            SORI_EVENT_ACK_TIMEOUT,
-            SORI_EVENT_DISCONNECT,
-            SORI_EVENT_BROADCAST_ACK,
-            SORI_EVENT_CLOSED,
-        ];
-        kinds.into_iter().find(|kind| *kind as i32 == number)
-    }
-}
 
 /// One event. Opaque; what its functions give lives until it is freed.
 #[derive(Debug)]
@@ -72,7 +27,11 @@ pub struct sori_event {
     ack: Option<u64>,
     is_timed_out: bool,
     is_recovered: bool,
+    is_binary: bool,
+    close_code: u16,
     texts: Texts,
+    /// With a NUL behind it.
+    data: Vec<u8>,
     request: Option<Box<Request>>,
     attachments: Vec<Bytes>,
     rooms: Vec<Box<[u8]>>,
@@ -145,7 +104,10 @@ impl sori_event {
             ack: None,
             is_timed_out: false,
             is_recovered: false,
+            is_binary: false,
+            close_code: 0,
             texts: Texts::default(),
+            data: Vec::new(),
             request: None,
             attachments: Vec::new(),
             rooms: Vec::new(),
@@ -235,7 +197,47 @@ impl sori_event {
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
                 event
             }
+            PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
+        }
+    }
+
+    fn of_websocket(socket: Arc<SocketIdentity>, event: WebSocketEvent) -> sori_event {
+        match event {
+            WebSocketEvent::Open { handshake } => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_OPEN, socket, 0);
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
+                event
+            }
+            WebSocketEvent::Message { data, is_binary } => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_MESSAGE, socket, 0);
+                event.is_binary = is_binary;
+                event.data = data;
+                event.data.push(0);
+                event
+            }
+            WebSocketEvent::Pong(payload) => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_PONG, socket, 0);
+                event.data = payload.into();
+                event.data.push(0);
+                event
+            }
+            WebSocketEvent::Drain => sori_event::of(SORI_EVENT_WEBSOCKET_DRAIN, socket, 0),
+            WebSocketEvent::Closed {
+                code,
+                reason,
+                description,
+                rooms,
+            } => {
+                let description = description.unwrap_or_default();
+                let length = reason.len() + description.len();
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_CLOSE, socket, length);
+                event.close_code = code;
+                event.texts.put(Text::Reason, &[&reason]);
+                event.texts.put(Text::Description, &[&description]);
+                event.rooms = rooms.iter().map(|room| terminated(room)).collect();
+                event
+            }
         }
     }
 }
@@ -473,6 +475,30 @@ pub unsafe extern "C" fn sori_event_room(event: *const sori_event, index: usize)
     let room = |event: &sori_event| Some(sori_text::of(event.rooms.get(index)?));
     // SAFETY: the header's rules.
     unsafe { look(event, sori_text::EMPTY, room) }
+}
+
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
+/// not count. Text is UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes {
+    let data = |event: &sori_event| Some(sori_bytes::of(event.data.split_last()?.1));
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_bytes::EMPTY, data) }
+}
+
+/// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_is_binary(event: *const sori_event) -> bool {
+    // SAFETY: the header's rules.
+    unsafe { look(event, false, |event| Some(event.is_binary)) }
+}
+
+/// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+/// connection broke off or the peer broke the protocol.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_close_code(event: *const sori_event) -> u16 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.close_code)) }
 }
 
 /// Gives an event back. NULL is fine.

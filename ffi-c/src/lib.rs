@@ -29,6 +29,8 @@ mod tls;
 
 mod push;
 
+mod kind;
+
 mod event;
 
 mod handshake;
@@ -40,3 +42,5 @@ mod message;
 mod broadcast;
 
 mod rooms;
+
+mod websocket;

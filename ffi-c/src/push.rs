@@ -8,7 +8,8 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::event::{sori_event, sori_event_kind};
+use crate::event::sori_event;
+use crate::kind::sori_event_kind;
 use crate::pointer;
 use crate::server::{duration, sori_server};
 use crate::socket::sori_server_accept;

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use sori_core::embed::{Audience, Command, SocketRef};
 use sori_core::hub::Namespace;
-use sori_core::server::pull::{PullServer, SocketKey};
+use sori_core::server::pull::{Gone, PullServer, SocketKey};
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::event::terminated;
@@ -12,6 +12,7 @@ use crate::pointer::{self, sori_text};
 use crate::server::{self, sori_server};
 use crate::socket::sori_socket;
 use crate::status::{Failure, guard, guard_or, sori_status};
+use crate::websocket;
 
 /// A list of rooms. Opaque.
 #[derive(Debug)]
@@ -182,7 +183,8 @@ fn members<'a>(
 }
 
 /// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
-/// their connections, as sori_server_close_connection().
+/// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+/// code 1000.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_disconnect_many(
     server: *const sori_server,
@@ -198,9 +200,10 @@ pub unsafe extern "C" fn sori_server_disconnect_many(
         let sockets: Vec<_> = members(server, &namespace, rooms.audience()).collect();
         for socket in sockets {
             // Who is gone meanwhile is where all shall be.
-            let _ = match closes {
-                true => server.close_connection(socket),
-                false => server.disconnect(socket),
+            let _ = match (server.websocket(socket), closes) {
+                (Ok(_), _) => websocket::close(server, socket),
+                (Err(Gone), true) => server.close_connection(socket),
+                (Err(Gone), false) => server.disconnect(socket),
             };
         }
         Ok(())

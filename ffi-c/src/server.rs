@@ -54,7 +54,7 @@ impl sori_server {
     }
 }
 
-/// The open namespace of that name.
+/// The open namespace of that name, or the WebSockets that are named so.
 ///
 /// # Safety
 /// `name` is NULL or a text.
@@ -64,8 +64,39 @@ pub(crate) unsafe fn namespace(
 ) -> Result<Arc<Namespace>, Failure> {
     // SAFETY: the caller's promise.
     let name = unsafe { pointer::text(name, "namespace_name") }?;
-    let namespace = server.engine().hub().lookup(name);
+    let namespace = server.namespace(name);
     namespace.ok_or_else(|| Failure::invalid("no namespace of that name is open"))
+}
+
+/// As [`namespace`], but of Socket.IO alone.
+///
+/// # Safety
+/// As [`namespace`].
+pub(crate) unsafe fn socket_io(
+    server: &PullServer,
+    name: *const c_char,
+) -> Result<Arc<Namespace>, Failure> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { pointer::text(name, "namespace_name") }?;
+    let namespace = server.engine().hub().lookup(name);
+    namespace.ok_or_else(|| Failure::invalid("no namespace of Socket.IO of that name is open"))
+}
+
+/// As [`namespace`], but of plain WebSockets alone.
+///
+/// # Safety
+/// As [`namespace`].
+pub(crate) unsafe fn websockets(
+    server: &PullServer,
+    name: *const c_char,
+) -> Result<Arc<Namespace>, Failure> {
+    // SAFETY: the caller's promise.
+    let found = unsafe { namespace(server, name) }?;
+    // Those of Socket.IO have a name in the hub.
+    match found.name().is_empty() {
+        true => Ok(found),
+        false => Err(Failure::invalid("no WebSockets are named so")),
+    }
 }
 
 /// A wait as C gives it: negative is for ever.
@@ -289,6 +320,21 @@ pub unsafe extern "C" fn sori_server_close(server: *const sori_server) -> sori_s
     guard(|| {
         // SAFETY: the header's rules.
         unsafe { sori_server::borrow(server) }?.close();
+        Ok(())
+    })
+}
+
+/// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+/// milliseconds, after which nothing is waited for any longer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_close_within(
+    server: *const sori_server,
+    timeout_ms: u32,
+) -> sori_status {
+    guard(|| {
+        let timeout = Duration::from_millis(timeout_ms.into());
+        // SAFETY: the header's rules.
+        unsafe { sori_server::borrow(server) }?.close_within(timeout);
         Ok(())
     })
 }
