@@ -62,7 +62,7 @@ impl Shard {
             | Task::AttachWebSocket(_)
             | Task::Accepted(_)
             | Task::Resume
-            | Task::Stop => {}
+            | Task::Stop(_) => {}
         }
     }
 
