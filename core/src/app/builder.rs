@@ -8,7 +8,9 @@ use http::{HeaderMap, Request, Response};
 
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
-use crate::config::{Config, Cookie, Cors, HttpCompression, RecoverySettings, TransportKind};
+use crate::config::{
+    Config, Cookie, Cors, HttpCompression, InitialPacket, Parser, RecoverySettings, TransportKind,
+};
 use crate::embed::Handshake;
 use crate::error::Error;
 
@@ -73,7 +75,14 @@ impl ServerBuilder {
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
+        parser: Parser, "How packets are written; clients must be made with the same.";
         shards: usize, "IO threads.";
+    }
+
+    /// Sends `packet` to every client right behind the open packet.
+    pub fn initial_packet(mut self, packet: InitialPacket) -> ServerBuilder {
+        self.config.initial_packet = Some(packet);
+        self
     }
 
     /// Most connections at once; more are answered 503. Without it there is no limit.
