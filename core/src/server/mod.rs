@@ -14,6 +14,7 @@ mod http;
 mod inbox;
 mod incoming;
 pub mod pull;
+mod reading;
 mod registry;
 mod requests;
 mod shard;
