@@ -204,7 +204,7 @@ mod tests {
         let error = of(r#"{"perMessageDeflate":{"serverMaxWindowBits":7}}"#).unwrap_err();
         assert_eq!(
             error,
-            "the windows of per_message_deflate must be of 8 to 15 bits"
+            "the windows of permessage-deflate must be of 8 to 15 bits"
         );
     }
 

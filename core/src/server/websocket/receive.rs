@@ -159,6 +159,13 @@ impl Shard {
     /// A feed's stream is over: nothing can be written to it either.
     pub(in crate::server) fn handle_websocket_feed_end(&mut self, slot: Slot) {
         let now = self.now;
+        if let Some(websocket) = self.connections.websocket_mut(slot) {
+            // What came before the end is heard, though the application had paused.
+            websocket.is_held = false;
+            for bytes in std::mem::take(&mut websocket.unread) {
+                self.handle_websocket_feed(slot, bytes);
+            }
+        }
         self.handle_websocket_end(slot, None);
         if let Some(websocket) = self.connections.websocket_mut(slot) {
             websocket.link.close_outlet(now);
