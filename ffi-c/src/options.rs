@@ -4,7 +4,9 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::{Cookie, HttpCompression, Parser, Protocol, RecoverySettings};
+use sori_core::config::{
+    Cookie, DeflateOptions, HttpCompression, Parser, Protocol, RecoverySettings,
+};
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
@@ -70,6 +72,9 @@ pub struct sori_server_options {
     pub max_connections: usize,
     /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     pub allow_eio3: u32,
+    /// Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    /// clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    pub deflate_threshold: usize,
     /// What messages mean, one of SORI_PROTOCOL_*. Default SORI_PROTOCOL_SOCKET_IO.
     pub protocol: u32,
     /// How Socket.IO packets are written, one of SORI_PARSER_*; clients must be made with the same.
@@ -122,6 +127,7 @@ unsafe impl Extensible for sori_server_options {
             max_pending_events: config.max_pending_events,
             max_connections: config.max_connections.unwrap_or(0),
             allow_eio3: config.allow_eio3.into(),
+            deflate_threshold: 0,
             protocol: SORI_PROTOCOL_SOCKET_IO,
             parser: SORI_PARSER_JSON,
             ask_handshakes: 0,
@@ -162,6 +168,9 @@ impl sori_server_options {
                 "options.transports has an unknown transport",
             ));
         }
+        if self.transports == 0 {
+            return Err(Failure::invalid("options.transports names no transport"));
+        }
         config.transports = TRANSPORTS
             .into_iter()
             .filter(|(flag, _)| self.transports & flag != 0)
@@ -184,6 +193,10 @@ impl sori_server_options {
             config.shards = self.threads as usize;
         }
         config.max_payload = self.max_payload;
+        config.per_message_deflate = (self.deflate_threshold > 0).then(|| DeflateOptions {
+            threshold: self.deflate_threshold,
+            ..DeflateOptions::default()
+        });
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
