@@ -29,6 +29,8 @@ mod tls;
 
 mod push;
 
+mod cork;
+
 mod kind;
 
 mod event;

@@ -125,6 +125,11 @@ impl WebSocketEvent {
 }
 
 impl PulledEvent {
+    /// Whether nothing comes behind it.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, PulledEvent::Closed)
+    }
+
     /// Bytes of what the peer sent that the event holds.
     pub(super) fn size(&self) -> usize {
         let sum = |attachments: &[Bytes]| attachments.iter().map(Bytes::len).sum::<usize>();
