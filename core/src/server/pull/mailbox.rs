@@ -153,3 +153,86 @@ impl Inner {
 
 /// Events that the mailbox may keep room for while it is empty.
 const KEPT_CAPACITY: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn timed_out(id: u64) -> PulledEvent {
+        let socket = super::super::SocketIdentity {
+            key: super::super::SocketKey(1),
+            sid: "sid".into(),
+            namespace: "/".into(),
+            user_data: Default::default(),
+        };
+        PulledEvent::AckTimeout {
+            socket: Arc::new(socket),
+            id,
+        }
+    }
+
+    fn take_one(mailbox: &Mailbox, timeout: Option<Duration>) -> Option<PulledEvent> {
+        let mut events = Vec::new();
+        mailbox.take(&mut events, 1, timeout);
+        events.pop()
+    }
+
+    #[test]
+    fn who_leaves_something_wakes_the_next() {
+        let mailbox = Arc::new(Mailbox::default());
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let mailbox = Arc::clone(&mailbox);
+                std::thread::spawn(move || take_one(&mailbox, None).is_some())
+            })
+            .collect();
+        while mailbox.inner.lock().waiting < 3 {
+            std::thread::yield_now();
+        }
+        (0..3).for_each(|id| mailbox.put(timed_out(id)));
+        mailbox.announce();
+        for thread in waiting {
+            assert!(thread.join().unwrap());
+        }
+    }
+
+    #[test]
+    fn the_end_wakes_everybody_and_stays() {
+        let mailbox = Arc::new(Mailbox::default());
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let mailbox = Arc::clone(&mailbox);
+                std::thread::spawn(move || take_one(&mailbox, None).is_some())
+            })
+            .collect();
+        while mailbox.inner.lock().waiting < 3 {
+            std::thread::yield_now();
+        }
+        mailbox.put(PulledEvent::Closed);
+        mailbox.announce();
+        let ends = waiting.into_iter().map(|thread| thread.join().unwrap());
+        assert_eq!(ends.filter(|was_given_one| *was_given_one).count(), 1);
+        assert!(!mailbox.take(&mut Vec::new(), 1, None));
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_time_or_never() {
+        let mailbox = Mailbox::default();
+        assert!(take_one(&mailbox, Some(Duration::from_millis(1))).is_none());
+        mailbox.put(timed_out(1));
+        // So far away that it cannot be told: it does not overflow, and what is there is taken.
+        assert!(take_one(&mailbox, Some(Duration::MAX)).is_some());
+    }
+
+    #[test]
+    fn a_rush_of_events_leaves_no_memory_behind() {
+        let mailbox = Mailbox::default();
+        let rush = 10 * KEPT_CAPACITY;
+        (0..rush as u64).for_each(|id| mailbox.put(timed_out(id)));
+        let mut events = Vec::new();
+        assert!(mailbox.take(&mut events, rush, None));
+        assert_eq!(events.len(), rush);
+        assert!(mailbox.inner.lock().events.capacity() < 2 * KEPT_CAPACITY);
+    }
+}
