@@ -33,6 +33,8 @@ mod cork;
 
 mod kind;
 
+mod texts;
+
 mod event;
 
 mod handshake;

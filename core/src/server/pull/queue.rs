@@ -235,10 +235,12 @@ impl Application for EventQueue {
             } => {
                 let roster = self.roster(socket.conn.shard);
                 if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                    let mut owned = String::with_capacity(data.len() + 1);
+                    owned.push_str(&data);
                     self.push(PulledEvent::Message {
                         socket: Arc::clone(found),
                         ack,
-                        data: data.into(),
+                        data: owned,
                         attachments,
                     });
                 }
