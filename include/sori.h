@@ -1,7 +1,8 @@
-// Sori: an embeddable realtime engine that serves Socket.IO clients. The C face: a server whose
-// events you fetch.
+// Sori: an embeddable realtime engine that serves Socket.IO clients and plain WebSockets. The C face: a
+// server whose events you fetch, or have handed to your handlers.
 //
 // TOUR
+// A program that fetches its events:
 //
 //     sori_server *server;
 //     uint16_t port;
@@ -28,13 +29,37 @@
 //     }
 //     sori_server_free(server);
 //
-// examples/c/chat.c goes on from there.
+// The same with a handler:
+//
+//     static void echo(const sori_server *server, const sori_event *event, void *user_data)
+//     {
+//         sori_server_emit(server, sori_event_socket(event), "echo", sori_event_args(event).data, NULL);
+//     }
+//
+//     sori_server_on(server, SORI_EVENT_MESSAGE, "/", NULL, echo, NULL, NULL);
+//     sori_server_run(server);
+//
+// Link with `pkg-config --cflags --libs sori`, or in CMake find_package(sori) and sori::sori. Whole
+// programs are in examples/c: echo.c and rooms.c have handlers, chat.c waits in poll(2), ticker.c lives
+// in the event loop of libuv.
+//
+// WHAT THERE IS
+// a server       sori_server_new, _listen, _listen_tls, _listen_unix, _adopt, _close, _close_within,
+//                _free, _metrics, _cork, _uncork; its settings are sori_server_options
+// its events     sori_server_poll, _fd; or sori_server_on, _run, _dispatch; what they say: sori_event_...
+// clients        sori_server_accept, _refuse, _disconnect, _close_connection, _set_user_data, _find
+// messages       sori_server_emit, _emit_with_ack, _answer; to many: _broadcast, _broadcast_with_ack
+// rooms          sori_server_join, _leave, _leave_all, _rooms, _all_rooms, _sockets; for many: _join_many,
+//                _leave_many, _disconnect_many
+// WebSockets     sori_server_open_websockets, sori_server_websocket_...
 //
 // A SOCKET'S LIFE
 // One SORI_EVENT_CONNECT, which you answer with sori_server_accept() or sori_server_refuse(). Once
 // accepted: any number of messages and acks, in the order in which the client sent them. Then
 // exactly one SORI_EVENT_DISCONNECT, whoever ended it, and nothing after that: keep what you know of
-// a socket from accept until then. A socket that was never accepted has no disconnect event.
+// a socket from accept until then, by sori_server_set_user_data() or on your own. A socket that was
+// never accepted has no disconnect event. A plain WebSocket's life goes from SORI_EVENT_WEBSOCKET_OPEN
+// to SORI_EVENT_WEBSOCKET_CLOSE.
 //
 // STATUS
 // Calls that can fail return a sori_status. When it is not SORI_OK nothing has happened, and
@@ -42,15 +67,18 @@
 // be allowed. No call lets a panic of the library out.
 //
 // OWNERSHIP
-// What a call named ..._new stores, and sori_server_poll() and sori_server_rooms(), is yours: give
-// it back once with the ..._free of its type. Free of NULL is fine. What functions of an event or a
-// list return is lent: it lives until that is freed. What you pass in is copied, or not needed once
-// the call returns.
+// What a call named ..._new stores, and sori_server_poll(), sori_server_rooms() and
+// sori_server_all_rooms(), is yours: give it back once with the ..._free of its type. Free of NULL is
+// fine. What functions of an event or a list return is lent: it lives until that is freed. What you
+// pass in is copied, or not needed once the call returns; where a call keeps something of yours it
+// says so.
 //
 // THREADS
 // Any call whose handle is const may be made beside any other call, from any thread, on the same
 // server. sori_server_free() must be the only one. Commands of one thread take effect in the order
-// in which they were given. One thread should poll: two would each get some of a socket's events.
+// in which they were given. One thread should poll, or run handlers: two would each get some of a
+// socket's events. Handlers are called by the thread that runs them and by no other. Signal handlers
+// may call nothing of this.
 //
 // TEXT
 // All text is UTF-8, in and out; what you pass ends with a NUL, and what you are given does too.
@@ -62,8 +90,8 @@
 // struct as you compile it. So programs go on working with later releases, which append fields.
 //
 // TOO MUCH
-// When more than max_pending_events wait, the server stops reading from its clients until you poll:
-// nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes.
+// When more than max_pending_events wait, the server stops reading from its clients until you take
+// some: nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes.
 
 
 #ifndef SORI_H
@@ -479,8 +507,7 @@ sori_status sori_server_poll(const struct sori_server *server,
 
 // Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 // poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-// the same at each call and lives as long as the server. It may be readable once when there is
-// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
+// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
 sori_status sori_server_fd(const struct sori_server *server, int *fd);
 
 // Closes every connection and stops listening, without waiting. A disconnect event of each socket
@@ -556,6 +583,17 @@ sori_status sori_server_dispatch(const struct sori_server *server,
                                  size_t most,
                                  int32_t timeout_ms,
                                  size_t *count);
+
+// From now on gathers what this thread asks of the server, until it calls sori_server_uncork(): what
+// is for one client then leaves in one piece, which costs less. In between, sori_server_poll() lets it
+// leave too, before it waits. Every cork needs an uncork, by the same thread.
+//
+// sori_server_run() and sori_server_dispatch() cork by themselves: what handlers ask for leaves when
+// the events at hand have been handled.
+sori_status sori_server_cork(const struct sori_server *server);
+
+// Lets what this thread asked for since sori_server_cork() leave. Without a cork it does nothing.
+sori_status sori_server_uncork(const struct sori_server *server);
 
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);

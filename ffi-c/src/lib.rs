@@ -29,7 +29,11 @@ mod tls;
 
 mod push;
 
+mod cork;
+
 mod kind;
+
+mod texts;
 
 mod event;
 

@@ -11,6 +11,7 @@ use sori_core::proto::websocket::is_valid_close_code;
 use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath};
 
 use crate::broadcast::{Rooms, sori_audience};
+use crate::cork::with_batch;
 use crate::pointer::{self, Extensible};
 use crate::server::{self, sori_server};
 use crate::socket::sori_socket;
@@ -193,9 +194,7 @@ pub unsafe extern "C" fn sori_server_websocket_send(
             token: None,
             gauge: Some(&gauge),
         });
-        server
-            .engine()
-            .execute(EngineCommand::WebSocket { conn, command });
+        execute(server, EngineCommand::WebSocket { conn, command });
         Ok(())
     })
 }
@@ -228,9 +227,7 @@ pub unsafe extern "C" fn sori_server_websocket_broadcast(
                 compress: true,
                 data,
             };
-            server
-                .engine()
-                .execute(EngineCommand::WebSocketBroadcast(broadcast));
+            execute(server, EngineCommand::WebSocketBroadcast(broadcast));
         }
         Ok(())
     })
@@ -262,16 +259,14 @@ pub unsafe extern "C" fn sori_server_websocket_ping(
             token: None,
             gauge: Some(&gauge),
         });
-        server
-            .engine()
-            .execute(EngineCommand::WebSocket { conn, command });
+        execute(server, EngineCommand::WebSocket { conn, command });
         Ok(())
     })
 }
 
 /// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
 /// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
-/// when the peer has answered, or its time is up.
+/// when the peer has answered and ended the connection, or its time is up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_websocket_close(
     server: *const sori_server,
@@ -376,17 +371,17 @@ pub(crate) fn close(server: &PullServer, socket: SocketKey) -> Result<(), Gone> 
         code: Some(1000),
         reason: "",
     };
-    server
-        .engine()
-        .execute(EngineCommand::WebSocket { conn, command });
+    execute(server, EngineCommand::WebSocket { conn, command });
     Ok(())
+}
+
+fn execute(server: &PullServer, command: EngineCommand<'_>) {
+    with_batch(server, |batch| batch.execute(command));
 }
 
 fn ask(server: &PullServer, socket: sori_socket, command: Command<'_>) -> Result<(), Failure> {
     let (conn, _) = server.websocket(SocketKey(socket))?;
-    server
-        .engine()
-        .execute(EngineCommand::WebSocket { conn, command });
+    execute(server, EngineCommand::WebSocket { conn, command });
     Ok(())
 }
 
