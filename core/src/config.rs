@@ -1,12 +1,14 @@
 //! Every setting of the engine with its default, in one place.
 
 mod http;
+mod websocket;
 
 use std::time::Duration;
 
 #[cfg(feature = "server")]
 pub(crate) use http::Origin;
 pub use http::{Cookie, Cors, HttpCompression, SameSite};
+pub use websocket::{Overflow, WebSocketSettings};
 
 use crate::error::Error;
 pub use crate::hub::RecoverySettings;

@@ -4,6 +4,7 @@
 //! the places that must handle it.
 
 mod handshake;
+pub mod websocket;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -141,6 +142,13 @@ pub enum Event<'a> {
     Forget {
         /// The request that brought it.
         request: RequestId,
+    },
+    /// Something happened to a plain WebSocket.
+    WebSocket {
+        /// The connection.
+        conn: ConnId,
+        /// What.
+        event: websocket::Event<'a>,
     },
     /// Every connection is closed and the engine's threads end.
     Closed,
@@ -293,6 +301,15 @@ pub enum Command<'a> {
         /// What was wrong, for people.
         description: &'a str,
     },
+    /// Asks something of a plain WebSocket.
+    WebSocket {
+        /// The connection.
+        conn: ConnId,
+        /// What.
+        command: websocket::Command<'a>,
+    },
+    /// Sends a message to many plain WebSockets.
+    WebSocketBroadcast(websocket::Broadcast<'a>),
     /// Closes a connection; [`Event::Close`] follows.
     Close {
         /// The connection.

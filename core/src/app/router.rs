@@ -136,7 +136,8 @@ impl Application for Entrance {
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. } => {}
+            | Event::Forget { .. }
+            | Event::WebSocket { .. } => {}
         }
     }
 

@@ -124,6 +124,8 @@ impl<'e> Batch<'e> {
                     },
                 );
             }
+            Command::WebSocket { conn, command } => self.ask_websocket(conn, command),
+            Command::WebSocketBroadcast(broadcast) => self.broadcast_websocket(broadcast),
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
                 self.push(
@@ -362,14 +364,14 @@ impl<'e> Batch<'e> {
         }
     }
 
-    fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
+    pub(super) fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
         if self.namespace.as_ref().is_none_or(|known| known.id() != id) {
             self.namespace = self.shared.hub.namespace(id);
         }
         self.namespace.clone()
     }
 
-    fn push(&mut self, shard: u8, task: Task) {
+    pub(super) fn push(&mut self, shard: u8, task: Task) {
         self.shared.shards[usize::from(shard)].inbox.push(task);
         self.touched.mark(shard);
     }

@@ -52,8 +52,13 @@ impl Shard {
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
+            Task::WebSocket { .. } | Task::WebSocketBroadcast(_) => {}
             // Taken by the shard's turn, which has what they need.
-            Task::Attach(_) | Task::Accepted(_) | Task::Resume | Task::Stop => {}
+            Task::Attach(_)
+            | Task::AttachWebSocket(_)
+            | Task::Accepted(_)
+            | Task::Resume
+            | Task::Stop => {}
         }
     }
 

@@ -18,6 +18,7 @@ mod requests;
 mod shard;
 mod task;
 mod timers;
+mod websocket;
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use parking_lot::Mutex;
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
 pub use http::{Admission, Reception, Reply};
+pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};

@@ -252,6 +252,11 @@ pub(super) fn turn_down(engine: &Engine, task: Task) {
             let event = Event::Forget { request };
             engine.shared.application.handle(engine, event);
         }
+        Task::AttachWebSocket(attach) => {
+            let request = attach.upgrade.request;
+            let event = Event::Forget { request };
+            engine.shared.application.handle(engine, event);
+        }
         _ => {}
     }
 }

@@ -204,6 +204,10 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
+            Task::AttachWebSocket(attach) => {
+                let request = attach.upgrade.request;
+                this.tell(Event::Forget { request });
+            }
             Task::Resume => this.resume(),
             Task::Stop => this.stop(),
             task => this.handle_task(task),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::frames::Frames;
+use super::websocket;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
@@ -58,6 +59,12 @@ pub(super) enum Task {
     },
     /// A WebSocket whose request has been checked.
     Attach(Box<Attach>),
+    /// A plain WebSocket.
+    AttachWebSocket(Box<websocket::Attach>),
+    /// Something is asked of one plain WebSocket.
+    WebSocket { slot: Slot, ask: websocket::Ask },
+    /// Send to many plain WebSockets.
+    WebSocketBroadcast(Box<websocket::Broadcast>),
     /// Bytes of a feed; `None` when its stream is over.
     Feed {
         request: RequestId,

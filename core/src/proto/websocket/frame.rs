@@ -23,6 +23,13 @@ impl Frame {
         Self::from_parts(Opcode::Binary, parts)
     }
 
+    /// A data frame; with `fin` false a fragment that more follow.
+    pub fn message(opcode: Opcode, fin: bool, payload: &[u8]) -> Frame {
+        let mut header = [0; 10];
+        let size = encode_header(opcode, fin, false, payload.len(), &mut header);
+        Frame(Bytes::from([&header[..size], payload].concat()))
+    }
+
     /// A ping; a payload over 125 bytes is cut.
     pub fn ping(payload: &[u8]) -> Frame {
         Self::from_parts(Opcode::Ping, &[&payload[..payload.len().min(MAX_CONTROL)]])
