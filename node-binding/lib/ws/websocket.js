@@ -2,13 +2,15 @@
 'use strict';
 
 const { EventEmitter } = require('events');
-const carrier = require('./carrier');
+const { Carrier } = require('./carrier');
 const { CLOSE_CODE, DEFAULTS, EMPTY_BUFFER, MAX_CONTROL_PAYLOAD, OPCODE, STATE, isValidCloseCode } = require('./constants');
 const { engine } = require('./engine');
 const { protocolError, notOpen, notSent } = require('./errors');
 const { becomesEventTarget } = require('./events');
+const { frameOf } = require('./frame');
 const { PerMessageDeflate } = require('./deflate');
 const payloads = require('./payloads');
+const { Settings } = require('./settings');
 
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
@@ -99,11 +101,12 @@ class WebSocket extends EventEmitter {
 
   /**
    * Makes it one end of `socket`, any Duplex whose handshake is done. `head` came behind it.
-   * `settings`: maxPayload, maxFragments and what else ws has there; `answer` is written first.
+   * `options`: maxPayload, maxFragments and what else ws has there; `answer` is written first.
    */
-  setSocket(socket, head, settings = {}, answer = '') {
+  setSocket(socket, head, options = {}, answer = '') {
+    const settings = options instanceof Settings ? options : new Settings(this, options);
     this._id = engine.claim(this);
-    this._carrier = carrier.carry(this, socket, head, settings, answer);
+    this._carrier = new Carrier(this, socket, head, settings, answer);
     this._readyState = STATE.OPEN;
     this.emit('open');
   }
@@ -179,13 +182,20 @@ class WebSocket extends EventEmitter {
   _write(payload, frame, callback) {
     const token = callback ? this._expect(callback) : 0;
     const written = this._carrier.mustFrame(frame.mask)
-      ? engine.sendRaw(this._id, this._carrier.frame(payload, frame), token)
+      ? engine.sendRaw(this._id, frameOf(payload, frame, this._carrier.maskFor(frame.mask)), token)
       : engine.send(this._id, payload, frame, token);
     if (this._queuedIn !== engine.turn) {
       this._queuedIn = engine.turn;
       this._queued = 0;
     }
     this._queued += written;
+  }
+
+  /** Bytes as they are, behind what was sent. */
+  _writeRaw(bytes, callback) {
+    if (this._id !== -1) {
+      engine.sendRaw(this._id, bytes, callback ? this._expect(callback) : 0);
+    }
   }
 
   _expect(callback) {
@@ -209,19 +219,12 @@ class WebSocket extends EventEmitter {
       } else {
         this._close(code, message);
       }
-    } else if (this._readyState === STATE.CLOSING && this._closeFrameReceived && this._carrier !== null) {
-      this._carrier.hurry();
     }
   }
 
   _close(code, message) {
     this._closeFrameSent = true;
-    if (this._carrier.mustFrame(undefined)) {
-      const body = code === undefined ? EMPTY_BUFFER : Buffer.concat([Buffer.from([code >> 8, code & 0xff]), message]);
-      engine.closeRaw(this._id, this._carrier.frame(body, { opcode: OPCODE.CLOSE, fin: true }));
-    } else {
-      engine.close(this._id, code, message);
-    }
+    engine.close(this._id, code, message);
   }
 
   terminate() {
@@ -235,8 +238,7 @@ class WebSocket extends EventEmitter {
   }
 
   _abortHandshake(message) {
-    const request = this._req;
-    require('./client').abort(this, request, message);
+    require('./client').abort(this, this._req, message);
   }
 
   // What is still queued at the end of its open life counts until the engine has it, later sends for ever.
@@ -376,7 +378,15 @@ class WebSocket extends EventEmitter {
     this.emit('drain');
   }
 
-  /** The peer has ended its half of the stream: nothing can be sent to who does not listen. */
+  /** A Blob in the line of sends could not be read. */
+  _blobFailed(error) {
+    if (this._readyState === STATE.OPEN) {
+      this._failed(error);
+      this._carrier.endStream();
+    }
+  }
+
+  /** The peer has ended its half of the stream: it listens no more. */
   _onended() {
     if (this._readyState === STATE.OPEN) {
       this._readyState = STATE.CLOSING;

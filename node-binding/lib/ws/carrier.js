@@ -1,0 +1,267 @@
+// What carries a WebSocket's bytes: Node's socket at first, then the engine, or Node's socket feeding the engine.
+//
+//   PENDING ──► TAKEN   the engine has a descriptor of its own; Node's socket is gone
+//      │
+//      └──────► FED     Node keeps the socket (TLS, pipes, mocks, Windows), its bytes go to the engine and back
+//
+// It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
+'use strict';
+
+const { canTakeOver, keepAddress } = require('../takeover');
+const { engine } = require('./engine');
+const { packDeflate } = require('./settings');
+const { SocketView } = require('./socket-view');
+
+const PHASE = Object.freeze({ PENDING: 0, TAKEN: 1, FED: 2, OVER: 3 });
+
+class Carrier {
+  constructor(ws, stream, head, settings, answer) {
+    this.ws = ws;
+    // Node's socket, as long as it is there.
+    this.stream = stream;
+    this.settings = settings;
+    this.phase = PHASE.PENDING;
+    this.view = null;
+    // What the engine is to begin with; null when it has it.
+    this.start = { head, answer };
+    // Whether the process runs on for it alone.
+    this.isHeld = true;
+    // The engine's last record about it has come.
+    this.isEnded = false;
+    this.address = null;
+    if (typeof stream.setTimeout === 'function') {
+      stream.setTimeout(0);
+    }
+    if (typeof stream.setNoDelay === 'function') {
+      stream.setNoDelay();
+    }
+    stream.on('error', ignore);
+    this.onstreamClose = () => this.streamClosed();
+    stream.on('close', this.onstreamClose);
+    process.nextTick(handOver, this);
+  }
+
+  /** Whether several events may come in one turn of the event loop. */
+  get isSynchronous() {
+    return this.settings.isSynchronous;
+  }
+
+  /** What applications know as `ws._socket`. */
+  get socket() {
+    if (this.phase === PHASE.FED && this.view === null) {
+      return this.stream;
+    }
+    if (this.view === null) {
+      this.view = new SocketView(this);
+    }
+    return this.view;
+  }
+
+  get isTaken() {
+    return this.phase === PHASE.TAKEN;
+  }
+
+  /** Node's socket for who wants its bytes; null when the engine has taken it over. */
+  demandStream() {
+    if (this.phase === PHASE.PENDING) {
+      this.feed();
+    }
+    return this.stream;
+  }
+
+  adopt(fd, head, answer) {
+    const { ws, settings } = this;
+    const group = ws._owner === null ? engine.clientGroup : ws._owner._group;
+    engine.native.adopt(ws._id, group, fd, head, answer, settings.number, packDeflate(ws._deflate), !ws._isServer);
+    this.start = null;
+  }
+
+  takeOver() {
+    const { stream, ws } = this;
+    const { head, answer } = this.start;
+    keepAddress(stream);
+    this.address = addressOf(stream);
+    stream._handle.readStop();
+    const early = [head];
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
+      early.push(chunk);
+    }
+    this.adopt(stream._handle.fd, early.length === 1 ? head : Buffer.concat(early), answer);
+    this.phase = PHASE.TAKEN;
+    this.stream = null;
+    if (this.isHeld) {
+      engine.hold();
+    }
+    // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
+    stream.removeListener('close', this.onstreamClose);
+    this.onstreamClose = null;
+    const id = ws._id;
+    stream.once('close', () => engine.native.start(id));
+    stream.destroy();
+  }
+
+  feed() {
+    const { stream, ws } = this;
+    const { head, answer } = this.start;
+    const id = ws._id;
+    if (answer !== '') {
+      stream.write(answer);
+    }
+    this.adopt(-1, head, '');
+    this.phase = PHASE.FED;
+    if (!this.isHeld && typeof stream.unref === 'function') {
+      stream.unref();
+    }
+    engine.native.start(id);
+    stream.on('data', (chunk) => {
+      if (this.phase === PHASE.FED) {
+        engine.native.feed(id, chunk);
+      }
+    });
+    stream.on('end', () => stream.end());
+    if (ws._paused) {
+      stream.pause();
+    }
+    if (this.view !== null) {
+      this.view.follow(stream);
+    }
+  }
+
+  streamClosed() {
+    const { ws, phase } = this;
+    if (phase === PHASE.PENDING) {
+      this.phase = PHASE.OVER;
+      ws._onclosed();
+    } else if (phase === PHASE.FED) {
+      this.phase = PHASE.OVER;
+      engine.flush();
+      engine.native.feedClosed(ws._id);
+      if (this.isEnded) {
+        ws._onclosed();
+      }
+    }
+  }
+
+  /** The engine is done with the connection. A fed socket still has to close. */
+  ended() {
+    this.isEnded = true;
+    if (this.phase !== PHASE.FED) {
+      this.ws._onclosed();
+    } else if (!this.stream.destroyed) {
+      setTimeout(() => this.stream.destroy(), this.ws._closeTimeout).unref();
+    }
+  }
+
+  /** Bytes of the engine for a fed socket. */
+  write(chunk) {
+    const { stream, ws } = this;
+    const id = ws._id;
+    if (this.phase === PHASE.FED && !stream.destroyed) {
+      stream.write(chunk, () => {
+        if (this.phase === PHASE.FED) {
+          engine.native.feedWritten(id, chunk.length);
+        }
+      });
+    }
+  }
+
+  /** The engine ends a fed socket. */
+  end(isDestroyed) {
+    if (this.phase === PHASE.FED) {
+      if (isDestroyed) {
+        this.stream.destroy();
+      } else {
+        this.stream.end();
+      }
+    }
+  }
+
+  terminate() {
+    if (this.phase === PHASE.TAKEN) {
+      engine.terminate(this.ws._id);
+    } else if (this.stream !== null) {
+      this.stream.destroy();
+    }
+  }
+
+  /** Ends our half of the stream behind what is queued, without a close frame. */
+  endStream() {
+    if (this.phase === PHASE.TAKEN) {
+      engine.terminate(this.ws._id);
+    } else {
+      this.demandStream().end();
+    }
+  }
+
+  pause() {
+    if (this.phase === PHASE.FED) {
+      this.stream.pause();
+    } else {
+      engine.pause(this.ws._id);
+    }
+  }
+
+  resume() {
+    if (this.phase === PHASE.FED) {
+      this.stream.resume();
+    } else {
+      engine.resume(this.ws._id);
+    }
+  }
+
+  /** Whether the process is to run on for this connection alone. */
+  hold(isHeld) {
+    if (this.phase === PHASE.TAKEN && isHeld !== this.isHeld) {
+      if (isHeld) {
+        engine.hold();
+      } else {
+        engine.unhold();
+      }
+    }
+    this.isHeld = isHeld;
+  }
+
+  /** Whether a frame is masked in another way than the engine masks, so that it is built here. */
+  mustFrame(mask) {
+    return this.settings.generateMask !== undefined || (mask !== undefined && Boolean(mask) === this.ws._isServer);
+  }
+
+  /** How such a frame is masked, as `frameOf` takes it. */
+  maskFor(mask) {
+    const isMasked = mask === undefined ? !this.ws._isServer : Boolean(mask);
+    return isMasked ? this.settings.generateMask || true : null;
+  }
+
+  /** The connection is over on all sides. */
+  closed() {
+    const { ws, phase, view } = this;
+    this.phase = PHASE.OVER;
+    if (phase === PHASE.TAKEN && this.isHeld) {
+      engine.unhold();
+    }
+    engine.release(ws._id);
+    ws._id = -1;
+    if (view !== null) {
+      view.closed();
+    }
+  }
+}
+
+function handOver(carrier) {
+  const { phase, stream } = carrier;
+  if (phase === PHASE.PENDING && !stream.destroyed) {
+    if (canTakeOver(stream)) {
+      carrier.takeOver();
+    } else {
+      carrier.feed();
+    }
+  }
+}
+
+function addressOf({ remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily }) {
+  return { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily };
+}
+
+function ignore() {}
+
+module.exports = { Carrier };
