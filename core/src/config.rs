@@ -12,6 +12,7 @@ pub use websocket::{Overflow, WebSocketSettings};
 
 use crate::error::Error;
 pub use crate::hub::RecoverySettings;
+pub use crate::proto::websocket::deflate::{DeflateOptions, WindowLimit};
 
 /// What carries a connection's packets at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +90,9 @@ pub struct Config {
     /// Which polling answers are compressed (own listener only). Default: those of at least 1,024
     /// bytes.
     pub http_compression: Option<HttpCompression>,
+    /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
+    /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
+    pub per_message_deflate: Option<DeflateOptions>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -116,6 +120,7 @@ impl Default for Config {
             cors: None,
             cookie: None,
             http_compression: Some(HttpCompression::default()),
+            per_message_deflate: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }
@@ -144,7 +149,8 @@ impl Config {
         {
             Some("cookie must have a name and attributes as RFC 6265 allows them")
         } else {
-            None
+            let deflate = self.per_message_deflate.as_ref();
+            deflate.and_then(|options| options.broken_rule())
         };
         rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
     }

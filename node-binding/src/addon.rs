@@ -198,6 +198,7 @@ impl Engine {
             answer,
             head,
             handshake: None,
+            deflate: None,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -38,6 +38,8 @@ pub enum HandshakeError {
     InvalidKey,
     /// `Sec-WebSocket-Version` is neither 13 nor 8.
     InvalidVersion,
+    /// `Sec-WebSocket-Extensions` is malformed, or offers no compression that we can agree to.
+    InvalidExtensions,
 }
 
 impl HandshakeError {
@@ -56,6 +58,7 @@ impl HandshakeError {
             Self::InvalidUpgrade => "Invalid Upgrade header",
             Self::InvalidKey => "Missing or invalid Sec-WebSocket-Key header",
             Self::InvalidVersion => "Missing or invalid Sec-WebSocket-Version header",
+            Self::InvalidExtensions => "Invalid or unacceptable Sec-WebSocket-Extensions header",
         }
     }
 

@@ -17,7 +17,7 @@ use super::task::{Attach, Opening, Stream};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
-use crate::proto::websocket::Frame;
+use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
 use crate::transport::{Cork, Link, LinkId, Outlet};
 
@@ -32,6 +32,7 @@ impl Shard {
             upgrade_of,
             handshake,
             dialect,
+            deflate,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -54,7 +55,7 @@ impl Shard {
                 (Outlet::Tcp(writer), Some(reader))
             }
         };
-        let mut link = Link::new(id, request, outlet);
+        let mut link = Link::new(id, request, outlet, Role::Server, deflate);
         self.write_now(&mut link, &answer);
         let slot = match upgrade_of {
             Some(slot) => {
@@ -180,7 +181,7 @@ impl Shard {
     }
 
     /// Gives a WebSocket that nobody wants its answer and an empty close frame.
-    fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
+    pub(super) fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
         match stream {
@@ -204,7 +205,7 @@ impl Shard {
     }
 
     /// Writes bytes of a link that belongs to no connection yet, or never will.
-    fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
+    pub(super) fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
         let engine = self.engine.clone();
         let mut feed = feed_writer(&engine);
         let mut cork = Cork {
@@ -216,7 +217,7 @@ impl Shard {
     }
 }
 
-fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+pub(super) fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     TcpStream::from_std(stream)

@@ -52,7 +52,8 @@ impl Shard {
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
-            Task::WebSocket { .. } | Task::WebSocketBroadcast(_) => {}
+            Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
+            Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),
             // Taken by the shard's turn, which has what they need.
             Task::Attach(_)
             | Task::AttachWebSocket(_)

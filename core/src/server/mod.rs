@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod compression;
 mod connection;
 mod deliver;
 mod driver;
@@ -16,6 +17,7 @@ pub mod pull;
 mod registry;
 mod requests;
 mod shard;
+mod table;
 mod task;
 mod timers;
 mod websocket;
@@ -38,6 +40,7 @@ use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::transport::polling;
 use inbox::Inbox;
@@ -129,6 +132,9 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// A polling request that the application brings.
@@ -421,6 +427,7 @@ impl Engine {
             answer,
             head,
             handshake,
+            deflate,
         } = upgrade;
         let attach = Attach {
             request,
@@ -429,6 +436,7 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            deflate,
             dialect: gateway::dialect(url),
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));

@@ -213,8 +213,13 @@ impl Shard {
         let Some(bytes) = bytes else {
             self.feeds.remove(&request);
             self.handle_stream_end(slot, link, None);
+            self.handle_websocket_feed_end(slot);
             return;
         };
+        if self.connections.websocket_mut(slot).is_some() {
+            self.handle_websocket_feed(slot, bytes);
+            return;
+        }
         for chunk in bytes.chunks(self.buffer.len()) {
             self.buffer[..chunk.len()].copy_from_slice(chunk);
             self.handle_bytes(slot, link, chunk.len());
@@ -227,10 +232,8 @@ impl Shard {
             return;
         };
         let engine = self.engine.clone();
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return;
-        };
-        let Some(link) = connection.link_mut(id) else {
+        let tenant = self.connections.tenant_mut(slot);
+        let Some(link) = tenant.and_then(|tenant| tenant.link_mut(id)) else {
             return;
         };
         link.feed_written(bytes);

@@ -13,6 +13,7 @@ use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::transport::{Dialect, Link};
 
 /// One task; tasks of one thread are done in order.
@@ -168,6 +169,8 @@ pub(super) struct Attach {
     pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
+    /// What was agreed on about compression.
+    pub(super) deflate: Option<DeflateParams>,
 }
 
 /// What a connection begins with.

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::heartbeat::{Beat, Heartbeat};
-use self::outbox::Outbox;
+pub(crate) use self::outbox::Outbox;
 pub use self::types::{
     Event, Opening, PollError, Received, Settings, Transmit, TransportClosed, UpgradeError,
 };

@@ -11,7 +11,7 @@ const KEPT_CAPACITY: usize = 16;
 /// the heap. What a burst made the queue grow to is given back when it drains; a small remainder is
 /// kept for the next burst until [`Outbox::release`].
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     /// `None` only if `rest` is empty too.
     first: Option<Frame>,
     rest: VecDeque<Frame>,
@@ -20,7 +20,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     #[inline]
-    pub(super) fn push(&mut self, frame: Frame) {
+    pub(crate) fn push(&mut self, frame: Frame) {
         self.bytes += frame.len();
         if self.first.is_none() {
             self.first = Some(frame);
@@ -37,7 +37,7 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Frame> {
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
         let frame = self.first.take()?;
         self.bytes -= frame.len();
         if self.rest.capacity() != 0 {
@@ -63,12 +63,12 @@ impl Outbox {
     }
 
     /// Drops what waits, and every buffer.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Outbox::default();
     }
 
     /// Gives the kept capacity back if nothing waits.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
@@ -81,7 +81,7 @@ impl Outbox {
 
     /// Sum of the encoded frames' lengths.
     #[inline]
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 

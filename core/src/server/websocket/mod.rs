@@ -1,7 +1,13 @@
 //! Plain WebSockets: connections of a shard without a session, each in a group of its kind.
 
+mod attach;
 mod commands;
+mod connection;
+mod mask_keys;
+mod outbox;
+mod receive;
 mod task;
+mod transmit;
 
 use std::sync::Arc;
 
@@ -14,6 +20,8 @@ use crate::embed::{Event, Handshake, RequestId};
 use crate::hub::NamespaceId;
 use crate::proto::websocket::Role;
 use crate::proto::websocket::deflate::DeflateParams;
+pub(super) use connection::WebSocket;
+pub(super) use mask_keys::MaskKeys;
 pub(super) use task::{Ask, Attach, Broadcast};
 
 /// A stream that is a plain WebSocket from now on: its handshake is done, or is with
