@@ -98,6 +98,9 @@ pub enum Command<'a> {
     Ping(Control<'a>),
     /// Sends a pong nobody asked for; what is over 125 bytes is cut off.
     Pong(Control<'a>),
+    /// Sends bytes as they are: complete frames, for applications that mask by themselves. Nothing
+    /// checks them.
+    Raw(Control<'a>),
     /// Closes: what is queued leaves first, then a close frame. The peer is given
     /// [`close_timeout`](crate::config::WebSocketSettings::close_timeout) to answer.
     Close {

@@ -14,6 +14,7 @@ use super::sockets::{Place, Sockets};
 const SEND: u8 = 1;
 const PING: u8 = 2;
 const PONG: u8 = 3;
+const RAW: u8 = 4;
 const CLOSE: u8 = 5;
 const TERMINATE: u8 = 6;
 const PAUSE: u8 = 7;
@@ -183,6 +184,7 @@ pub(super) fn execute_one(batch: &mut Batch<'_>, sockets: &mut Sockets, order: O
             }),
             PING => Ask::Ping(control),
             PONG => Ask::Pong(control),
+            RAW => Ask::Raw(control),
             CLOSE => Ask::Close {
                 code: order.code(),
                 reason: order.text(),

@@ -20,6 +20,8 @@ pub(in crate::server) struct Attach {
 pub(in crate::server) enum Ask {
     /// Send a message, a fragment, a ping or a pong.
     Send(Outgoing),
+    /// Send bytes that are ready for the wire.
+    Raw(Outgoing),
     /// Close with this frame.
     Close(Frame),
     /// Drop the stream.

@@ -32,7 +32,8 @@ impl Shard {
             return;
         };
         match ask {
-            Ask::Send(outgoing) => self.send_to_websocket(slot, outgoing),
+            Ask::Send(outgoing) => self.send_to_websocket(slot, outgoing, false),
+            Ask::Raw(outgoing) => self.send_to_websocket(slot, outgoing, true),
             Ask::Close(farewell) => {
                 let deadline = websocket.close_deadline(now);
                 websocket.close(&farewell, deadline, &mut self.mask_keys);
@@ -50,7 +51,7 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn send_to_websocket(&mut self, slot: Slot, outgoing: Outgoing) {
+    fn send_to_websocket(&mut self, slot: Slot, outgoing: Outgoing, is_raw: bool) {
         let Outgoing {
             frame,
             compress,
@@ -67,7 +68,9 @@ impl Shard {
         let Some(websocket) = connections.websocket_mut(slot) else {
             return;
         };
-        if has_room {
+        if has_room && is_raw {
+            websocket.outbox.push(frame, token, counted);
+        } else if has_room {
             let mut press = Press { compression, keys };
             websocket.send(frame, compress, token, counted, &mut press);
             self.handle().counters.sent.increment();
