@@ -32,7 +32,7 @@ use parking_lot::Mutex;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply};
+pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};

@@ -73,12 +73,24 @@ pub(super) enum Task {
     },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
+    /// What one caller asked for in one go.
+    Run(Vec<Task>),
     /// A TCP connection the listener accepted.
     Accepted(std::net::TcpStream),
     /// The application takes events again.
     Resume,
     /// Close everything and end.
     Stop,
+}
+
+impl Task {
+    /// How many tasks it is.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Task::Run(tasks) => tasks.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// A connection that the application has let into a namespace.
