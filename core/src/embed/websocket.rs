@@ -110,8 +110,12 @@ pub enum Command<'a> {
         /// At most 123 bytes of UTF-8; more are cut off. Without a code there is none.
         reason: &'a str,
     },
+    /// Ends the stream, without a close frame, when what is queued has left.
+    End,
     /// Drops the stream at once.
     Terminate,
+    /// Drops the stream at once and has the system tell the peer by a reset, if it can.
+    Reset,
     /// Stops reading: TCP pushes back. A few messages that were read already still come.
     Pause,
     /// Goes on reading.

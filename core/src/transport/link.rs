@@ -193,6 +193,14 @@ impl Link {
         self.control.ending = Some(Ending::Now(now));
     }
 
+    /// The peer is to be told of the stream's end by a reset.
+    pub(crate) fn reset_on_close(&self) {
+        if let Outlet::Tcp(stream) = &self.outlet {
+            // Where it fails the stream ends as any other.
+            let _ = stream.as_ref().set_zero_linger();
+        }
+    }
+
     /// Drops what is queued, but for the frame that has been begun.
     pub(crate) fn drop_queued(&mut self) {
         self.backlog.keep_front();

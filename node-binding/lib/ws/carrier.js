@@ -26,6 +26,8 @@ class Carrier {
     this.start = { head, answer };
     // Whether the process runs on for it alone.
     this.isHeld = true;
+    // `ws.terminate()` has been called.
+    this.isTerminated = false;
     // The engine's last record about it has come.
     this.isEnded = false;
     this.address = null;
@@ -35,7 +37,7 @@ class Carrier {
     if (typeof stream.setNoDelay === 'function') {
       stream.setNoDelay();
     }
-    stream.on('error', ignore);
+    stream.on('error', (error) => this.streamFailed(error));
     this.onstreamClose = () => this.streamClosed();
     stream.on('close', this.onstreamClose);
     process.nextTick(handOver, this);
@@ -102,12 +104,9 @@ class Carrier {
 
   feed() {
     const { stream, ws } = this;
-    const { head, answer } = this.start;
     const id = ws._id;
-    if (answer !== '') {
-      stream.write(answer);
-    }
-    this.adopt(-1, head, '');
+    this.answerNow();
+    this.adopt(-1, this.start.head, '');
     this.phase = PHASE.FED;
     if (!this.isHeld && typeof stream.unref === 'function') {
       stream.unref();
@@ -177,17 +176,43 @@ class Carrier {
   }
 
   terminate() {
+    this.isTerminated = true;
     if (this.phase === PHASE.TAKEN) {
       engine.terminate(this.ws._id);
     } else if (this.stream !== null) {
+      this.answerNow();
       this.stream.destroy();
+    }
+  }
+
+  /** Ends the connection by a reset. */
+  reset() {
+    if (this.phase === PHASE.TAKEN) {
+      engine.reset(this.ws._id);
+    } else {
+      this.demandStream().resetAndDestroy();
+    }
+  }
+
+  /** The handshake's answer goes by Node's socket. */
+  answerNow() {
+    if (this.start !== null && this.start.answer !== '') {
+      this.stream.write(this.start.answer);
+      this.start.answer = '';
+    }
+  }
+
+  /** The stream failed: `ws` closes, and says no more about it. */
+  streamFailed(error) {
+    if (this.view !== null) {
+      this.view.emit('error', error);
     }
   }
 
   /** Ends our half of the stream behind what is queued, without a close frame. */
   endStream() {
     if (this.phase === PHASE.TAKEN) {
-      engine.terminate(this.ws._id);
+      engine.end(this.ws._id);
     } else {
       this.demandStream().end();
     }
@@ -261,7 +286,5 @@ function handOver(carrier) {
 function addressOf({ remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily }) {
   return { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily };
 }
-
-function ignore() {}
 
 module.exports = { Carrier };

@@ -4,6 +4,7 @@
 const native = require('../native');
 const { throwLater } = require('../errors');
 const { EMPTY_BUFFER, OPCODE } = require('./constants');
+const { protocolError } = require('./errors');
 const { Orders, KIND, FLAG } = require('./orders');
 
 /** First word of a record, its lowest byte. The second is the socket's number, the third the length of its payload. */
@@ -13,7 +14,8 @@ const RECORD = Object.freeze({
   PING: 2,
   PONG: 3,
   CLOSE_FRAME: 4, // upper half of the first word: the code
-  FAILED: 5, //      payload: code of the error, a line feed, its message
+  FAILED: 5, //      payload: code of the error, a line feed, its message; upper half of the first word: close code for the peer, 0 if it was told, 1 if its
+  //                 stream is gone
   SENT: 6, //        third word: the token; upper half of the first word: 1 for success
   DRAIN: 7,
   ENDED: 8,
@@ -22,6 +24,8 @@ const RECORD = Object.freeze({
   FEED_END: 11, //   upper half of the first word: 1 to destroy the fed socket, 0 to end it
 });
 const IS_BIG = 0x100;
+// Upper half of the first word of a FAILED record.
+const OF_THE_STREAM = 1;
 const RECORD_WORDS = 3;
 
 // Who keeps a small message keeps the page it lies in, as who keeps a small Buffer keeps its part of Node's pool.
@@ -156,6 +160,15 @@ class Engine {
     this.orders.pushWith(KIND.CLOSE | ((code || 0) << 16), id, reason, 0);
   }
 
+  /** Ends the stream when what is queued has left, without a close frame. */
+  end(id) {
+    this.orders.push(KIND.END, id);
+  }
+
+  reset(id) {
+    this.orders.push(KIND.RESET, id);
+  }
+
   terminate(id) {
     this.orders.push(KIND.TERMINATE, id);
   }
@@ -261,7 +274,12 @@ function dispatch(ws, kind, upper, number, payload) {
       break;
     case RECORD.FAILED: {
       const [code, message] = payload.toString().split('\n');
-      ws._onfailed(code, message);
+      const error = protocolError(code, message);
+      if (upper === OF_THE_STREAM) {
+        ws._carrier.streamFailed(error);
+      } else {
+        ws._onfailed(error, upper);
+      }
       break;
     }
     case RECORD.SENT:

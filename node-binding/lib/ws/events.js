@@ -153,6 +153,7 @@ function becomesEventTarget(Class) {
   Object.assign(Class.prototype, eventTarget);
   for (const type of Object.keys(EVENTS)) {
     Object.defineProperty(Class.prototype, `on${type}`, {
+      configurable: true,
       enumerable: true,
       get() {
         const handler = this.listeners(type).find((each) => each[IS_HANDLER]);

@@ -16,6 +16,8 @@ const KIND = Object.freeze({
   JOIN: 9, //      payload: the room
   LEAVE: 10,
   BROADCAST: 11, // payload: see rooms.js
+  END: 12, //      behind what is queued, without a close frame
+  RESET: 13,
 });
 
 const FLAG = Object.freeze({ BINARY: 0x100, LAST: 0x200, COMPRESS: 0x400, TOKEN: 0x800 });

@@ -76,10 +76,7 @@ class BehindBlob {
       const { payload, frame, callback } = line[0];
       if (isBlob(payload)) {
         this.isReading = true;
-        payload.arrayBuffer().then(
-          (buffer) => this.read(payload.size, new Uint8Array(buffer)),
-          (error) => process.nextTick(() => this.fail(error)),
-        );
+        ws._whenSent(() => this.start(payload));
         return;
       }
       line.shift();
@@ -94,8 +91,20 @@ class BehindBlob {
     }
   }
 
+  /** Reads the Blob. What was sent before has left by now: no more is in memory than must be. */
+  start(blob) {
+    blob.arrayBuffer().then(
+      (buffer) => this.read(blob.size, new Uint8Array(buffer)),
+      (error) => process.nextTick(() => this.fail(error)),
+    );
+  }
+
   read(size, bytes) {
     if (this.ws._behindBlob !== this) {
+      return;
+    }
+    if (this.ws._isLost) {
+      this.drop(new Error('The socket was closed while the blob was being read'));
       return;
     }
     this.isReading = false;

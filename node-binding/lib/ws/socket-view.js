@@ -6,7 +6,7 @@ const { EventEmitter } = require('events');
 // Who listens for these wants the connection's bytes.
 const RAW_EVENTS = new Set(['data', 'readable']);
 // What a fed socket tells is told on.
-const TOLD_ON = ['end', 'error', 'drain', 'timeout', 'pause', 'resume'];
+const TOLD_ON = ['end', 'drain', 'timeout', 'pause', 'resume'];
 
 class SocketView extends EventEmitter {
   constructor(carrier) {
@@ -127,8 +127,8 @@ class SocketView extends EventEmitter {
   }
 
   resetAndDestroy() {
-    const stream = this._stream;
-    return stream === null ? this.destroy() : stream.resetAndDestroy();
+    this._carrier.reset();
+    return this;
   }
 
   /** It becomes a view of Node's socket, which feeds the engine. */

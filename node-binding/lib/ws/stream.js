@@ -70,6 +70,14 @@ function createWebSocketStream(ws, options) {
     }
   };
 
+  duplex.on('error', function onerror(error) {
+    duplex.removeListener('error', onerror);
+    duplex.destroy();
+    // Without this listener it would have been thrown.
+    if (duplex.listenerCount('error') === 0) {
+      duplex.emit('error', error);
+    }
+  });
   duplex.on('end', () => destroyWhenDone(duplex, duplex._writableState.finished));
   duplex.on('finish', () => destroyWhenDone(duplex, duplex._readableState.endEmitted));
   return duplex;

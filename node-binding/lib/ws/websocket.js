@@ -5,7 +5,7 @@ const { EventEmitter } = require('events');
 const { Carrier } = require('./carrier');
 const { CLOSE_CODE, DEFAULTS, EMPTY_BUFFER, MAX_CONTROL_PAYLOAD, OPCODE, STATE, isValidCloseCode } = require('./constants');
 const { engine } = require('./engine');
-const { protocolError, notOpen, notSent } = require('./errors');
+const { notOpen, notSent } = require('./errors');
 const { becomesEventTarget } = require('./events');
 const { frameOf } = require('./frame');
 const { PerMessageDeflate } = require('./deflate');
@@ -92,6 +92,11 @@ class WebSocket extends EventEmitter {
 
   get url() {
     return this._url;
+  }
+
+  /** Whether nothing that is sent now leaves any more. */
+  get _isLost() {
+    return this._readyState === STATE.CLOSED || this._carrier.isTerminated;
   }
 
   /** What applications know as the underlying `net.Socket`; null before there is one. */
@@ -189,6 +194,15 @@ class WebSocket extends EventEmitter {
       this._queued = 0;
     }
     this._queued += written;
+  }
+
+  /** Calls back when the system has what was sent before; at once if nothing waits. */
+  _whenSent(callback) {
+    if (this._queuedIn !== engine.turn && engine.buffered(this._id) === 0) {
+      callback();
+    } else {
+      this._writeRaw(EMPTY_BUFFER, callback);
+    }
   }
 
   /** Bytes as they are, behind what was sent. */
@@ -341,24 +355,35 @@ class WebSocket extends EventEmitter {
     this._closeFrameReceived = true;
     this._closeCode = code;
     this._closeMessage = reason;
-    this._closeFrameSent = true;
+    // The engine waits for this answer, so that what listeners sent about earlier messages leaves before it.
+    if (code === CLOSE_CODE.NONE) {
+      this.close();
+    } else {
+      this._answer(code, reason);
+    }
+  }
+
+  /** Closes because of what the peer did, whatever its code. */
+  _answer(code, reason) {
     if (this._readyState === STATE.OPEN) {
       this._readyState = STATE.CLOSING;
       this._settleQueued();
+      this._closeFrameSent = true;
+      engine.close(this._id, code, reason);
     }
   }
 
-  _onfailed(code, message) {
-    if (!this._holds('failed', code, message)) {
-      this._failed(protocolError(code, message));
+  _onfailed(error, closeCode) {
+    if (!this._holds('failed', error, closeCode)) {
+      this._failed(error, closeCode);
     }
   }
 
-  _failed(error) {
-    if (this._readyState < STATE.CLOSING) {
-      this._readyState = STATE.CLOSING;
-      this._settleQueued();
+  _failed(error, closeCode) {
+    if (closeCode !== 0) {
+      this._answer(closeCode, EMPTY_BUFFER);
     }
+    this._readyState = STATE.CLOSING;
     this._closeFrameSent = true;
     if (!this._errorEmitted) {
       this._errorEmitted = true;
@@ -381,21 +406,28 @@ class WebSocket extends EventEmitter {
   /** A Blob in the line of sends could not be read. */
   _blobFailed(error) {
     if (this._readyState === STATE.OPEN) {
-      this._failed(error);
+      this._failed(error, 0);
       this._carrier.endStream();
     }
   }
 
   /** The peer has ended its half of the stream: it listens no more. */
   _onended() {
+    if (!this._holds('ended')) {
+      this._ended();
+    }
+  }
+
+  _ended() {
     if (this._readyState === STATE.OPEN) {
       this._readyState = STATE.CLOSING;
+      this._settleQueued();
     }
+    engine.end(this._id);
   }
 
   /** Its last event. */
   _onclosed() {
-    this._paused = false;
     releaseAll(this);
     const callbacks = this._callbacks;
     this._callbacks = null;
@@ -449,7 +481,10 @@ function release(ws) {
       ws._closeFrame(first, second);
       break;
     case 'failed':
-      ws._failed(protocolError(first, second));
+      ws._failed(first, second);
+      break;
+    case 'ended':
+      ws._ended();
       break;
     default:
       ws.emit(event, first);

@@ -233,7 +233,7 @@ impl WebSocketEngine {
     pub fn buffered(&self, id: u32) -> i64 {
         match self.thread.0.lock().sockets.get(id) {
             Place::Open { gauge, .. } => gauge.queued_bytes() as i64,
-            Place::Opening(opening) => opening.orders.len() as i64,
+            Place::Opening(opening) => opening.message_bytes as i64,
             Place::Free => 0,
         }
     }

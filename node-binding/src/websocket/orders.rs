@@ -22,6 +22,8 @@ const RESUME: u8 = 8;
 const JOIN: u8 = 9;
 const LEAVE: u8 = 10;
 const BROADCAST: u8 = 11;
+const END: u8 = 12;
+const RESET: u8 = 13;
 
 /// Flags in the second byte.
 const IS_BINARY: u8 = 1;
@@ -159,6 +161,7 @@ pub(super) fn execute_one(batch: &mut Batch<'_>, sockets: &mut Sockets, order: O
         match order.kind() {
             JOIN => opening.rooms.push(order.text().to_owned()),
             LEAVE => opening.rooms.retain(|room| room != order.text()),
+            SEND | PING | PONG | RAW => opening.message_bytes += order.payload.len(),
             _ => {}
         }
         order.write_to(&mut opening.orders);
@@ -189,7 +192,9 @@ pub(super) fn execute_one(batch: &mut Batch<'_>, sockets: &mut Sockets, order: O
                 code: order.code(),
                 reason: order.text(),
             },
+            END => Ask::End,
             TERMINATE => Ask::Terminate,
+            RESET => Ask::Reset,
             PAUSE => Ask::Pause,
             RESUME => Ask::Resume,
             kind => {

@@ -12,7 +12,8 @@ pub(super) enum Kind {
     Pong = 3,
     /// The peer's close frame; its code, or 1005, is in the upper half of the first word.
     CloseFrame = 4,
-    /// Code of the error, a line feed, its message.
+    /// Code of the error, a line feed, its message; in the upper half of the first word the close code
+    /// that tells the peer, 0 if it has been told, 1 if its stream is gone.
     Failed = 5,
     /// A send's token instead of a length; 1 in the upper half of the first word if it succeeded.
     Sent = 6,

@@ -56,6 +56,7 @@ pub(super) fn parse(json: &str) -> Result<WebSocketSettings, String> {
         OverflowName::Drop => Overflow::Drop,
     };
     settings.high_water = given.high_water_mark;
+    settings.application_answers = true;
     settings.deflate = given.deflate.map(|deflate| DeflateOptions {
         threshold: deflate.threshold,
         level: deflate.level,

@@ -1,6 +1,7 @@
 //! Gathers what happens to plain WebSockets, on the threads where it happens, until JavaScript takes
 //! it all at once.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +15,11 @@ use super::records::{Kind, Records};
 /// Most records and bytes that may wait for JavaScript before the engine stops reading.
 const MOST_WAITING: usize = 65_536;
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+
+/// Instead of a close code: the peer has been told.
+const TOLD: u16 = 0;
+/// Instead of a close code: the stream is gone, of which ws says nothing but `close`.
+const OF_THE_STREAM: u16 = 1;
 
 /// What a `close` event says when the peer's close frame had no code (RFC 6455 §7.1.5).
 const NO_CODE: u16 = 1005;
@@ -135,10 +141,8 @@ impl Sink {
                 self.record(conn, Kind::CloseFrame, code.unwrap_or(NO_CODE), reason);
             }
             Happened::Failed(failure) => {
-                if let Some((code, message)) = described(failure) {
-                    let text = format!("{code}\n{message}");
-                    self.record(conn, Kind::Failed, 0, text.as_bytes());
-                }
+                let (close_code, text) = described(failure);
+                self.record(conn, Kind::Failed, close_code, text.as_bytes());
             }
             Happened::Sent { token, ok } => self.write(|state| {
                 let (id, number) = (state.ids.of(conn), token as u32);
@@ -153,15 +157,25 @@ impl Sink {
     }
 }
 
-/// Code and message of the error that listeners get; none where ws tells of a `close` and no more.
-fn described(failure: Failure<'_>) -> Option<(&'static str, String)> {
+/// The close code that the peer is to be told, or why it is not; code and message of the error.
+fn described(failure: Failure<'_>) -> (u16, String) {
     match failure {
-        Failure::Protocol(error) => Some((error.code(), error.to_string())),
-        Failure::SlowReader => Some((
-            "SORI_ERR_SLOW_READER",
-            "The peer reads too slowly for what is sent to it".to_owned(),
-        )),
-        Failure::PingFlood | Failure::Io(_) => None,
+        Failure::Protocol(error) => (error.close_code(), format!("{}\n{error}", error.code())),
+        Failure::SlowReader => {
+            let message = "The peer reads too slowly for what is sent to it";
+            (TOLD, format!("SORI_ERR_SLOW_READER\n{message}"))
+        }
+        Failure::PingFlood => (OF_THE_STREAM, "EPIPE\nping flood".to_owned()),
+        Failure::Io(error) => {
+            let code = match error.kind() {
+                ErrorKind::ConnectionReset => "ECONNRESET",
+                ErrorKind::TimedOut => "ETIMEDOUT",
+                ErrorKind::BrokenPipe => "EPIPE",
+                ErrorKind::HostUnreachable => "EHOSTUNREACH",
+                _ => "EIO",
+            };
+            (OF_THE_STREAM, format!("{code}\nread {code}"))
+        }
     }
 }
 

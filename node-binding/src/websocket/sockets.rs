@@ -38,6 +38,8 @@ pub(super) struct Opening {
     pub(super) group: NamespaceId,
     pub(super) rooms: Vec<String>,
     pub(super) orders: Vec<u8>,
+    /// Bytes of messages among the orders.
+    pub(super) message_bytes: usize,
 }
 
 impl Opening {
@@ -63,6 +65,7 @@ impl Sockets {
             group,
             rooms: Vec::new(),
             orders: Vec::new(),
+            message_bytes: 0,
         }));
         self.opening.insert(id);
     }

@@ -25,7 +25,9 @@ impl Batch<'_> {
             Command::Pong(control) => Ask::Send(control_frame(Frame::pong(control.data), control)),
             Command::Raw(control) => Ask::Raw(control_frame(Frame::raw(control.data), control)),
             Command::Close { code, reason } => Ask::Close(Frame::close(code, reason)),
+            Command::End => Ask::End,
             Command::Terminate => Ask::Terminate,
+            Command::Reset => Ask::Reset,
             Command::Pause => Ask::Pause,
             Command::Resume => Ask::Resume,
         };

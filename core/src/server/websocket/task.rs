@@ -24,8 +24,12 @@ pub(in crate::server) enum Ask {
     Raw(Outgoing),
     /// Close with this frame.
     Close(Frame),
+    /// End our half of the stream without a close frame.
+    End,
     /// Drop the stream.
     Terminate,
+    /// Drop the stream with a reset.
+    Reset,
     /// Stop reading.
     Pause,
     /// Go on reading.

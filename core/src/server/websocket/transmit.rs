@@ -38,7 +38,12 @@ impl Shard {
                 let deadline = websocket.close_deadline(now);
                 websocket.close(&farewell, deadline, &mut self.mask_keys);
             }
+            Ask::End => websocket.end(now),
             Ask::Terminate => websocket.terminate(now),
+            Ask::Reset => {
+                websocket.link.reset_on_close();
+                websocket.terminate(now);
+            }
             Ask::Pause => websocket.is_held = true,
             Ask::Resume => {
                 websocket.is_held = false;
@@ -206,6 +211,7 @@ impl Shard {
             return;
         };
         websocket.is_dirty = false;
+        websocket.expire_parting(self.now, &mut self.mask_keys);
         let mut feed = feed_writer(&engine);
         let mut cork = Cork {
             buffer: &mut self.cork,
@@ -234,7 +240,8 @@ impl Shard {
             return;
         };
         if !websocket.is_over(now) {
-            if let Some(deadline) = websocket.link.deadline() {
+            let deadline = websocket.parting_deadline();
+            if let Some(deadline) = deadline.or(websocket.link.deadline()) {
                 let tick = self.timers.tick(deadline);
                 if websocket.wakes_at.is_none_or(|known| tick < known) {
                     websocket.wakes_at = Some(self.timers.set(deadline, Timer::Connection(slot)));
