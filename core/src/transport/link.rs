@@ -193,11 +193,13 @@ impl Link {
         self.control.ending = Some(Ending::Now(now));
     }
 
-    /// The peer is to be told of the stream's end by a reset.
-    pub(crate) fn reset_on_close(&self) {
-        if let Outlet::Tcp(stream) = &self.outlet {
+    /// Nothing more is written, and the peer is told by a reset once the stream is dropped.
+    pub(crate) fn reset(&mut self) {
+        if let Outlet::Tcp(stream) = mem::replace(&mut self.outlet, Outlet::Closed) {
             // Where it fails the stream ends as any other.
             let _ = stream.as_ref().set_zero_linger();
+            // Dropped, it would end its direction in good order first.
+            stream.forget();
         }
     }
 

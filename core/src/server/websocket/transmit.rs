@@ -41,7 +41,7 @@ impl Shard {
             Ask::End => websocket.end(now),
             Ask::Terminate => websocket.terminate(now),
             Ask::Reset => {
-                websocket.link.reset_on_close();
+                websocket.link.reset();
                 websocket.terminate(now);
             }
             Ask::Pause => websocket.is_held = true,
