@@ -206,6 +206,9 @@ typedef struct sori_server_options {
     size_t max_connections;
     // Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     uint32_t allow_eio3;
+    // Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    // clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    size_t deflate_threshold;
 } sori_server_options;
 
 // A server's counters at one moment.

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::RecoverySettings;
+use sori_core::config::{DeflateOptions, RecoverySettings};
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, TransportKind};
 
@@ -60,6 +60,9 @@ pub struct sori_server_options {
     pub max_connections: usize,
     /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     pub allow_eio3: u32,
+    /// Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    /// clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    pub deflate_threshold: usize,
 }
 
 // SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
@@ -90,6 +93,7 @@ unsafe impl Extensible for sori_server_options {
             max_pending_events: config.max_pending_events,
             max_connections: config.max_connections.unwrap_or(0),
             allow_eio3: config.allow_eio3.into(),
+            deflate_threshold: 0,
         }
     }
 }
@@ -120,6 +124,9 @@ impl sori_server_options {
                 "options.transports has an unknown transport",
             ));
         }
+        if self.transports == 0 {
+            return Err(Failure::invalid("options.transports names no transport"));
+        }
         config.transports = TRANSPORTS
             .into_iter()
             .filter(|(flag, _)| self.transports & flag != 0)
@@ -142,6 +149,10 @@ impl sori_server_options {
             config.shards = self.threads as usize;
         }
         config.max_payload = self.max_payload;
+        config.per_message_deflate = (self.deflate_threshold > 0).then(|| DeflateOptions {
+            threshold: self.deflate_threshold,
+            ..DeflateOptions::default()
+        });
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);

@@ -38,6 +38,7 @@ const NATIVE = [
   'allowEIO3',
   'shards',
 ];
+const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // An application relies on these for its meaning: going on without them would be wrong.
@@ -45,7 +46,6 @@ const REFUSED = ['adapter', 'parser'];
 
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
-  perMessageDeflate: 'messages are sent uncompressed',
   wsEngine: 'the engine speaks WebSocket itself',
   initialPacket: 'no packet is sent at opening',
 };
@@ -78,6 +78,9 @@ function completeOptions(given) {
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
   }
+  if (options.perMessageDeflate) {
+    options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };
+  }
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
   }
@@ -91,6 +94,13 @@ function nativeOptions(options) {
   const chosen = choose(NATIVE, options);
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
+  }
+  if (options.perMessageDeflate) {
+    chosen.perMessageDeflate = choose(NATIVE_DEFLATE, options.perMessageDeflate);
+    const { level = -1 } = options.perMessageDeflate.zlibDeflateOptions || {};
+    if (level >= 0) {
+      chosen.perMessageDeflate.level = level;
+    }
   }
   return chosen;
 }

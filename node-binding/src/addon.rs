@@ -11,6 +11,7 @@ use napi::{Error, Status};
 use napi_derive::napi;
 use sori::Error as EngineError;
 use sori::embed::{ConnId, NamespaceId, RequestId};
+use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
 use crate::names::Meanings;
@@ -50,6 +51,7 @@ struct Adopted {
     url: String,
     head: Bytes,
     answer: Bytes,
+    deflate: Option<DeflateParams>,
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
@@ -152,6 +154,14 @@ impl Engine {
         }
     }
 
+    /// What is answered to the extensions that a client offers: a header's value, or null for none.
+    /// Throws if the offer has to be refused.
+    #[napi]
+    pub fn answer_extensions(&self, offer: String) -> Result<Option<String>> {
+        let agreed = self.agree_on_deflate(Some(&offer));
+        agreed.map(|params| params.map(|params| params.to_string()))
+    }
+
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
     /// duplicated now and not touched before `start`. False if the session is gone.
     #[napi]
@@ -162,7 +172,9 @@ impl Engine {
         url: String,
         head: Buffer,
         answer: String,
+        offer: Option<String>,
     ) -> Result<bool> {
+        let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
             return Ok(false);
         }
@@ -176,6 +188,7 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
         Ok(true)
@@ -192,13 +205,14 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
         } = adopted;
         let upgrade = Upgrade {
             request: RequestId(id as u64),
             answer,
             head,
             handshake: None,
-            deflate: None,
+            deflate,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),
@@ -294,6 +308,15 @@ impl Engine {
     #[napi]
     pub fn metrics(&self) -> String {
         serde_json::to_string(&self.native.metrics()).unwrap_or_default()
+    }
+
+    /// What comes of a client's offer; nothing if the engine does not compress.
+    fn agree_on_deflate(&self, offer: Option<&str>) -> Result<Option<DeflateParams>> {
+        match (offer, &self.native.config().per_message_deflate) {
+            (Some(offer), Some(options)) => deflate::negotiate(offer, options)
+                .map_err(|error| Error::from_reason(error.to_string())),
+            _ => Ok(None),
+        }
     }
 
     fn feed_of(&self, id: i64) -> Option<FeedId> {

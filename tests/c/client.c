@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -38,18 +37,20 @@ static void write_all(client *self, const void *source, size_t length)
     }
 }
 
+// The head of the answer, in the message buffer.
 static void read_head(client *self)
 {
-    char head[4096];
+    char *head = self->message;
     size_t length = 0;
     do {
-        CHECK(length + 1 < sizeof head && read_exactly(self, head + length, 1));
+        CHECK(length + 1 < sizeof self->message && read_exactly(self, head + length, 1));
         head[++length] = 0;
     } while (strstr(head, "\r\n\r\n") == NULL);
     CHECK(strncmp(head, "HTTP/1.1 101 ", 13) == 0);
 }
 
-client *client_open(uint16_t port)
+// A WebSocket whose handshake is answered; the server may compress if it wants to.
+static client *handshake(uint16_t port, const char *extensions)
 {
     client *self = calloc(1, sizeof *self);
     CHECK(self != NULL);
@@ -67,9 +68,25 @@ client *client_open(uint16_t port)
                                   "Connection: Upgrade\r\n"
                                   "Upgrade: websocket\r\n"
                                   "Sec-WebSocket-Version: 13\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     write_all(self, request, sizeof request - 1);
+    write_all(self, extensions, strlen(extensions));
+    write_all(self, "\r\n", 2);
     read_head(self);
+    return self;
+}
+
+bool client_may_compress(uint16_t port)
+{
+    client *self = handshake(port, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    bool agreed = strstr(self->message, "Sec-WebSocket-Extensions: permessage-deflate\r\n") != NULL;
+    client_close(self);
+    return agreed;
+}
+
+client *client_open(uint16_t port)
+{
+    client *self = handshake(port, "");
     CHECK(strncmp(client_next(self, NULL), "0{\"sid\":", 8) == 0);
     return self;
 }

@@ -3,6 +3,7 @@
 #ifndef SORI_TESTS_CLIENT_H
 #define SORI_TESTS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,9 @@ typedef struct client client;
 
 // Connects and takes the Engine.IO handshake. Joins no namespace.
 client *client_open(uint16_t port);
+
+// Whether the server agrees to compression when a client offers it.
+bool client_may_compress(uint16_t port);
 
 // Sends one text or binary message.
 void client_send(client *self, const char *text);

@@ -116,13 +116,16 @@ test('an answer that is no upgrade is an error, or the application’s', async (
 });
 
 test('frames that come with the answer are told after `open`', async (t) => {
-  const url = await upgrading(t, (req, socket) => socket.write(Buffer.concat([Buffer.from(accept(req)), frame(0x81, 'hello', false), frame(0x88, '\x03\xe8', false)])));
+  const url = await upgrading(t, (req, socket) => {
+    socket.write(Buffer.concat([Buffer.from(accept(req)), frame(0x81, 'hello', false), frame(0x88, Buffer.from([0x03, 0xe8]), false)]));
+    socket.once('data', () => socket.end());
+  });
   const client = clientOf(t, url);
   const happened = [];
   client.on('upgrade', (res) => happened.push(['upgrade', res.statusCode]));
   client.on('open', () => happened.push(['open']));
   client.on('message', (data) => happened.push(['message', data.toString()]));
-  await next(client, 'close');
+  assert.equal((await next(client, 'close'))[0], 1000);
   assert.deepEqual(happened, [['upgrade', 101], ['open'], ['message', 'hello']]);
 });
 

@@ -14,6 +14,7 @@ mod http;
 mod inbox;
 mod incoming;
 pub mod pull;
+mod reading;
 mod registry;
 mod requests;
 mod shard;
@@ -249,13 +250,20 @@ impl Engine {
             config, registry, ..
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
-        if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
-        {
-            self.shared.shards[0].counters.refused.increment_shared();
+        if matches!(verified, Verified::Handshake(_)) && self.is_full() {
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)
+    }
+
+    /// Whether there is no place for one more connection; then one has been refused.
+    fn is_full(&self) -> bool {
+        let limit = self.shared.config.max_connections;
+        let is_full = limit.is_some_and(|limit| self.metrics().connections >= limit as u64);
+        if is_full {
+            self.shared.shards[0].counters.refused.increment_shared();
+        }
+        is_full
     }
 
     /// Takes a polling request; [`Event::Answer`] answers it, perhaps much later. Gives the
@@ -311,6 +319,13 @@ impl Engine {
                 bytes,
             },
         );
+    }
+
+    /// The peer of a plain WebSocket's feed has ended its half of the stream: nothing more comes, but
+    /// it can still be written to.
+    pub fn feed_ended(&self, feed: FeedId) {
+        let request = feed.request;
+        self.push(feed.shard, Task::FeedEnded { request });
     }
 
     /// A feed's stream is over.

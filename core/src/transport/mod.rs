@@ -7,5 +7,5 @@ mod patient;
 pub(crate) mod polling;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
-pub(crate) use link::{Cork, Link, LinkId, Outlet};
+pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;

@@ -117,7 +117,11 @@ class Carrier {
         engine.native.feed(id, chunk);
       }
     });
-    stream.on('end', () => stream.end());
+    stream.on('end', () => {
+      if (this.phase === PHASE.FED) {
+        engine.native.feedEnded(id);
+      }
+    });
     if (ws._paused) {
       stream.pause();
     }

@@ -199,6 +199,14 @@ impl WebSocketEngine {
         }
     }
 
+    /// A feed's peer has ended its half of the stream.
+    #[napi]
+    pub fn feed_ended(&self, id: u32) {
+        if let Some(feed) = self.feeds.get(&id) {
+            self.native.feed_ended(*feed);
+        }
+    }
+
     /// A feed's socket is closed.
     #[napi]
     pub fn feed_closed(&mut self, id: u32) {
