@@ -291,7 +291,8 @@ test('the DOM way to listen works as on a page', async (t) => {
   assert.deepEqual(once_, ['text']);
 });
 
-test('a listener that throws costs the others nothing', async (t) => {
+// In ws the connection reads nothing any more after that.
+test('a listener that throws costs the others nothing', { skip: isOriginal }, async (t) => {
   const context = await serve(t);
   const { client, server } = await pair(t, context);
   const thrown = [];

@@ -22,6 +22,7 @@ class Carrier {
     this.settings = settings;
     this.phase = PHASE.PENDING;
     this.view = null;
+    this.isHolding = false;
     // What the engine is to begin with; null when it has it.
     this.start = { head, answer };
     // Whether the process runs on for it alone.
@@ -91,9 +92,7 @@ class Carrier {
     this.adopt(stream._handle.fd, early.length === 1 ? head : Buffer.concat(early), answer);
     this.phase = PHASE.TAKEN;
     this.stream = null;
-    if (this.isHeld) {
-      engine.hold();
-    }
+    this.holdProcess();
     // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
     stream.removeListener('close', this.onstreamClose);
     this.onstreamClose = null;
@@ -108,9 +107,7 @@ class Carrier {
     this.answerNow();
     this.adopt(-1, this.start.head, '');
     this.phase = PHASE.FED;
-    if (!this.isHeld && typeof stream.unref === 'function') {
-      stream.unref();
-    }
+    this.holdProcess();
     engine.native.start(id);
     stream.on('data', (chunk) => {
       if (this.phase === PHASE.FED) {
@@ -240,14 +237,22 @@ class Carrier {
 
   /** Whether the process is to run on for this connection alone. */
   hold(isHeld) {
-    if (this.phase === PHASE.TAKEN && isHeld !== this.isHeld) {
-      if (isHeld) {
-        engine.hold();
-      } else {
-        engine.unhold();
-      }
+    if (this.stream !== null && typeof this.stream.ref === 'function') {
+      this.stream[isHeld ? 'ref' : 'unref']();
     }
     this.isHeld = isHeld;
+    if (this.phase !== PHASE.PENDING) {
+      this.holdProcess();
+    }
+  }
+
+  /** Where nothing of Node's keeps the process running for the connection, this does. */
+  holdProcess() {
+    const isHolding = this.isHeld && (this.phase === PHASE.TAKEN || (this.phase === PHASE.FED && !this.stream._handle));
+    if (isHolding !== this.isHolding) {
+      this.isHolding = isHolding;
+      engine[isHolding ? 'hold' : 'unhold']();
+    }
   }
 
   /** Whether a frame is masked in another way than the engine masks, so that it is built here. */
@@ -263,11 +268,9 @@ class Carrier {
 
   /** The connection is over on all sides. */
   closed() {
-    const { ws, phase, view } = this;
+    const { ws, view } = this;
     this.phase = PHASE.OVER;
-    if (phase === PHASE.TAKEN && this.isHeld) {
-      engine.unhold();
-    }
+    this.holdProcess();
     engine.release(ws._id);
     ws._id = -1;
     if (view !== null) {

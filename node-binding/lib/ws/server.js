@@ -7,7 +7,7 @@ const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
 const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
-const { Settings } = require('./settings');
+const { Settings, backpressure: checkBackpressure } = require('./settings');
 const { WebSocket } = require('./websocket');
 
 const STATE = Object.freeze({ RUNNING: 0, CLOSING: 1, CLOSED: 2 });
@@ -39,6 +39,7 @@ class WebSocketServer extends EventEmitter {
     if ([port !== null && port !== undefined, Boolean(server), Boolean(noServer)].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
+    checkBackpressure(this.options.backpressure);
     if (this.options.perMessageDeflate === true) {
       this.options.perMessageDeflate = {};
     }
