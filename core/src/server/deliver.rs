@@ -53,6 +53,7 @@ impl Shard {
             Task::Request(request) => self.handle_request(*request),
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
+            Task::FeedEnded { request } => self.handle_feed_ended(request),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
             Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
             Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),

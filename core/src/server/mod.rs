@@ -346,6 +346,13 @@ impl Engine {
         );
     }
 
+    /// The peer of a plain WebSocket's feed has ended its half of the stream: nothing more comes, but
+    /// it can still be written to.
+    pub fn feed_ended(&self, feed: FeedId) {
+        let request = feed.request;
+        self.push(feed.shard, Task::FeedEnded { request });
+    }
+
     /// A feed's stream is over.
     pub fn feed_closed(&self, feed: FeedId) {
         self.push(

@@ -75,6 +75,8 @@ pub(super) enum Task {
         request: RequestId,
         bytes: Option<Bytes>,
     },
+    /// The peer of a plain WebSocket's feed has ended its half of the stream.
+    FeedEnded { request: RequestId },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
