@@ -164,6 +164,9 @@ typedef struct sori_rooms sori_rooms;
 // A server: its IO threads, its connections and the events that wait. Opaque.
 typedef struct sori_server sori_server;
 
+// A certificate and its private key, for sori_server_listen_tls(). Opaque.
+typedef struct sori_tls sori_tls;
+
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
 typedef struct sori_server_options {
@@ -339,6 +342,31 @@ sori_status sori_server_close(const struct sori_server *server);
 sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
+
+// Reads a certificate, followed by those that vouch for it, and its private key, from texts in PEM,
+// and stores them in `*tls`. Nothing is stored on failure.
+sori_status sori_tls_new(const char *certificates_pem, const char *key_pem, struct sori_tls **tls);
+
+// Takes another certificate and key, for connections that come from now on, on every listener that
+// was given `tls`. Open ones stay as they are. On failure nothing changes.
+sori_status sori_tls_reload(const struct sori_tls *tls,
+                            const char *certificates_pem,
+                            const char *key_pem);
+
+// Gives `tls` back. Listeners keep what they were given. NULL is fine.
+void sori_tls_free(struct sori_tls *tls);
+
+// As sori_server_listen(), for clients that speak TLS. Handshakes that take longer than
+// request_timeout_ms are ended.
+sori_status sori_server_listen_tls(const struct sori_server *server,
+                                   const char *host,
+                                   uint16_t port,
+                                   const struct sori_tls *tls,
+                                   uint16_t *bound);
+
+// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
+// removed when the server has closed. Not on Windows.
+sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
 
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);

@@ -56,6 +56,8 @@ pub mod server;
 pub mod session;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tower")]
+pub mod tower;
 #[cfg(feature = "server")]
 mod transport;
 

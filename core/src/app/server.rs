@@ -57,6 +57,11 @@ impl Server {
         Server::launch(config, Hooks::default())
     }
 
+    #[cfg(feature = "tower")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
         let router = Arc::new(Router::new(config.shards, hooks));
         let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;

@@ -61,6 +61,8 @@ impl Shard {
             | Task::Accepted(_)
             | Task::Resume
             | Task::Stop(_) => {}
+            #[cfg(feature = "tower")]
+            Task::Mounted(_) => {}
         }
     }
 

@@ -37,6 +37,8 @@ use tokio::sync::Notify;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
+#[cfg(feature = "tower")]
+pub(crate) use http::mounted as http_mounted;
 pub use http::{Admission, Reception, Reply};
 pub use websocket::WebSocketUpgrade;
 
@@ -473,6 +475,11 @@ impl Engine {
     fn pick_shard(&self) -> u8 {
         let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
         (next % self.shared.shards.len()) as u8
+    }
+
+    #[cfg(feature = "tower")]
+    fn wake(&self, shard: u8) {
+        self.shared.shards[usize::from(shard)].inbox.wake();
     }
 
     fn push(&self, shard: u8, task: Task) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::requests::turn_down;
 use super::shard::Shard;
 use super::task::Task;
 use crate::error::DisconnectReason;
@@ -47,6 +48,23 @@ impl Engine {
         for shard in &self.shared.shards {
             shard.inbox.push(Task::Stop(stop));
             shard.inbox.wake();
+        }
+    }
+
+    /// What came too late for a shard is let go, streams above all.
+    pub(super) fn turn_down_all(&self) {
+        for shard in &self.shared.shards {
+            while let Some(task) = shard.inbox.pop() {
+                turn_down(self, task);
+            }
+        }
+    }
+
+    /// For those who have just asked something of a shard that may have ended meanwhile.
+    #[cfg(feature = "tower")]
+    pub(super) fn turn_down_if_ended(&self) {
+        if self.shared.live_shards.load(Ordering::Acquire) == 0 {
+            self.turn_down_all();
         }
     }
 

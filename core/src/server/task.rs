@@ -79,6 +79,9 @@ pub(super) enum Task {
     FeedWritten { request: RequestId, bytes: usize },
     /// A connection that a listener accepted.
     Accepted(Box<Accepted>),
+    /// A request that another HTTP server has read.
+    #[cfg(feature = "tower")]
+    Mounted(Box<super::http::mounted::Mounted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.

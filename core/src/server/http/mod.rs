@@ -10,6 +10,8 @@
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
+#[cfg(feature = "tower")]
+pub(crate) mod mounted;
 mod polling;
 mod reception;
 mod upgrade;
@@ -25,7 +27,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -118,10 +120,24 @@ async fn respond(
     request: Request<Incoming>,
     peer: Peer,
 ) -> Result<Response<Full<Bytes>>, Handover> {
-    let (head, body) = request.into_parts();
-    if !is_own_path(engine, head.uri.path()) {
+    if !engine.is_own_path(request.uri().path()) {
+        let (head, _) = request.into_parts();
         return Ok(reception::fall_back(engine, head).await);
     }
+    answer_own(engine, request, peer).await
+}
+
+/// Answers a request that is the engine's.
+async fn answer_own<B>(
+    engine: &Engine,
+    request: Request<B>,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Handover>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
     if head.headers.contains_key(header::UPGRADE) {
         return Err(upgrade::judge(engine, &head, peer).await);
     }
@@ -140,10 +156,13 @@ async fn respond(
     Ok(response)
 }
 
-fn is_own_path(engine: &Engine, path: &str) -> bool {
-    let own = engine.config().path.trim_end_matches('/');
-    path.strip_prefix(own)
-        .is_some_and(|rest| rest.starts_with('/'))
+impl Engine {
+    /// Whether a path is under the engine's.
+    pub(crate) fn is_own_path(&self, path: &str) -> bool {
+        let own = self.config().path.trim_end_matches('/');
+        path.strip_prefix(own)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// npm `cors` adds `Content-Length: 0`, which RFC 9110 §8.6 forbids beside 204 and hyper leaves out.
