@@ -98,7 +98,8 @@ pub struct Config {
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
-    /// Transports that are served. Default: polling and WebSocket.
+    /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
+    /// WebSockets alone, and every path of its listener is the application's.
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may become a WebSocket. Default true.
     pub allow_upgrades: bool,
@@ -159,8 +160,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         let rule = if !self.path.starts_with('/') {
             Some("path must begin with '/'")
-        } else if self.transports.is_empty() {
-            Some("transports must name at least one of polling and websocket")
         } else if self.shards == 0 || self.shards > MAX_SHARDS {
             Some("shards must be between 1 and 256")
         } else if self.ping_interval.is_zero() {

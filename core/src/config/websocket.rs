@@ -15,8 +15,8 @@ pub struct WebSocketSettings {
     pub max_payload: usize,
     /// Most frames of one message; 0 for no limit. More are answered 1008. Default 16,384.
     pub max_fragments: u32,
-    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit.
-    /// Default 60.
+    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit: then
+    /// those are answered that fit into the queue. Default 60.
     pub max_pending_pongs: u32,
     /// Whether pings are answered. Default true.
     pub auto_pong: bool,

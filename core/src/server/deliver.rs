@@ -55,6 +55,7 @@ impl Shard {
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
             Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
             Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),
+            Task::Run(tasks) => tasks.into_iter().for_each(|task| self.handle_task(task)),
             // Taken by the shard's turn, which has what they need.
             Task::Attach(_)
             | Task::AttachWebSocket(_)

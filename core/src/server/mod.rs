@@ -39,7 +39,7 @@ pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
 #[cfg(feature = "tower")]
 pub(crate) use http::mounted as http_mounted;
-pub use http::{Admission, Reception, Reply};
+pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};

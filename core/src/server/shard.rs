@@ -188,11 +188,13 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     inbox.begin_turn();
     this.is_in_turn = true;
     let mut is_unfinished = true;
-    for _ in 0..TASKS_PER_TURN {
+    let mut done = 0;
+    while done < TASKS_PER_TURN {
         let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
         };
+        done += task.count();
         match task {
             Task::Accepted(accepted) if !this.is_stopping() => {
                 http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());

@@ -77,6 +77,8 @@ pub(super) enum Task {
     },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
+    /// What one caller asked for in one go.
+    Run(Vec<Task>),
     /// A connection that a listener accepted.
     Accepted(Box<Accepted>),
     /// A request that another HTTP server has read.
@@ -86,6 +88,16 @@ pub(super) enum Task {
     Resume,
     /// Close everything and end.
     Stop(Stop),
+}
+
+impl Task {
+    /// How many tasks it is.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Task::Run(tasks) => tasks.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// A connection that the application has let into a namespace.

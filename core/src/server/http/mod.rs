@@ -4,9 +4,11 @@
 //! ```text
 //!  listen.rs ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
 //!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
+//!                                   ├─► boarding.rs  the same for plain WebSockets
 //!                                   └─► reception.rs the application's own pages
 //! ```
 
+mod boarding;
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
@@ -37,6 +39,7 @@ use super::Engine;
 use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
 use crate::transport::{Patient, Wire};
+pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, Reception, Reply};
 use upgrade::Handover;
 
@@ -122,9 +125,23 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, Handover> {
     if !engine.is_own_path(request.uri().path()) {
         let (head, _) = request.into_parts();
-        return Ok(reception::fall_back(engine, head).await);
+        return answer_other(engine, head, peer).await;
     }
     answer_own(engine, request, peer).await
+}
+
+/// Answers a request that is not under the engine's path.
+async fn answer_other(
+    engine: &Engine,
+    head: Parts,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Handover> {
+    if head.headers.contains_key(header::UPGRADE)
+        && let Some(handover) = boarding::judge(engine, &head, peer).await
+    {
+        return Err(handover);
+    }
+    Ok(reception::fall_back(engine, head).await)
 }
 
 /// Answers a request that is the engine's.
@@ -157,8 +174,12 @@ where
 }
 
 impl Engine {
-    /// Whether a path is under the engine's.
+    /// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets
+    /// alone.
     pub(crate) fn is_own_path(&self, path: &str) -> bool {
+        if self.config().transports.is_empty() {
+            return false;
+        }
         let own = self.config().path.trim_end_matches('/');
         path.strip_prefix(own)
             .is_some_and(|rest| rest.starts_with('/'))

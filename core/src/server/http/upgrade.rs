@@ -14,7 +14,7 @@ use crate::proto::handshake::{self, HandshakeError};
 use crate::proto::websocket::Frame;
 use crate::proto::websocket::deflate::{self, DeflateOptions, DeflateParams};
 use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
-use crate::server::{Engine, Upgrade, Verified};
+use crate::server::{Engine, Upgrade, Verified, WebSocketUpgrade};
 use crate::transport::Wire;
 
 /// What becomes of a stream that hyper is done with.
@@ -27,6 +27,8 @@ pub(super) enum Handover {
         handshake: Arc<Handshake>,
         deflate: Option<DeflateParams>,
     },
+    /// It is a plain WebSocket, once the answer is out.
+    Plain(Box<WebSocketUpgrade>),
     /// It ends with these bytes.
     Farewell(Vec<u8>),
 }
@@ -37,6 +39,7 @@ impl Handover {
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Handover::WebSocket { answer, .. } => answer,
+            Handover::Plain(upgrade) => &upgrade.answer,
             Handover::Farewell(bytes) => bytes,
         }
     }
@@ -46,6 +49,7 @@ impl Handover {
     pub(super) fn without_answer(mut self, rest: Bytes) -> Handover {
         match &mut self {
             Handover::WebSocket { answer, .. } => *answer = rest,
+            Handover::Plain(upgrade) => upgrade.answer = rest,
             Handover::Farewell(bytes) => *bytes = rest.into(),
         }
         self
@@ -58,6 +62,12 @@ impl Handover {
                 // Nobody is left to tell whether the peer took it.
                 let farewell = stream.say_farewell(bytes);
                 let _ = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell).await;
+            }
+            Handover::Plain(mut upgrade) => {
+                upgrade.head = read;
+                if let Ok(stream) = stream.release() {
+                    engine.attach_websocket_stream(stream, *upgrade);
+                }
             }
             Handover::WebSocket {
                 url,
@@ -113,7 +123,7 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
         headers = cors::headers(cors, &head.headers);
     }
     headers.extend(reception::headers(engine, &handshake, opens));
-    let answer = switching_protocols(key.unwrap_or_default(), deflate, &headers);
+    let answer = switching_protocols(key.unwrap_or_default(), None, deflate, &headers);
     if is_for_polling(verified) {
         let farewell = [&answer[..], Frame::close(None, "").as_bytes()].concat();
         return Handover::Farewell(farewell);
@@ -151,15 +161,22 @@ pub(super) fn agree_on_deflate(
     agreed.map_err(|_| HandshakeError::InvalidExtensions)
 }
 
-fn switching_protocols(key: &str, deflate: Option<DeflateParams>, headers: &HeaderMap) -> Vec<u8> {
+pub(super) fn switching_protocols(
+    key: &str,
+    protocol: Option<&str>,
+    deflate: Option<DeflateParams>,
+    headers: &HeaderMap,
+) -> Vec<u8> {
+    let protocol = protocol.map(|chosen| ("Sec-WebSocket-Protocol".to_owned(), chosen.to_owned()));
     let extensions =
         deflate.map(|params| ("Sec-WebSocket-Extensions".to_owned(), params.to_string()));
+    let agreed = protocol.into_iter().chain(extensions);
     // A header map holds no line breaks. What is no ASCII, no client reads alike.
     let headers = headers.iter().filter_map(|(name, value)| {
         let name = canonical(name);
         Some((name, value.to_str().ok()?.to_owned()))
     });
-    let headers: Vec<_> = extensions.into_iter().chain(headers).collect();
+    let headers: Vec<_> = agreed.chain(headers).collect();
     handshake::switching_protocols(key, &headers)
 }
 

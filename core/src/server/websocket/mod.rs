@@ -70,7 +70,7 @@ impl Engine {
         }
     }
 
-    fn attach_websocket_stream(&self, stream: Stream, upgrade: WebSocketUpgrade) -> u8 {
+    pub(super) fn attach_websocket_stream(&self, stream: Stream, upgrade: WebSocketUpgrade) -> u8 {
         let shard = self.pick_shard();
         let request = upgrade.request;
         let group = self.shared.hub.namespace(upgrade.group);

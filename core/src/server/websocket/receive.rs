@@ -71,7 +71,12 @@ impl Shard {
                             tell(engine, conn, Event::Failed(Failure::PingFlood));
                             break;
                         }
-                        websocket.answer_ping(payload, mask_keys);
+                        // RFC 6455 §5.5.3 lets pings go unanswered.
+                        let is_full =
+                            websocket.link.has_backlog() && websocket.is_full_for(payload.len());
+                        if !is_full {
+                            websocket.answer_ping(payload, mask_keys);
+                        }
                     }
                     tell(engine, conn, Event::Ping(payload));
                 }
