@@ -207,8 +207,8 @@ impl Engine {
             answer,
             head,
             handshake: None,
-            deflate: None,
             sid,
+            deflate: None,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

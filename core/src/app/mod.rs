@@ -26,6 +26,7 @@ mod connect;
 mod data;
 mod decode;
 mod encode;
+pub mod engine_io;
 mod error;
 mod handler;
 mod lane;

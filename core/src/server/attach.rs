@@ -29,8 +29,8 @@ impl Shard {
             upgrade_of,
             handshake,
             dialect,
-            deflate,
             sid,
+            deflate,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),

@@ -14,6 +14,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod packets;
 pub mod pull;
 mod raw;
 mod registry;
@@ -144,12 +145,12 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
-    /// What the answer agrees to about compression, by
-    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
-    pub deflate: Option<DeflateParams>,
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// A polling request that the application brings.
@@ -432,8 +433,8 @@ impl Engine {
             answer,
             head,
             handshake,
-            deflate,
             sid,
+            deflate,
         } = upgrade;
         let attach = Attach {
             request,

@@ -197,10 +197,10 @@ pub(super) struct Attach {
     pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
-    /// What was agreed on about compression.
-    pub(super) deflate: Option<DeflateParams>,
     /// The id that the application has chosen for a new connection.
     pub(super) sid: Option<Arc<str>>,
+    /// What was agreed on about compression.
+    pub(super) deflate: Option<DeflateParams>,
 }
 
 /// What a connection begins with.

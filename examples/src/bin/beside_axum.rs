@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("beside axum on http://{}", listener.local_addr()?);
     axum::serve(listener, app)
-        .with_graceful_shutdown(async {
+        .with_graceful_shutdown(async move {
             // Without signals there is no other end.
             let _ = tokio::signal::ctrl_c().await;
             server.close_within(Duration::from_secs(5)).await;

@@ -83,8 +83,8 @@ impl Handover {
                     answer,
                     head: read,
                     handshake: Some(handshake),
-                    deflate,
                     sid: None,
+                    deflate,
                 };
                 engine.attach_stream(&url, stream, upgrade);
             }
