@@ -60,6 +60,8 @@ mod tls;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "server")]
+mod trace;
+#[cfg(feature = "server")]
 mod transport;
 
 #[cfg(feature = "server")]

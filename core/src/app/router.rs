@@ -18,6 +18,7 @@ use crate::embed::{ConnId, Event, NamespaceId, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
 use crate::server::{Application, Engine, Finishing, Reception};
+use crate::trace::tell;
 
 /// Told of what went wrong in a handler: on which socket, at which event.
 pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
@@ -231,6 +232,7 @@ impl Router {
 
     /// Tells the hook of an error.
     pub(super) fn report(&self, socket: &Socket, event: &str, error: &HandlerError) {
+        tell!(warn, %error, socket = socket.id(), event, "handler failed");
         let hook = self.on_error.read().clone();
         if let Some(hook) = hook {
             // There is nobody left to tell of a hook that panics; the panic hook has been told.

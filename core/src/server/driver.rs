@@ -14,6 +14,7 @@ use crate::hub::Slot;
 use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
 use crate::proto::websocket::{Frame, Message};
 use crate::session::{Event as SessionEvent, Received, Transmit, TransportClosed};
+use crate::trace::tell;
 use crate::transport::{Cork, Link, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
@@ -398,6 +399,7 @@ impl Shard {
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
+                tell!(debug, sid = &*sid, %reason, "connection closed");
                 let description = description.as_deref().or(fault.as_deref());
                 self.tell(Event::Close {
                     conn,

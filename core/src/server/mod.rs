@@ -50,6 +50,7 @@ use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
+use crate::trace::tell;
 use crate::transport::{Stream, polling};
 use inbox::Inbox;
 use listen::Transport;
@@ -266,6 +267,7 @@ impl Engine {
             && self.metrics().connections >= limit as u64
         {
             self.shared.shards[0].counters.refused.increment_shared();
+            tell!(warn, connections = limit, "connection refused");
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)

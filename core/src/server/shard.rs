@@ -34,6 +34,7 @@ use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
+use crate::trace::tell;
 use crate::transport::{Inlet, LinkId};
 
 /// A shard's state. Only its own thread ever touches it.
@@ -174,6 +175,7 @@ async fn run(engine: Engine, index: u8) {
 pub(super) fn thread_ended(engine: &Engine) {
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
         engine.turn_down_all();
+        tell!(info, "closed");
         engine.shared.application.handle(engine, Event::Closed);
         engine.shared.application.flush();
     }

@@ -10,6 +10,7 @@ use super::requests::turn_down;
 use super::shard::Shard;
 use super::task::Task;
 use crate::error::DisconnectReason;
+use crate::trace::tell;
 
 /// How a shard stops.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,7 @@ impl Engine {
             // Set once: only the first call comes here.
             let _ = self.shared.finish_by.set(deadline);
         }
+        tell!(info, "closing");
         self.shared.closing.notify_waiters();
         for shard in &self.shared.shards {
             shard.inbox.push(Task::Stop(stop));

@@ -123,6 +123,9 @@ async fn respond(
     request: Request<Incoming>,
     peer: Peer,
 ) -> Result<Response<Full<Bytes>>, Handover> {
+    if engine.config().metrics_path.as_deref() == Some(request.uri().path()) {
+        return Ok(metrics_answer(engine));
+    }
     if !engine.is_own_path(request.uri().path()) {
         let (head, _) = request.into_parts();
         return answer_other(engine, head, peer).await;
@@ -190,6 +193,13 @@ impl Engine {
 fn preflight_answer(headers: http::HeaderMap) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::NO_CONTENT);
     *response.headers_mut() = headers;
+    response
+}
+
+fn metrics_answer(engine: &Engine) -> Response<Full<Bytes>> {
+    let mut response = Response::new(engine.metrics().to_prometheus().into());
+    let kind = http::HeaderValue::from_static(crate::metrics::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
