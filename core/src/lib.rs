@@ -65,6 +65,8 @@ mod trace;
 mod transport;
 
 #[cfg(feature = "server")]
+pub use app::ws;
+#[cfg(feature = "server")]
 pub use app::{
     Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
     HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,

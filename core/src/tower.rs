@@ -50,7 +50,8 @@ pub struct SoriService {
 }
 
 /// Puts a server before a service: requests under the server's path
-/// ([`ServerBuilder::path`](crate::ServerBuilder::path)) are the server's, all others go on.
+/// ([`ServerBuilder::path`](crate::ServerBuilder::path)) and those at its endpoints for plain
+/// WebSockets ([`Server::websockets`]) are the server's, all others go on.
 #[derive(Clone, Debug)]
 pub struct SoriLayer {
     engine: Engine,
@@ -168,7 +169,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.own.engine.is_own_path(request.uri().path()) {
+        let (engine, path) = (&self.own.engine, request.uri().path());
+        if engine.is_own_path(path) || engine.is_websocket_path(path) {
             return LayeredFuture::Own(self.own.call(request));
         }
         LayeredFuture::Inner(Box::pin(self.inner.call(request)))

@@ -1,17 +1,18 @@
 //! A server beside other routes: in axum, and in hyper on streams that are no TCP.
 
+mod app_support;
 mod stream_support;
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
+use app_support::Log;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use sori::Server;
+use sori::{DisconnectReason, Server, Socket};
 use stream_support::{Client, PATIENCE, ask, poll, server};
 use tokio::runtime::Runtime;
 use tower_layer::Layer;
@@ -160,32 +161,34 @@ fn bodies_over_the_limit_are_refused_and_not_kept() {
 
 #[test]
 fn a_client_that_gives_up_its_poll_closes_its_session_as_on_the_own_listener() {
-    let running = Running::layered();
-    let open = ask(
-        running.connect(),
-        "GET",
-        "/socket.io/?EIO=4&transport=polling",
-        "",
-    );
-    let sid = open.split("\"sid\":\"").nth(1).unwrap();
-    let url = format!(
-        "/socket.io/?EIO=4&transport=polling&sid={}",
-        sid.split('"').next().unwrap()
-    );
-    let mut poll = running.connect();
-    let request = format!("GET {url} HTTP/1.1\r\nHost: x\r\n\r\n");
-    std::io::Write::write_all(&mut poll, request.as_bytes()).unwrap();
-    drop(poll);
-    // Either it overlaps the poll that is still open, or the session is over.
-    let until = std::time::Instant::now() + PATIENCE;
-    loop {
-        let answer = ask(running.connect(), "POST", &url, "40");
-        if answer.contains("Session ID unknown") {
-            break;
-        }
-        assert!(std::time::Instant::now() < until, "{answer}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let server = server(|builder| builder.shards(1));
+    let log = Log::default();
+    let gone = log.clone();
+    server
+        .of("/")
+        .on_disconnect(move |_: Socket, reason: DisconnectReason| gone.write(reason.as_str()));
+    let mut service = server.service();
+    let mut ask = |method: &str, url: &str, body: &'static str| {
+        let request = axum::http::Request::builder().method(method).uri(url);
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        tower_service::Service::call(&mut service, request)
+    };
+    runtime().block_on(async {
+        let url = "/socket.io/?EIO=4&transport=polling";
+        let open = ask("GET", url, "").await.unwrap();
+        let open = axum::body::to_bytes(axum::body::Body::new(open.into_body()), 1_000).await;
+        let open = String::from_utf8(open.unwrap().to_vec()).unwrap();
+        let sid = open.split("\"sid\":\"").nth(1).unwrap();
+        let url = format!("{url}&sid={}", sid.split('"').next().unwrap());
+        assert_eq!(ask("POST", &url, "40").await.unwrap().status(), 200);
+        assert_eq!(ask("GET", &url, "").await.unwrap().status(), 200);
+        let poll = ask("GET", &url, "");
+        // It comes behind the poll: when it is answered, the poll waits.
+        assert_eq!(ask("POST", &url, "3").await.unwrap().status(), 200);
+        drop(poll);
+    });
+    log.expect(&["transport error"]);
+    server.shutdown();
 }
 
 #[test]
@@ -203,6 +206,22 @@ fn the_peer_is_known_if_the_other_program_says_so() {
     let mut client = Client::join(running.connect());
     client.send(r#"421["whence"]"#);
     client.expect(r#"431[false,true,"/socket.io/?EIO=4&transport=websocket"]"#);
+}
+
+#[test]
+fn endpoints_for_plain_websockets_are_the_layers_too() {
+    let running = Running::start(|server| {
+        let feed = server.websockets("/feed");
+        feed.on_message(|socket, message| socket.send(message));
+        Router::new()
+            .route("/", get(|| async { "a page" }))
+            .layer(server.layer())
+    });
+    let (mut client, _) = tungstenite::client("ws://localhost/feed", running.connect()).unwrap();
+    client.send(tungstenite::Message::text("hi")).unwrap();
+    assert_eq!(client.read().unwrap(), tungstenite::Message::text("hi"));
+    Client::join(running.connect()).add();
+    assert!(ask(running.connect(), "GET", "/", "").ends_with("a page"));
 }
 
 #[test]

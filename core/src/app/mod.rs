@@ -37,6 +37,7 @@ mod router;
 mod seats;
 mod server;
 mod socket;
+pub mod ws;
 
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use binary::Binary;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use http::{HeaderMap, Request};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -14,10 +15,13 @@ use super::outcome::guard;
 use super::reception::Hooks;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
-use crate::embed::{ConnId, Event, NamespaceId, Response, SocketRef};
+use super::ws::Endpoints;
+use crate::embed::{ConnId, Event, Handshake, NamespaceId, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
-use crate::server::{Application, Engine, Finishing, Reception};
+use crate::server::{
+    Admission, Application, Engine, Finishing, Reception, Reply, WebSocketAdmission,
+};
 use crate::trace::tell;
 
 /// Told of what went wrong in a handler: on which socket, at which event.
@@ -27,6 +31,7 @@ pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
 /// holds it.
 pub(super) struct Router {
     seats: Seats,
+    endpoints: Endpoints,
     hooks: Hooks,
     namespaces: RwLock<Vec<Option<Arc<NamespaceState>>>>,
     on_error: RwLock<Option<Arc<ErrorHook>>>,
@@ -131,6 +136,7 @@ impl Application for Entrance {
                     end(&socket, reason);
                 }
             }
+            Event::WebSocket { conn, event } => router.endpoints.handle(engine, conn, event),
             Event::Closed => router.close(),
             // Streams and requests come from the engine's own listener, and messages are Socket.IO's.
             Event::Raw { .. }
@@ -140,8 +146,7 @@ impl Application for Entrance {
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. }
-            | Event::WebSocket { .. } => {}
+            | Event::Forget { .. } => {}
         }
     }
 
@@ -152,7 +157,7 @@ impl Application for Entrance {
     }
 
     fn reception(&self) -> Option<&dyn Reception> {
-        Some(&self.0.hooks)
+        Some(self)
     }
 
     fn finish(&self, shard: u8) -> Option<Finishing> {
@@ -170,6 +175,32 @@ impl Application for Entrance {
     }
 }
 
+impl Reception for Entrance {
+    fn admit(&self, handshake: &Arc<Handshake>) -> Option<Admission> {
+        self.0.hooks.admit(handshake)
+    }
+
+    fn adds_headers(&self) -> bool {
+        self.0.hooks.adds_headers()
+    }
+
+    fn add_headers(&self, request: &Handshake, opens: bool, headers: &mut HeaderMap) {
+        self.0.hooks.add_headers(request, opens, headers);
+    }
+
+    fn admit_websocket(&self, handshake: &Arc<Handshake>) -> Option<WebSocketAdmission> {
+        self.0.endpoints.admit(handshake)
+    }
+
+    fn has_websockets(&self, path: &str) -> bool {
+        self.0.endpoints.has(path)
+    }
+
+    fn fall_back(&self, request: Request<()>) -> Option<Reply> {
+        self.0.hooks.fall_back(request)
+    }
+}
+
 /// The client, or its connection, ended the socket. Called on its shard.
 fn end(socket: &Socket, reason: DisconnectReason) {
     if socket.end(Ended::There) {
@@ -181,6 +212,7 @@ impl Router {
     pub(super) fn new(shards: usize, hooks: Hooks) -> Router {
         Router {
             seats: Seats::new(shards),
+            endpoints: Endpoints::new(shards),
             hooks,
             namespaces: RwLock::default(),
             on_error: RwLock::default(),
@@ -193,6 +225,10 @@ impl Router {
 
     pub(super) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    pub(super) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The state of a namespace of the hub, made if it is new.
@@ -307,6 +343,7 @@ impl Router {
     /// wait.
     fn close(&self) {
         drop(self.seats.clear());
+        self.endpoints.close();
         for namespace in self.all_namespaces() {
             namespace.close();
         }

@@ -13,6 +13,7 @@ use super::namespace::Namespace;
 use super::reception::Hooks;
 use super::router::{Entrance, Router};
 use super::socket::Socket;
+use super::ws::{Endpoint, WebSocketSettings};
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -108,6 +109,20 @@ impl Server {
     pub fn of(&self, name: &str) -> Namespace {
         let state = self.router.register(self.engine.hub().register(name));
         Namespace::new(self.engine.clone(), Arc::clone(&self.router), state)
+    }
+
+    /// The path `path` of the server's listeners as an endpoint for plain WebSockets, made if it is
+    /// new; see [`ws`](crate::ws). It must not be under the path of Socket.IO, unless the server
+    /// has no [`transports`](crate::ServerBuilder::transports).
+    pub fn websockets(&self, path: &str) -> Endpoint {
+        self.websockets_with(path, WebSocketSettings::default())
+    }
+
+    /// As [`Server::websockets`], with other settings than the default ones. They do not change
+    /// those of an endpoint that is there.
+    pub fn websockets_with(&self, path: &str, settings: WebSocketSettings) -> Endpoint {
+        let endpoints = self.router.endpoints();
+        endpoints.open(&self.engine, path, settings)
     }
 
     /// Calls `hook` with everything that goes wrong in handlers: on which socket, at which event

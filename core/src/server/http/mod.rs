@@ -133,6 +133,26 @@ async fn respond(
     answer_own(engine, request, peer).await
 }
 
+/// Answers a request that another server found to be ours, whatever its path.
+#[cfg(feature = "tower")]
+async fn answer_mounted<B>(
+    engine: &Engine,
+    request: Request<B>,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Handover>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let path = request.uri().path();
+    let is_plain = engine.is_websocket_path(path) && !engine.is_own_path(path);
+    if is_plain || engine.config().transports.is_empty() {
+        let (head, _) = request.into_parts();
+        return answer_other(engine, head, peer).await;
+    }
+    answer_own(engine, request, peer).await
+}
+
 /// Answers a request that is not under the engine's path.
 async fn answer_other(
     engine: &Engine,
@@ -177,6 +197,13 @@ where
 }
 
 impl Engine {
+    /// Whether the application has plain WebSockets at a path.
+    #[cfg(feature = "tower")]
+    pub(crate) fn is_websocket_path(&self, path: &str) -> bool {
+        let reception = self.shared.application.reception();
+        reception.is_some_and(|reception| reception.has_websockets(path))
+    }
+
     /// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets
     /// alone.
     pub(crate) fn is_own_path(&self, path: &str) -> bool {

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 use super::upgrade::Handover;
-use super::{answer_own, empty, unless};
+use super::{answer_mounted, empty, unless};
 use crate::embed::Peer;
 use crate::server::Engine;
 use crate::server::task::Task;
@@ -72,7 +72,7 @@ pub(in crate::server) fn serve(
         } = mounted;
         let request = Request::from_parts(head, body);
         // Its caller drops the other end when the client is gone.
-        let answered = unless(answer.closed(), answer_own(&engine, request, peer)).await;
+        let answered = unless(answer.closed(), answer_mounted(&engine, request, peer)).await;
         match answered {
             None => {}
             Some(Ok(response)) => {

@@ -51,6 +51,13 @@ pub trait Reception: Send + Sync {
         None
     }
 
+    /// Whether there are plain WebSockets at a path: a server in whose port this one shares gives
+    /// it the requests there.
+    fn has_websockets(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
     /// Begins to answer a request that is not under the engine's path; `None` is answered 404. Its
     /// body is not read.
     fn fall_back(&self, request: Request<()>) -> Option<Reply> {
