@@ -126,6 +126,7 @@ impl Endpoints {
                 let Some(socket) = self.unseat(conn) else {
                     return;
                 };
+                socket.set_closed();
                 let reason = String::from_utf8_lossy(reason);
                 let close = Close {
                     code,

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -28,6 +29,7 @@ struct Inner {
     conn: ConnId,
     handshake: Arc<Handshake>,
     gauge: Arc<Gauge>,
+    is_open: AtomicBool,
     data: Mutex<DataMap>,
 }
 
@@ -46,6 +48,7 @@ impl Socket {
                 conn,
                 handshake,
                 gauge: Arc::clone(gauge),
+                is_open: AtomicBool::new(true),
                 data: Mutex::default(),
             }),
         }
@@ -55,6 +58,10 @@ impl Socket {
         self.inner.conn
     }
 
+    pub(super) fn set_closed(&self) {
+        self.inner.is_open.store(false, Ordering::Release);
+    }
+
     pub(super) fn endpoint(&self) -> &Arc<State> {
         &self.inner.endpoint
     }
@@ -62,6 +69,11 @@ impl Socket {
     /// The HTTP request that opened it: URL and query, headers, the peer's address.
     pub fn handshake(&self) -> &Handshake {
         &self.inner.handshake
+    }
+
+    /// Whether it has not come to its end.
+    pub fn is_open(&self) -> bool {
+        self.inner.is_open.load(Ordering::Acquire)
     }
 
     /// Sends a message: text (`&str`) or bytes (`&[u8]`). It is compressed if that was agreed on and
@@ -113,7 +125,11 @@ impl Socket {
 
     /// Bytes that have been sent and that the system has not yet taken.
     pub fn queued_bytes(&self) -> usize {
-        self.inner.gauge.queued_bytes()
+        match self.is_open() {
+            true => self.inner.gauge.queued_bytes(),
+            // What was sent too late is counted and goes nowhere.
+            false => 0,
+        }
     }
 
     /// Puts it into `rooms`.
@@ -162,10 +178,11 @@ impl Socket {
     }
 
     fn ask(&self, command: websocket::Command<'_>) {
-        let conn = self.inner.conn;
-        self.inner
-            .engine
-            .execute(Command::WebSocket { conn, command });
+        if self.is_open() {
+            let conn = self.inner.conn;
+            let command = Command::WebSocket { conn, command };
+            self.inner.engine.execute(command);
+        }
     }
 }
 
