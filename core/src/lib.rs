@@ -65,12 +65,12 @@ mod trace;
 mod transport;
 
 #[cfg(feature = "server")]
-pub use app::ws;
-#[cfg(feature = "server")]
 pub use app::{
     Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
     HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
 };
+#[cfg(feature = "server")]
+pub use app::{sse, ws};
 pub use config::{Config, Cors, TransportKind};
 pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};

@@ -37,11 +37,11 @@ use tokio::sync::oneshot;
 
 use crate::Server;
 pub use crate::embed::Peer;
-use crate::server::Engine;
 use crate::server::http_mounted::Mounted;
+use crate::server::{Content, Engine};
 
 /// What a [`SoriService`] answers with.
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Content>;
 
 /// Answers requests of the server's clients, whatever their path. Clones answer for the same server.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct SoriService {
 
 /// Puts a server before a service: requests under the server's path
 /// ([`ServerBuilder::path`](crate::ServerBuilder::path)) and those at its endpoints for plain
-/// WebSockets ([`Server::websockets`]) are the server's, all others go on.
+/// WebSockets ([`Server::websockets`]) and events ([`Server::events`]) are the server's, all others go on.
 #[derive(Clone, Debug)]
 pub struct SoriLayer {
     engine: Engine,
@@ -136,7 +136,7 @@ impl Future for Answering {
         let answer = ready!(Pin::new(&mut self.answer).poll(cx));
         // Without an answer the server has ended meanwhile.
         Poll::Ready(Ok(answer.unwrap_or_else(|_| {
-            let mut response = Response::new(Full::default());
+            let mut response = Response::new(Either::Left(Full::default()));
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response
         })))
@@ -160,7 +160,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Response = Response<Either<Full<Bytes>, R>>;
+    type Response = Response<Either<Content, R>>;
     type Error = S::Error;
     type Future = LayeredFuture<S::Future>;
 
@@ -170,7 +170,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (engine, path) = (&self.own.engine, request.uri().path());
-        if engine.is_own_path(path) || engine.is_websocket_path(path) {
+        if engine.is_own_path(path) || engine.has_endpoint(path) {
             return LayeredFuture::Own(self.own.call(request));
         }
         LayeredFuture::Inner(Box::pin(self.inner.call(request)))
@@ -190,7 +190,7 @@ impl<F, R, E> Future for LayeredFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
-    type Output = Result<Response<Either<Full<Bytes>, R>>, E>;
+    type Output = Result<Response<Either<Content, R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {

@@ -209,14 +209,17 @@ fn the_peer_is_known_if_the_other_program_says_so() {
 }
 
 #[test]
-fn endpoints_for_plain_websockets_are_the_layers_too() {
+fn endpoints_for_plain_websockets_and_events_are_the_layers_too() {
     let running = Running::start(|server| {
         let feed = server.websockets("/feed");
         feed.on_message(|socket, message| socket.send(message));
+        server.events("/news").on_open(|client| client.close());
         Router::new()
             .route("/", get(|| async { "a page" }))
             .layer(server.layer())
     });
+    let news = ask(running.connect(), "GET", "/news", "");
+    assert!(news.contains("text/event-stream"), "{news}");
     let (mut client, _) = tungstenite::client("ws://localhost/feed", running.connect()).unwrap();
     client.send(tungstenite::Message::text("hi")).unwrap();
     assert_eq!(client.read().unwrap(), tungstenite::Message::text("hi"));

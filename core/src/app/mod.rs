@@ -37,6 +37,7 @@ mod router;
 mod seats;
 mod server;
 mod socket;
+pub mod sse;
 pub mod ws;
 
 pub use ack::{Ack, AckFuture, PendingAck};

@@ -15,12 +15,13 @@ use super::outcome::guard;
 use super::reception::Hooks;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
+use super::sse::Streams;
 use super::ws::Endpoints;
 use crate::embed::{ConnId, Event, Handshake, NamespaceId, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
 use crate::server::{
-    Admission, Application, Engine, Finishing, Reception, Reply, WebSocketAdmission,
+    Admission, Application, Engine, EventAdmission, Finishing, Reception, Reply, WebSocketAdmission,
 };
 use crate::trace::tell;
 
@@ -32,6 +33,7 @@ pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
 pub(super) struct Router {
     seats: Seats,
     endpoints: Endpoints,
+    streams: Streams,
     hooks: Hooks,
     namespaces: RwLock<Vec<Option<Arc<NamespaceState>>>>,
     on_error: RwLock<Option<Arc<ErrorHook>>>,
@@ -192,8 +194,12 @@ impl Reception for Entrance {
         self.0.endpoints.admit(handshake)
     }
 
-    fn has_websockets(&self, path: &str) -> bool {
-        self.0.endpoints.has(path)
+    fn admit_events(&self, engine: &Engine, handshake: &Arc<Handshake>) -> Option<EventAdmission> {
+        self.0.streams.admit(engine, handshake)
+    }
+
+    fn has_endpoint(&self, path: &str) -> bool {
+        self.0.endpoints.has(path) || self.0.streams.has(path)
     }
 
     fn fall_back(&self, request: Request<()>) -> Option<Reply> {
@@ -213,6 +219,7 @@ impl Router {
         Router {
             seats: Seats::new(shards),
             endpoints: Endpoints::new(shards),
+            streams: Streams::default(),
             hooks,
             namespaces: RwLock::default(),
             on_error: RwLock::default(),
@@ -225,6 +232,10 @@ impl Router {
 
     pub(super) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     pub(super) fn endpoints(&self) -> &Endpoints {
@@ -344,6 +355,7 @@ impl Router {
     fn close(&self) {
         drop(self.seats.clear());
         self.endpoints.close();
+        self.streams.close();
         for namespace in self.all_namespaces() {
             namespace.close();
         }

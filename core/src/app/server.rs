@@ -13,6 +13,7 @@ use super::namespace::Namespace;
 use super::reception::Hooks;
 use super::router::{Entrance, Router};
 use super::socket::Socket;
+use super::sse;
 use super::ws::{Endpoint, WebSocketSettings};
 use crate::config::Config;
 use crate::error::Error;
@@ -123,6 +124,19 @@ impl Server {
     pub fn websockets_with(&self, path: &str, settings: WebSocketSettings) -> Endpoint {
         let endpoints = self.router.endpoints();
         endpoints.open(&self.engine, path, settings)
+    }
+
+    /// The path `path` of the server's listeners as an endpoint for server-sent events, made if it
+    /// is new; see [`sse`](crate::sse). It must not be under the path of Socket.IO, unless the
+    /// server has no [`transports`](crate::ServerBuilder::transports).
+    pub fn events(&self, path: &str) -> sse::Endpoint {
+        self.events_with(path, sse::Settings::default())
+    }
+
+    /// As [`Server::events`], with other settings than the default ones. They do not change those of
+    /// an endpoint that is there.
+    pub fn events_with(&self, path: &str, settings: sse::Settings) -> sse::Endpoint {
+        self.router.streams().open(path, settings)
     }
 
     /// Calls `hook` with everything that goes wrong in handlers: on which socket, at which event

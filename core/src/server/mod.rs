@@ -36,11 +36,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub use crate::transport::EventStream;
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
 #[cfg(feature = "tower")]
 pub(crate) use http::mounted as http_mounted;
-pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+pub use http::{
+    Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
+    WebSocketTerms,
+};
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};

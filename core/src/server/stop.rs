@@ -53,6 +53,15 @@ impl Engine {
         }
     }
 
+    /// Ends when the engine begins to close.
+    pub(crate) async fn closing(&self) {
+        let mut told = std::pin::pin!(self.shared.closing.notified());
+        told.as_mut().enable();
+        if !self.is_closing() {
+            told.await;
+        }
+    }
+
     /// What came too late for a shard is let go, streams above all.
     pub(super) fn turn_down_all(&self) {
         for shard in &self.shared.shards {

@@ -5,6 +5,7 @@
 //!  listen.rs ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
 //!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
 //!                                   ├─► boarding.rs  the same for plain WebSockets
+//!                                   ├─► events.rs    streams of server-sent events
 //!                                   └─► reception.rs the application's own pages
 //! ```
 
@@ -12,6 +13,7 @@ mod boarding;
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
+mod events;
 #[cfg(feature = "tower")]
 pub(crate) mod mounted;
 mod polling;
@@ -28,7 +30,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -38,9 +40,9 @@ use tokio::sync::watch;
 use super::Engine;
 use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
-use crate::transport::{Patient, Wire};
+use crate::transport::{EventStream, Patient, Wire};
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
-pub use reception::{Admission, Reception, Reply};
+pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
 
 /// Serves HTTP on one accepted connection, on the shard that calls it.
@@ -118,19 +120,23 @@ impl std::fmt::Display for Left {
 
 impl std::error::Error for Left {}
 
+/// What answers consist of.
+pub type Content = Either<Full<Bytes>, EventStream>;
+
 async fn respond(
     engine: &Engine,
     request: Request<Incoming>,
     peer: Peer,
-) -> Result<Response<Full<Bytes>>, Handover> {
+) -> Result<Response<Content>, Handover> {
     if engine.config().metrics_path.as_deref() == Some(request.uri().path()) {
-        return Ok(metrics_answer(engine));
+        return Ok(metrics_answer(engine).map(Either::Left));
     }
     if !engine.is_own_path(request.uri().path()) {
         let (head, _) = request.into_parts();
         return answer_other(engine, head, peer).await;
     }
-    answer_own(engine, request, peer).await
+    let answer = answer_own(engine, request, peer).await;
+    answer.map(|answer| answer.map(Either::Left))
 }
 
 /// Answers a request that another server found to be ours, whatever its path.
@@ -139,18 +145,19 @@ async fn answer_mounted<B>(
     engine: &Engine,
     request: Request<B>,
     peer: Peer,
-) -> Result<Response<Full<Bytes>>, Handover>
+) -> Result<Response<Content>, Handover>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let path = request.uri().path();
-    let is_plain = engine.is_websocket_path(path) && !engine.is_own_path(path);
-    if is_plain || engine.config().transports.is_empty() {
+    let is_other = engine.has_endpoint(path) && !engine.is_own_path(path);
+    if is_other || engine.config().transports.is_empty() {
         let (head, _) = request.into_parts();
         return answer_other(engine, head, peer).await;
     }
-    answer_own(engine, request, peer).await
+    let answer = answer_own(engine, request, peer).await;
+    answer.map(|answer| answer.map(Either::Left))
 }
 
 /// Answers a request that is not under the engine's path.
@@ -158,13 +165,16 @@ async fn answer_other(
     engine: &Engine,
     head: Parts,
     peer: Peer,
-) -> Result<Response<Full<Bytes>>, Handover> {
+) -> Result<Response<Content>, Handover> {
     if head.headers.contains_key(header::UPGRADE)
         && let Some(handover) = boarding::judge(engine, &head, peer).await
     {
         return Err(handover);
     }
-    Ok(reception::fall_back(engine, head).await)
+    if let Some(answer) = events::answer(engine, &head, peer).await {
+        return Ok(answer);
+    }
+    Ok(reception::fall_back(engine, head).await.map(Either::Left))
 }
 
 /// Answers a request that is the engine's.
@@ -197,11 +207,11 @@ where
 }
 
 impl Engine {
-    /// Whether the application has plain WebSockets at a path.
+    /// Whether the application has plain WebSockets or event streams at a path.
     #[cfg(feature = "tower")]
-    pub(crate) fn is_websocket_path(&self, path: &str) -> bool {
+    pub(crate) fn has_endpoint(&self, path: &str) -> bool {
         let reception = self.shared.application.reception();
-        reception.is_some_and(|reception| reception.has_websockets(path))
+        reception.is_some_and(|reception| reception.has_endpoint(path))
     }
 
     /// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets

@@ -9,15 +9,15 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 use super::upgrade::Handover;
-use super::{answer_mounted, empty, unless};
+use super::{Content, answer_mounted, empty, unless};
 use crate::embed::Peer;
 use crate::server::Engine;
 use crate::server::task::Task;
@@ -34,7 +34,7 @@ pub(crate) struct Mounted {
     pub(crate) peer: Peer,
     /// The stream, once the answer is out, if the request asks for an upgrade.
     pub(crate) upgrade: OnUpgrade,
-    pub(crate) answer: oneshot::Sender<Response<Full<Bytes>>>,
+    pub(crate) answer: oneshot::Sender<Response<Content>>,
 }
 
 impl Engine {
@@ -52,7 +52,8 @@ impl Engine {
 /// Answers a request for which there is nobody left.
 pub(in crate::server) fn turn_down(mounted: Mounted) {
     // Its client may be gone: then nobody wants the answer.
-    let _ = mounted.answer.send(empty(StatusCode::SERVICE_UNAVAILABLE));
+    let unavailable = empty(StatusCode::SERVICE_UNAVAILABLE);
+    let _ = mounted.answer.send(unavailable.map(Either::Left));
 }
 
 /// Serves a request on the shard that calls.
@@ -81,7 +82,7 @@ pub(in crate::server) fn serve(
             Some(Err(handover)) => {
                 let (response, rest) = split(handover.as_bytes());
                 let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                if answer.send(response).is_ok() && is_upgrade {
+                if answer.send(response.map(Either::Left)).is_ok() && is_upgrade {
                     let timeout = engine.config().request_timeout;
                     let upgraded = tokio::time::timeout(timeout, upgrade);
                     if let Some(Ok(Ok(upgraded))) = unless(stop.changed(), upgraded).await {
