@@ -132,6 +132,9 @@ pub struct Config {
     /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
     /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
     pub per_message_deflate: Option<DeflateOptions>,
+    /// Path on the engine's own listener under which Prometheus finds the counters, for example
+    /// `/metrics`; whoever reaches the listener can read them. Default: none.
+    pub metrics_path: Option<String>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -163,6 +166,7 @@ impl Default for Config {
             cookie: None,
             http_compression: Some(HttpCompression::default()),
             per_message_deflate: None,
+            metrics_path: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }

@@ -191,6 +191,27 @@ fn rooms_asks_everybody_in_a_room() {
 }
 
 #[test]
+fn beside_axum_serves_pages_and_a_chat_on_one_port() {
+    let program = Program::start(env!("CARGO_BIN_EXE_beside_axum"));
+    let ((mut ann, id), (mut bob, _)) = (program.join(""), program.join(""));
+    ann.send(r#"42["say","hello"]"#);
+    assert_eq!(bob.receive(), format!(r#"42["said","{id}","hello"]"#));
+    let ask = |request: &str| {
+        let mut stream = TcpStream::connect(&program.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let page = ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(page.ends_with("The chat is under /socket.io/."), "{page}");
+    ask("POST /announce HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\ntea");
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(client.receive(), r#"42["said","announcement","tea"]"#);
+    }
+}
+
+#[test]
 fn protocol_serves_what_the_suites_ask() {
     let path = env!("CARGO_BIN_EXE_protocol");
     let program = Program::start_with(path, &["socket.io"]);

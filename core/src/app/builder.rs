@@ -92,6 +92,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves the counters for Prometheus under `path` of the server's listeners. Whoever reaches
+    /// them can read it; beside routes of one's own,
+    /// [`Metrics::to_prometheus`](crate::metrics::Metrics::to_prometheus) does it.
+    pub fn metrics_path(mut self, path: impl Into<String>) -> ServerBuilder {
+        self.config.metrics_path = Some(path.into());
+        self
+    }
+
     /// Lets sockets that lose their connection come back with their id, their rooms and what they
     /// missed; see [`Socket::is_recovered`](crate::Socket::is_recovered). Checks decide about them
     /// once more.

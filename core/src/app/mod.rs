@@ -40,6 +40,8 @@ mod seats;
 mod server;
 mod socket;
 mod watch;
+pub mod sse;
+pub mod ws;
 
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use binary::Binary;

@@ -12,6 +12,7 @@
 use std::fmt;
 
 pub mod engine;
+pub mod event_stream;
 pub mod handshake;
 mod json;
 pub mod jsonp;

@@ -13,6 +13,7 @@ use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{PacketType, legacy_connect_error};
+use crate::trace::tell;
 
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
@@ -64,6 +65,8 @@ impl Shard {
             | Task::Accepted(_)
             | Task::Resume
             | Task::Stop(_) => {}
+            #[cfg(feature = "tower")]
+            Task::Mounted(_) => {}
         }
     }
 
@@ -236,6 +239,7 @@ impl Shard {
             Admission::Queue => send_all(connection, &outgoing.frames),
             Admission::Full => {
                 counters.closed_slow.increment();
+                tell!(warn, sid = &*connection.sid, "slow reader closed");
                 self.close(slot, DisconnectReason::TransportError, true);
             }
         }

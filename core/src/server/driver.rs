@@ -11,6 +11,7 @@ use crate::error::DisconnectReason;
 use crate::hub::Slot;
 use crate::proto::websocket::Frame;
 use crate::session::{Event as SessionEvent, Transmit, TransportClosed};
+use crate::trace::tell;
 use crate::transport::{Cork, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
@@ -272,6 +273,7 @@ impl Shard {
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
+                tell!(debug, sid = &*sid, %reason, "connection closed");
                 let description = description.as_deref().or(fault.as_deref());
                 self.tell(Event::Close {
                     conn,
