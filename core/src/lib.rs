@@ -45,6 +45,10 @@
 
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(any(feature = "client", feature = "server"))]
+mod arguments;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod config;
 pub mod embed;
 pub mod error;

@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// A payload that the engine can be given.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     json: Vec<u8>,
     attachments: Vec<Bytes>,
 }
@@ -23,7 +23,7 @@ impl Encoded {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
-    pub(super) fn event(name: &str, arguments: &impl Serialize) -> Result<Encoded, Error> {
+    pub(crate) fn event(name: &str, arguments: &impl Serialize) -> Result<Encoded, Error> {
         if RESERVED.contains(&name) {
             return Err(Error::Misuse(format!(
                 "\"{name}\" is a reserved event name"
@@ -39,12 +39,12 @@ impl Encoded {
     ///
     /// # Errors
     /// [`Error::Misuse`] for arguments that cannot be JSON.
-    pub(super) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
+    pub(crate) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
         Encoded::finish(vec![b'['], arguments)
     }
 
     /// As commands carry it.
-    pub(super) fn payload(&self) -> Payload<'_> {
+    pub(crate) fn payload(&self) -> Payload<'_> {
         Payload {
             json: &self.json,
             attachments: self.attachments.clone(),
