@@ -55,6 +55,8 @@ pub mod error;
 pub mod hub;
 pub mod metrics;
 pub mod proto;
+#[cfg(any(feature = "client", feature = "server"))]
+mod pull;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;

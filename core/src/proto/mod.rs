@@ -11,6 +11,7 @@
 
 use std::fmt;
 
+pub(crate) mod attachments;
 pub mod engine;
 pub mod handshake;
 mod json;

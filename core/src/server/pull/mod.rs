@@ -12,9 +12,6 @@
 mod event;
 mod queue;
 mod roster;
-#[cfg(unix)]
-mod signal;
-mod space;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;

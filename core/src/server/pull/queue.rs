@@ -3,7 +3,7 @@
 //! # When it is full
 //! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
 //! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
-//! [`super::space::MOST_BYTES`], plus what one read of each shard brought, plus a connection's end for each
+//! the bytes of [`Space`], plus what one read of each shard brought, plus a connection's end for each
 //! connection.
 //!
 //! # Order
@@ -22,13 +22,13 @@ use parking_lot::{Mutex, MutexGuard};
 use super::Gone;
 use super::event::PulledEvent;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
-#[cfg(unix)]
-use super::signal::Signal;
-use super::space::Space;
 use crate::config::Config;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
+#[cfg(unix)]
+use crate::pull::Signal;
+use crate::pull::Space;
 use crate::server::{Application, Engine};
 
 /// What clients are told that ask for a namespace nobody opened (socket.io's words).
