@@ -10,6 +10,7 @@
 //! is not ready for more events, the driver takes no inputs: the transports stop reading, and TCP
 //! pushes back.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,11 @@ pub(crate) trait Application: Send + Sync + 'static {
 
     /// Whether more events are welcome. Who says no wakes the client once they are.
     fn is_ready(&self) -> bool;
+
+    /// Ends what the application does in the client's runtime, after the last event.
+    fn finish(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What the driver and all handles of a client share.
@@ -189,6 +195,7 @@ impl Driver {
                 Some(Event::Closed) => {
                     self.say_goodbye().await;
                     self.application.handle(Event::Closed);
+                    self.application.finish().await;
                     return false;
                 }
                 Some(event) => self.application.handle(event),
