@@ -36,3 +36,9 @@ mod message;
 mod broadcast;
 
 mod rooms;
+
+mod client_options;
+
+mod client;
+
+mod client_event;

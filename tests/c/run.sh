@@ -27,6 +27,16 @@ for test in arguments life rooms sockets; do
   ${SORI_RUNNER:-} "$out/$test"
 done
 
+# npm socket.io, for the client. It ends with its stdin, which is this script's descriptor 3.
+mkfifo "$out/stdin" "$out/stdout"
+node tests/client/server.js <"$out/stdin" >"$out/stdout" &
+exec 3>"$out/stdin"
+read -r npm_port <"$out/stdout"
+build connecting tests/c/connecting.c
+echo '-- connecting'
+${SORI_RUNNER:-} "$out/connecting" "http://127.0.0.1:$npm_port"
+exec 3>&-
+
 # The static library must do as well.
 # shellcheck disable=SC2086
 $cc $flags tests/c/arguments.c tests/c/client.c -o "$out/static" "$lib/libsori.a" -lpthread -ldl -lm
