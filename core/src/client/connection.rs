@@ -307,15 +307,20 @@ impl Connection {
         self.session.as_ref()?.sid()
     }
 
+    /// Bytes that wait to be sent.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let session = self.session.as_ref().map_or(0, Session::queued_bytes);
+        session + self.sockets.unsent_bytes()
+    }
+
     fn session_of(&mut self, epoch: Epoch) -> Option<&mut Session> {
         self.session.as_mut().filter(|_| epoch == self.epoch)
     }
 
     fn room(&self) -> Room {
-        let session = self.session.as_ref();
-        let queued = session.map_or(0, Session::queued_bytes) + self.sockets.unsent_bytes();
+        let queued = self.waiting_bytes();
         Room {
-            is_writable: session.is_some_and(Session::is_writable),
+            is_writable: self.session.as_ref().is_some_and(Session::is_writable),
             bytes: self.rules.max_queued_bytes.saturating_sub(queued),
             is_empty: queued == 0,
         }

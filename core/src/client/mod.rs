@@ -55,6 +55,8 @@ mod seat;
 mod session;
 mod socket;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod wait;
 
