@@ -195,7 +195,7 @@ impl ClientBuilder {
     /// no thread.
     pub fn start(self) -> Result<Client, Error> {
         let (client, face) = self.prepare()?;
-        Thread::start(Arc::clone(&client.inner.shared), face)?;
+        Thread::start(driver::run(Arc::clone(&client.inner.shared), face))?;
         Ok(client)
     }
 

@@ -108,7 +108,7 @@ impl Shared {
 }
 
 /// Without it many clients of one server would come back at the same moment.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| std::process::id().into())
 }
 
@@ -252,7 +252,7 @@ impl Driver {
                 Ok(body) => return connection.handle_poll(epoch, body, now),
                 Err(_) => TransportEnd::Failed("a polling answer that is not UTF-8".to_owned()),
             },
-            What::Came(Incoming::Closed(_)) => TransportEnd::Closed,
+            What::Came(Incoming::Closed { .. }) => TransportEnd::Closed,
             What::Came(Incoming::Failed(why)) | What::Failed(why) => TransportEnd::Failed(why),
         };
         connection.handle_transport_end(epoch, from, end, now);
@@ -366,7 +366,7 @@ async fn carry(
     };
     match opened {
         Err(why) => tell(What::Failed(why)).await,
-        Ok(socket) => {
+        Ok((socket, _)) => {
             tell(What::Opened).await;
             let came = |incoming| tell(What::Came(incoming));
             websocket::run(socket, outgoing, came, || tell(What::Written)).await;

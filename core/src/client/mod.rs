@@ -39,6 +39,9 @@
 //! # Layers
 //! `session` (Engine.IO), `sockets` (Socket.IO), `reconnect` and `connection` decide and are pure;
 //! `io` moves bytes; `driver` joins them. [`PullClient`] is for programs that fetch events.
+//!
+//! # Without Socket.IO
+//! [`WebSocket`] is a client of plain WebSocket servers, with the same back-off, bounds and TLS.
 
 mod ack;
 #[expect(clippy::module_inception, reason = "its main type")]
@@ -50,6 +53,7 @@ mod event;
 mod handler;
 mod io;
 mod pull;
+mod queue;
 mod reconnect;
 mod seat;
 mod session;
@@ -59,6 +63,7 @@ mod sockets;
 mod tests;
 mod thread;
 mod wait;
+mod websocket;
 
 pub use crate::arguments::{AckError, AnyEvent, ArgumentError, Arguments, Binary};
 pub use crate::config::TransportKind;
@@ -72,3 +77,4 @@ pub use handler::{
 pub use pull::PullClient;
 pub use reconnect::Reconnection;
 pub use socket::{Connecting, Socket};
+pub use websocket::{WebSocket, WebSocketBuilder, WebSocketEvent, WebSocketMessage};

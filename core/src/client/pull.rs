@@ -1,51 +1,29 @@
 //! A client whose application fetches its events instead of being called: what faces without
 //! closures, and programs with an event loop of their own, build on.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-#[cfg(unix)]
-use std::sync::OnceLock;
-use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
-
 use super::config::Config;
-use super::driver::{Application, Shared};
+use super::driver::{self, Application, Shared};
 use super::event::{Event, SocketKey};
+use super::queue::{Queue, Queued};
 use super::sockets::Manner;
 use super::thread::Thread;
 use crate::embed::Payload;
 use crate::error::Error;
-#[cfg(unix)]
-use crate::pull::Signal;
-use crate::pull::Space;
 
 /// A client on a thread of its own, and the queue of its events. Every method may be called from
 /// any thread.
 ///
-/// The queue takes what has happened even when it is full, but the client stops reading then; so it
-/// holds at most `max_pending_events` events or 64 MiB, plus what one read brought.
+/// From [`Config::max_pending_events`] (or 64 MiB) that wait on, the client reads no more until some
+/// are taken.
 #[derive(Debug)]
 pub struct PullClient {
     shared: Arc<Shared>,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<Event>>,
     thread: Thread,
-}
-
-#[derive(Debug)]
-struct Queue {
-    sender: Sender<Item>,
-    receiver: Receiver<Item>,
-    space: Space,
-    #[cfg(unix)]
-    signal: OnceLock<Signal>,
-}
-
-#[derive(Debug)]
-enum Item {
-    Event(Event),
-    /// Nothing comes any more. It stays in the queue, so that everybody who waits learns of it.
-    End,
 }
 
 /// Dropping it closes the connection and waits for the thread.
@@ -63,16 +41,10 @@ impl PullClient {
     /// [`Error::Misuse`] for a URL or settings that cannot work, [`Error::Io`] if the system gives
     /// no thread.
     pub fn start(url: &str, config: Config) -> Result<PullClient, Error> {
-        let (sender, receiver) = crossbeam_channel::unbounded();
-        let queue = Arc::new(Queue {
-            sender,
-            receiver,
-            space: Space::new(config.max_pending_events),
-            #[cfg(unix)]
-            signal: OnceLock::new(),
-        });
+        let queue = Arc::new(Queue::new(config.max_pending_events));
         let shared = Shared::new(url, config)?;
-        let thread = Thread::start(Arc::clone(&shared), Arc::clone(&queue) as _)?;
+        let life = driver::run(Arc::clone(&shared), Arc::clone(&queue) as _);
+        let thread = Thread::start(life)?;
         Ok(PullClient {
             shared,
             queue,
@@ -168,10 +140,22 @@ impl PullClient {
     ) -> Result<usize, Error> {
         let before = events.len();
         let taken = self.queue.take(events, most, timeout);
-        if self.queue.space.is_resume_due() {
+        if self.queue.is_resume_due() {
             self.shared.wake();
         }
         taken.map(|()| events.len() - before)
+    }
+
+    /// The next event; nothing once [`Event::Closed`] has been taken. One task may wait at a time.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has taken no event.
+    pub async fn next(&self) -> Option<Event> {
+        let event = poll_fn(|cx| self.queue.poll_next(cx)).await;
+        if self.queue.is_resume_due() {
+            self.shared.wake();
+        }
+        event
     }
 
     /// A descriptor that is readable while events wait, to be watched and not read from. It lives
@@ -248,114 +232,22 @@ pub(super) fn answer(
     })
 }
 
-impl Application for Queue {
-    fn handle(&self, event: Event) {
-        self.space.take(event.size());
-        self.send(Item::Event(event));
+impl Queued for Event {
+    fn size(&self) -> usize {
+        Event::size(self)
     }
 
-    fn is_ready(&self) -> bool {
-        self.space.is_left()
+    fn is_last(&self) -> bool {
+        matches!(self, Event::Closed)
     }
 }
 
-impl Queue {
-    fn take(
-        &self,
-        events: &mut Vec<Event>,
-        most: usize,
-        timeout: Option<Duration>,
-    ) -> Result<(), Error> {
-        let mut next = if most == 0 { None } else { self.wait(timeout) };
-        let before = events.len();
-        let mut outcome = Ok(());
-        while let Some(item) = next {
-            let is_last = match item {
-                Item::Event(event) => {
-                    self.space.give_back(event.size());
-                    let is_last = matches!(event, Event::Closed);
-                    events.push(event);
-                    is_last
-                }
-                Item::End => {
-                    if events.len() == before {
-                        outcome = Err(Error::Closed);
-                    }
-                    true
-                }
-            };
-            if is_last {
-                self.send(Item::End);
-                break;
-            }
-            next = match events.len() - before < most {
-                true => self.receiver.try_recv().ok(),
-                false => None,
-            };
-        }
-        self.lower_signal();
-        outcome
+impl Application for Queue<Event> {
+    fn handle(&self, event: Event) {
+        self.push(event);
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> Option<Item> {
-        match (self.receiver.try_recv(), timeout) {
-            (Ok(item), _) => Some(item),
-            (Err(TryRecvError::Empty), Some(timeout)) if !timeout.is_zero() => {
-                self.receiver.recv_timeout(timeout).ok()
-            }
-            (Err(TryRecvError::Empty), None) => self.receiver.recv().ok(),
-            (Err(_), _) => None,
-        }
-    }
-
-    fn send(&self, item: Item) {
-        // The receiver lives as long as the sender: the send cannot fail.
-        let _ = self.sender.send(item);
-        #[cfg(unix)]
-        {
-            // Either the one who sets the signal sees the item, or this thread sees the signal.
-            fence(Ordering::SeqCst);
-            if let Some(signal) = self.signal.get() {
-                signal.raise();
-            }
-        }
-    }
-
-    #[cfg(unix)]
-    fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, Error> {
-        if self.signal.get().is_none() {
-            let during = |error| Error::Io("cannot make a descriptor".to_owned(), error);
-            // If another thread was first, its signal is the one, and this one is dropped.
-            let _ = self.signal.set(Signal::new().map_err(during)?);
-            self.raise_if_waiting();
-        }
-        match self.signal.get() {
-            Some(signal) => Ok(signal.descriptor()),
-            None => Err(Error::Closed),
-        }
-    }
-
-    #[cfg(unix)]
-    fn lower_signal(&self) {
-        if let Some(signal) = self.signal.get()
-            && self.receiver.is_empty()
-        {
-            signal.lower();
-            self.raise_if_waiting();
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn lower_signal(&self) {}
-
-    /// What came in after the look may have found the signal raised still.
-    #[cfg(unix)]
-    fn raise_if_waiting(&self) {
-        fence(Ordering::SeqCst);
-        if !self.receiver.is_empty()
-            && let Some(signal) = self.signal.get()
-        {
-            signal.raise();
-        }
+    fn is_ready(&self) -> bool {
+        self.has_space()
     }
 }

@@ -1,25 +1,21 @@
 //! A thread of its own for a client, with a current-thread runtime: for programs that have no
 //! runtime.
 
-use std::sync::Arc;
+use std::future::Future;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use super::driver::{self, Application, Shared};
 use crate::error::Error;
 
-/// The thread that runs a client. It ends when the client is closed.
+/// The thread that runs a client's `life`. It ends with that.
 #[derive(Debug)]
 pub(super) struct Thread(Mutex<Option<JoinHandle<()>>>);
 
 impl Thread {
     /// # Errors
     /// [`Error::Io`] if the system gives no thread.
-    pub(super) fn start(
-        shared: Arc<Shared>,
-        application: Arc<dyn Application>,
-    ) -> Result<Thread, Error> {
+    pub(super) fn start(life: impl Future<Output = ()> + Send + 'static) -> Result<Thread, Error> {
         let during = |error| Error::Io("cannot start the client's thread".to_owned(), error);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -29,7 +25,7 @@ impl Thread {
         let handle = std::thread::Builder::new()
             .name("sori-client".to_owned())
             .spawn(move || {
-                runtime.block_on(driver::run(shared, application));
+                runtime.block_on(life);
                 // A name that is being looked up is not waited for.
                 runtime.shutdown_background();
             })

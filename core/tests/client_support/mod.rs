@@ -132,7 +132,6 @@ pub(crate) fn everywhere(scenario: impl Fn(&str, &[TransportKind])) {
     let (npm, sori) = (NpmServer::start(json!({})), SoriServer::start());
     for url in [npm.url(), sori.url()] {
         for way in WAYS {
-            println!("{url} over {way:?}");
             scenario(&url, way);
         }
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
-use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -21,7 +23,7 @@ pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 /// What tungstenite sends and receives.
 pub(crate) use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-/// Opens a WebSocket at `target`, a path with its query.
+/// Opens a WebSocket at `target`, a path with its query. Gives the subprotocol that the server chose.
 ///
 /// # Errors
 /// Texts for people.
@@ -30,7 +32,7 @@ pub(crate) async fn open(
     target: &str,
     protocols: &[String],
     max_payload: usize,
-) -> Result<Socket, String> {
+) -> Result<(Socket, Option<String>), String> {
     let endpoint = dialer.endpoint();
     let mut request = Request::builder()
         .uri(format!("ws://{}{target}", endpoint.authority))
@@ -40,7 +42,7 @@ pub(crate) async fn open(
         .header(SEC_WEBSOCKET_VERSION, "13")
         .header(SEC_WEBSOCKET_KEY, generate_key());
     if !protocols.is_empty() {
-        request = request.header("Sec-WebSocket-Protocol", protocols.join(", "));
+        request = request.header(SEC_WEBSOCKET_PROTOCOL, protocols.join(", "));
     }
     if let Some(headers) = request.headers_mut() {
         for (name, value) in &endpoint.headers {
@@ -57,7 +59,11 @@ pub(crate) async fn open(
         .max_frame_size(Some(max_payload));
     let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
     match opened {
-        Ok((socket, _)) => Ok(socket),
+        Ok((socket, answer)) => {
+            let protocol = answer.headers().get(SEC_WEBSOCKET_PROTOCOL);
+            let protocol = protocol.and_then(|protocol| protocol.to_str().ok());
+            Ok((socket, protocol.map(str::to_owned)))
+        }
         Err(WsError::Http(answer)) => {
             let body = answer.body().as_deref().unwrap_or_default();
             let text = String::from_utf8_lossy(&body[..body.len().min(200)]);
@@ -77,9 +83,13 @@ pub(crate) enum Incoming {
     Binary(Bytes),
     /// Ping, pong.
     Control(Message),
-    /// The server closed it, with the code and reason of its close frame if there was one. The
-    /// last one.
-    Closed(Option<CloseFrame>),
+    /// The server closed it. The last one.
+    Closed {
+        /// Of the close frame; 1005 if that has none, 1006 if there was none (RFC 6455 §7.1.5).
+        code: u16,
+        /// Of the close frame.
+        reason: String,
+    },
     /// It failed. The last one.
     Failed(String),
 }
@@ -87,7 +97,7 @@ pub(crate) enum Incoming {
 impl Incoming {
     /// Whether nothing comes behind it.
     pub(crate) fn is_last(&self) -> bool {
-        matches!(self, Incoming::Closed(_) | Incoming::Failed(_))
+        matches!(self, Incoming::Closed { .. } | Incoming::Failed(_))
     }
 }
 
@@ -107,19 +117,26 @@ pub(crate) async fn run<I, IF, W, WF>(
 {
     let (mut sink, mut stream) = socket.split();
     let read = async {
-        let mut close = None;
+        let (mut code, mut reason) = (1006, String::new());
         loop {
             let came = match stream.next().await {
                 Some(Ok(Message::Text(text))) => Incoming::Text(text),
                 Some(Ok(Message::Binary(bytes))) => Incoming::Binary(bytes),
                 Some(Ok(Message::Close(frame))) => {
-                    close = frame;
+                    (code, reason) = match frame {
+                        Some(frame) => (frame.code.into(), frame.reason.as_str().to_owned()),
+                        None => (1005, String::new()),
+                    };
                     continue;
                 }
                 Some(Ok(control)) => Incoming::Control(control),
-                Some(Err(error)) if is_end(&error) => Incoming::Closed(close.take()),
-                Some(Err(error)) => Incoming::Failed(format!("WebSocket: {error}")),
-                None => Incoming::Closed(close.take()),
+                Some(Err(error)) if !is_end(&error) => {
+                    Incoming::Failed(format!("WebSocket: {error}"))
+                }
+                Some(Err(_)) | None => Incoming::Closed {
+                    code,
+                    reason: std::mem::take(&mut reason),
+                },
             };
             let is_last = came.is_last();
             incoming(came).await;

@@ -91,11 +91,8 @@ fn bodies_stay_below_what_the_server_takes() {
     }
     // 40 bytes each, a separator between them, and 100 at most.
     let mut bodies = Vec::new();
-    loop {
-        match world.steps().pop() {
-            Some(Do::Post(body)) => bodies.push(body.len()),
-            _ => break,
-        }
+    while let Some(Do::Post(body)) = world.steps().pop() {
+        bodies.push(body.len());
         world.posted();
     }
     assert_eq!(bodies, [81, 81, 40]);
