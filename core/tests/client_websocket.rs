@@ -239,6 +239,7 @@ fn what_cannot_be_is_misuse() {
         assert!(matches!(builder.start(), Err(Error::Misuse(_))));
     }
     let socket = WebSocket::builder(url).start().unwrap();
+    assert_eq!(next(&socket), OPEN);
     for code in [0, 999, 1004, 1005, 1006, 1015, 2000, 5000] {
         assert!(
             matches!(socket.close(code, ""), Err(Error::Misuse(_))),
