@@ -1,7 +1,9 @@
-// Sori: an embeddable realtime engine that serves Socket.IO clients. The C face: a server whose
-// events you fetch, and a client (sori_client, further down) of such servers.
+// Sori: an embeddable realtime engine that serves Socket.IO clients and plain WebSockets. The C face: a
+// server whose events you fetch, or have handed to your handlers; and a client of Socket.IO servers,
+// sori_client, further down.
 //
 // TOUR
+// A program that fetches its events:
 //
 //     sori_server *server;
 //     uint16_t port;
@@ -28,13 +30,37 @@
 //     }
 //     sori_server_free(server);
 //
-// examples/c/chat.c goes on from there.
+// The same with a handler:
+//
+//     static void echo(const sori_server *server, const sori_event *event, void *user_data)
+//     {
+//         sori_server_emit(server, sori_event_socket(event), "echo", sori_event_args(event).data, NULL);
+//     }
+//
+//     sori_server_on(server, SORI_EVENT_MESSAGE, "/", NULL, echo, NULL, NULL);
+//     sori_server_run(server);
+//
+// Link with `pkg-config --cflags --libs sori`, or in CMake find_package(sori) and sori::sori. Whole
+// programs are in examples/c: echo.c and rooms.c have handlers, chat.c waits in poll(2), ticker.c lives
+// in the event loop of libuv.
+//
+// WHAT THERE IS
+// a server       sori_server_new, _listen, _listen_tls, _listen_unix, _adopt, _close, _close_within,
+//                _free, _metrics, _cork, _uncork; its settings are sori_server_options
+// its events     sori_server_poll, _fd; or sori_server_on, _run, _dispatch; what they say: sori_event_...
+// clients        sori_server_accept, _refuse, _disconnect, _close_connection, _set_user_data, _find
+// messages       sori_server_emit, _emit_with_ack, _answer; to many: _broadcast, _broadcast_with_ack
+// rooms          sori_server_join, _leave, _leave_all, _rooms, _all_rooms, _sockets; for many: _join_many,
+//                _leave_many, _disconnect_many
+// WebSockets     sori_server_open_websockets, sori_server_websocket_...
 //
 // A SOCKET'S LIFE
 // One SORI_EVENT_CONNECT, which you answer with sori_server_accept() or sori_server_refuse(). Once
 // accepted: any number of messages and acks, in the order in which the client sent them. Then
 // exactly one SORI_EVENT_DISCONNECT, whoever ended it, and nothing after that: keep what you know of
-// a socket from accept until then. A socket that was never accepted has no disconnect event.
+// a socket from accept until then, by sori_server_set_user_data() or on your own. A socket that was
+// never accepted has no disconnect event. A plain WebSocket's life goes from SORI_EVENT_WEBSOCKET_OPEN
+// to SORI_EVENT_WEBSOCKET_CLOSE.
 //
 // STATUS
 // Calls that can fail return a sori_status. When it is not SORI_OK nothing has happened, and
@@ -42,15 +68,17 @@
 // be allowed. No call lets a panic of the library out.
 //
 // OWNERSHIP
-// What a call named ..._new stores, and ..._poll() and sori_server_rooms(), is yours: give
-// it back once with the ..._free of its type. Free of NULL is fine. What functions of an event or a
-// list return is lent: it lives until that is freed. What you pass in is copied, or not needed once
-// the call returns.
+// What a call named ..._new stores, and ..._poll(), sori_server_rooms() and sori_server_all_rooms(), is
+// yours: give it back once with the ..._free of its type. Free of NULL is fine. What functions of an
+// event or a list return is lent: it lives until that is freed. What you pass in is copied, or not
+// needed once the call returns; where a call keeps something of yours it says so.
 //
 // THREADS
 // Any call whose handle is const may be made beside any other call, from any thread, on the same
-// server or client. ..._free() must be the only one. Commands of one thread take effect in the order
-// in which they were given. One thread should poll: two would each get some of a socket's events.
+// server or client. The ..._free of a handle must be the only one. Commands of one thread take effect
+// in the order in which they were given. One thread should poll, or run handlers: two would each get
+// some of a socket's events. Handlers are called by the thread that runs them and by no other. Signal
+// handlers may call nothing of this.
 //
 // TEXT
 // All text is UTF-8, in and out; what you pass ends with a NUL, and what you are given does too.
@@ -62,9 +90,9 @@
 // struct as you compile it. So programs go on working with later releases, which append fields.
 //
 // TOO MUCH
-// When more than max_pending_events wait, the server stops reading from its clients until you poll:
-// nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes. A sori_client
-// stops reading in the same way; its emits give SORI_FULL at max_queued_bytes.
+// When more than max_pending_events wait, the server stops reading from its clients until you take
+// some: nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes. A
+// sori_client stops reading in the same way; its emits give SORI_FULL at max_queued_bytes.
 
 
 #ifndef SORI_H
@@ -82,8 +110,23 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// Bytes that a socket's id takes, with its NUL.
+#define SORI_SOCKET_ID_SIZE 21
+
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
+
+// A message is text, in UTF-8.
+#define SORI_WEBSOCKET_TEXT 1
+
+// A message is bytes.
+#define SORI_WEBSOCKET_BINARY 2
+
+// A peer for whom more than max_queued_bytes would wait is disconnected, with code 1008.
+#define SORI_OVERFLOW_CLOSE 1
+
+// What would make more than max_queued_bytes wait for a peer is dropped.
+#define SORI_OVERFLOW_DROP 2
 
 // How a call went. Values are never renumbered; new ones may be added.
 enum sori_status
@@ -149,6 +192,18 @@ enum sori_event_kind
     SORI_EVENT_BROADCAST_ACK = 6,
     // The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_OPEN = 16,
+    // A message of a WebSocket: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_WEBSOCKET_MESSAGE = 17,
+    // A WebSocket's answer to sori_server_websocket_ping(): sori_event_data().
+    SORI_EVENT_WEBSOCKET_PONG = 18,
+    // What was queued for a WebSocket, more than options.high_water, has left.
+    SORI_EVENT_WEBSOCKET_DRAIN = 19,
+    // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
+    // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
+    SORI_EVENT_WEBSOCKET_CLOSE = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -241,6 +296,9 @@ typedef struct sori_rooms sori_rooms;
 // A server: its IO threads, its connections and the events that wait. Opaque.
 typedef struct sori_server sori_server;
 
+// A certificate and its private key, for sori_server_listen_tls(). Opaque.
+typedef struct sori_tls sori_tls;
+
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
 typedef struct sori_server_options {
@@ -307,8 +365,18 @@ typedef struct sori_metrics {
     uint64_t paused;
 } sori_metrics;
 
-// A socket: one client in one namespace. Never 0, and never used for another socket of the same
-// server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
+// Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
+// any call on the server but sori_server_free(). In C++ it may throw; in C it must not longjmp out.
+typedef void (*sori_handler)(const struct sori_server *server,
+                             const struct sori_event *event,
+                             void *user_data);
+
+// Gives back what a handler was registered with.
+typedef void (*sori_finalizer)(void *user_data);
+
+// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
+// socket of the same server, so it may be kept after the socket is gone; calls with it then give
+// SORI_GONE. So do calls for the other kind of socket.
 typedef uint64_t sori_socket;
 
 // Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
@@ -354,6 +422,37 @@ typedef struct sori_audience {
     // How many they are.
     size_t except_count;
 } sori_audience;
+
+// The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
+// change what you want.
+typedef struct sori_websocket_options {
+    // sizeof(sori_websocket_options), set by sori_websocket_options_default().
+    size_t size;
+    // Subprotocols that are spoken: of those a client offers, the first that is among them is agreed
+    // on. A client without one is let in all the same.
+    const char *const *protocols;
+    // How many they are. Default 0.
+    size_t protocol_count;
+    // Origins, for example "https://example.com", whose pages may open one; others are answered 403.
+    // Programs that are no browsers name no origin and are let in.
+    const char *const *origins;
+    // How many they are. 0, the default: every page may.
+    size_t origin_count;
+    // Largest message a peer may send, in bytes; 0 for no limit. Default 100 MiB.
+    size_t max_payload;
+    // Most bytes that wait for a slow peer; 0 for no limit. A single message may be larger. Default
+    // 16 MiB.
+    size_t max_queued_bytes;
+    // SORI_EVENT_WEBSOCKET_DRAIN comes when more bytes than this have waited and none does any more.
+    // Default 16 KiB.
+    size_t high_water;
+    // How long a peer may take to answer a close. Default 30,000.
+    uint32_t close_timeout_ms;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
+    uint32_t compression;
+} sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
 // want.
@@ -437,6 +536,19 @@ sori_status sori_server_listen(const struct sori_server *server,
                                uint16_t port,
                                uint16_t *bound);
 
+// Takes over a TCP connection that your program accepted, for programs with an HTTP server of their
+// own: `fd` is its descriptor, and `read` the `length` bytes that were read from it so far, from the
+// first byte of a request's head on. All that comes after is the server's to read and to answer: that
+// request, whether it asks for a WebSocket or for long polling, and those that follow it on the same
+// connection. What is not under options.path is answered 404.
+//
+// The descriptor is the server's from then on, which will close it; on failure it stays yours.
+// SORI_UNSUPPORTED on Windows.
+sori_status sori_server_adopt(const struct sori_server *server,
+                              int fd,
+                              const uint8_t *read,
+                              size_t length);
+
 // Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
 // ask for one that is not are refused ("Invalid namespace") without an event.
 sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
@@ -461,16 +573,95 @@ sori_status sori_server_fd(const struct sori_server *server, int *fd);
 // give SORI_CLOSED from now on. Closing again does nothing.
 sori_status sori_server_close(const struct sori_server *server);
 
+// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+// milliseconds, after which nothing is waited for any longer.
+sori_status sori_server_close_within(const struct sori_server *server, uint32_t timeout_ms);
+
 // Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
 sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
+
+// Reads a certificate, followed by those that vouch for it, and its private key, from texts in PEM,
+// and stores them in `*tls`. Nothing is stored on failure.
+sori_status sori_tls_new(const char *certificates_pem, const char *key_pem, struct sori_tls **tls);
+
+// Takes another certificate and key, for connections that come from now on, on every listener that
+// was given `tls`. Open ones stay as they are. On failure nothing changes.
+sori_status sori_tls_reload(const struct sori_tls *tls,
+                            const char *certificates_pem,
+                            const char *key_pem);
+
+// Gives `tls` back. Listeners keep what they were given. NULL is fine.
+void sori_tls_free(struct sori_tls *tls);
+
+// As sori_server_listen(), for clients that speak TLS. Handshakes that take longer than
+// request_timeout_ms are ended.
+sori_status sori_server_listen_tls(const struct sori_server *server,
+                                   const char *host,
+                                   uint16_t port,
+                                   const struct sori_tls *tls,
+                                   uint16_t *bound);
+
+// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
+// removed when the server has closed. Not on Windows.
+sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
+
+// Has `handler` called with every event of a kind, from sori_server_run() or
+// sori_server_dispatch(). `namespace_name` and `event_name` pick among them; NULL stands for any.
+// `event_name` is for SORI_EVENT_MESSAGE alone. All handlers that an event fits are called, in the
+// order in which they were registered. What fits none is dropped, but a client that asks to join is
+// then let in.
+//
+// `user_data` is handed to the handler. When the server is freed, and no handler runs any more,
+// `finalizer`, unless it is NULL, is called with it once, by the thread that frees. If this call
+// fails it is not called, and `user_data` stays yours.
+sori_status sori_server_on(const struct sori_server *server,
+                           int32_t kind,
+                           const char *namespace_name,
+                           const char *event_name,
+                           sori_handler handler,
+                           void *user_data,
+                           sori_finalizer finalizer);
+
+// Hands every event to its handlers until the server is closed and SORI_EVENT_CLOSED has been
+// handed over as well: SORI_OK. To end it, call sori_server_close(), from a handler or from any
+// other thread.
+//
+// What a C++ handler throws comes out here. The event is freed then, the others still wait, and it
+// may be called again.
+sori_status sori_server_run(const struct sori_server *server);
+
+// Hands up to `most` events to their handlers, waiting up to `timeout_ms` milliseconds for the
+// first: 0 does not wait, a negative timeout waits for ever. Stores in `*count`, which may be
+// NULL, how many there were. For programs with an event loop: call it, without waiting, when
+// sori_server_fd() is readable. After SORI_EVENT_CLOSED it gives SORI_CLOSED. For exceptions see
+// sori_server_run().
+sori_status sori_server_dispatch(const struct sori_server *server,
+                                 size_t most,
+                                 int32_t timeout_ms,
+                                 size_t *count);
+
+// From now on gathers what this thread asks of the server, until it calls sori_server_uncork(): what
+// is for one client then leaves in one piece, which costs less. In between, sori_server_poll() lets it
+// leave too, before it waits. Every cork needs an uncork, by the same thread.
+//
+// sori_server_run() and sori_server_dispatch() cork by themselves: what handlers ask for leaves when
+// the events at hand have been handled.
+sori_status sori_server_cork(const struct sori_server *server);
+
+// Lets what this thread asked for since sori_server_cork() leave. Without a cork it does nothing.
+sori_status sori_server_uncork(const struct sori_server *server);
 
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);
 
 // The socket it speaks of; 0 for kinds that speak of none.
 sori_socket sori_event_socket(const struct sori_event *event);
+
+// What sori_server_set_user_data() was last given for the socket, also in the socket's
+// SORI_EVENT_DISCONNECT; NULL if nothing.
+void *sori_event_user_data(const struct sori_event *event);
 
 // The socket's id, which its client knows too: 20 characters.
 struct sori_text sori_event_socket_id(const struct sori_event *event);
@@ -536,6 +727,17 @@ size_t sori_event_room_count(const struct sori_event *event);
 // the last.
 struct sori_text sori_event_room(const struct sori_event *event, size_t index);
 
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
+// not count. Text is UTF-8.
+struct sori_bytes sori_event_data(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+bool sori_event_is_binary(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+// connection broke off or the peer broke the protocol.
+uint16_t sori_event_close_code(const struct sori_event *event);
+
 // Gives an event back. NULL is fine.
 void sori_event_free(struct sori_event *event);
 
@@ -583,6 +785,32 @@ sori_status sori_server_refuse(const struct sori_server *server,
                                sori_socket socket,
                                const char *message,
                                const char *data);
+
+// Keeps a pointer of yours with a socket, or with a client that asks to be one: each of its events
+// brings it, see sori_event_user_data(). The library does not look at it. Set it before you accept,
+// and give back what it points to when you are told of the disconnect, or of SORI_GONE at accept.
+sori_status sori_server_set_user_data(const struct sori_server *server,
+                                      sori_socket socket,
+                                      void *user_data);
+
+// Stores in `*user_data` what sori_server_set_user_data() was last given for the socket; NULL if
+// nothing.
+sori_status sori_server_user_data(const struct sori_server *server,
+                                  sori_socket socket,
+                                  void **user_data);
+
+// Stores a socket's id, which its client knows too, in `id`, with a NUL behind it. `capacity` is
+// how much room there is: SORI_SOCKET_ID_SIZE is enough.
+sori_status sori_server_socket_id(const struct sori_server *server,
+                                  sori_socket socket,
+                                  char *id,
+                                  size_t capacity);
+
+// Stores in `*socket` the accepted socket with that id. SORI_GONE: there is none in the namespace.
+sori_status sori_server_find(const struct sori_server *server,
+                             const char *namespace_name,
+                             const char *id,
+                             sori_socket *socket);
 
 // Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 // `options` may be NULL.
@@ -683,6 +911,13 @@ sori_status sori_server_rooms(const struct sori_server *server,
                               sori_socket socket,
                               struct sori_rooms **rooms);
 
+// Stores in `*rooms` a list of the rooms of a namespace that have a member, without those that are
+// named like a socket's id and hold that socket alone. How many members a room has, and who they
+// are, tells sori_server_sockets(). Free the list with sori_rooms_free().
+sori_status sori_server_all_rooms(const struct sori_server *server,
+                                  const char *namespace_name,
+                                  struct sori_rooms **rooms);
+
 // How many rooms the list has; 0 for NULL.
 size_t sori_rooms_count(const struct sori_rooms *rooms);
 
@@ -692,6 +927,14 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 // Gives a list back. NULL is fine.
 void sori_rooms_free(struct sori_rooms *rooms);
 
+// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
+// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+// code 1000.
+sori_status sori_server_disconnect_many(const struct sori_server *server,
+                                        const char *namespace_name,
+                                        const struct sori_audience *audience,
+                                        bool closes);
+
 // Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
 // are, which may be more. `sockets` may be NULL if `capacity` is 0.
 sori_status sori_server_sockets(const struct sori_server *server,
@@ -700,6 +943,66 @@ sori_status sori_server_sockets(const struct sori_server *server,
                                 sori_socket *sockets,
                                 size_t capacity,
                                 size_t *count);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_websocket_options_default(struct sori_websocket_options *options, size_t size);
+
+// Serves plain WebSockets, for peers without Socket.IO, at `path`, for example "/feed", on every
+// listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
+// has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
+// named "ws:/feed".
+sori_status sori_server_open_websockets(const struct sori_server *server,
+                                        const char *path,
+                                        const struct sori_websocket_options *options);
+
+// Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY.
+sori_status sori_server_websocket_send(const struct sori_server *server,
+                                       sori_socket socket,
+                                       uint32_t kind,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Sends one message to many WebSockets of a path, named like "ws:/feed", to each once. `except` is one
+// of them who does not get it, in most cases the sender; 0 for nobody.
+sori_status sori_server_websocket_broadcast(const struct sori_server *server,
+                                            const char *namespace_name,
+                                            const struct sori_audience *audience,
+                                            sori_socket except,
+                                            uint32_t kind,
+                                            const uint8_t *data,
+                                            size_t length);
+
+// Sends a ping with up to 125 bytes at `data`; SORI_EVENT_WEBSOCKET_PONG tells of the answer. Pings of
+// the peer are answered without you.
+sori_status sori_server_websocket_ping(const struct sori_server *server,
+                                       sori_socket socket,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
+// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
+// when the peer has answered, or its time is up.
+sori_status sori_server_websocket_close(const struct sori_server *server,
+                                        sori_socket socket,
+                                        uint16_t code,
+                                        const char *reason);
+
+// Drops a WebSocket's connection at once; SORI_EVENT_WEBSOCKET_CLOSE follows.
+sori_status sori_server_websocket_terminate(const struct sori_server *server, sori_socket socket);
+
+// Stops reading from a WebSocket, so that its peer has to wait, until sori_server_websocket_resume().
+// A few messages that were read already still come.
+sori_status sori_server_websocket_pause(const struct sori_server *server,
+                                        sori_socket socket);
+
+// Goes on reading from a WebSocket.
+sori_status sori_server_websocket_resume(const struct sori_server *server, sori_socket socket);
+
+// Stores in `*bytes` how much has been sent to a WebSocket and has not left yet.
+sori_status sori_server_websocket_queued(const struct sori_server *server,
+                                         sori_socket socket,
+                                         size_t *bytes);
 
 // Fills `options` with the defaults. `size` is sizeof(*options).
 sori_status sori_client_options_default(struct sori_client_options *options, size_t size);

@@ -25,6 +25,16 @@ mod options;
 
 mod server;
 
+mod tls;
+
+mod push;
+
+mod cork;
+
+mod kind;
+
+mod texts;
+
 mod event;
 
 mod handshake;
@@ -36,6 +46,8 @@ mod message;
 mod broadcast;
 
 mod rooms;
+
+mod websocket;
 
 mod client_options;
 

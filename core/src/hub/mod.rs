@@ -104,6 +104,15 @@ impl Hub {
         namespace
     }
 
+    /// A new namespace that has no name, so that no client can ask for it.
+    pub fn open_group(&self) -> Arc<Namespace> {
+        let mut index = self.index.write();
+        let id = NamespaceId(index.by_id.len() as u32);
+        let group = Arc::new(Namespace::new(id, "".into(), self.shards, None));
+        index.by_id.push(Arc::clone(&group));
+        group
+    }
+
     /// The namespace of that exact name, if it is registered.
     pub fn lookup(&self, name: &str) -> Option<Arc<Namespace>> {
         let index = self.index.read();

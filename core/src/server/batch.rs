@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use super::{Shared, raw};
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
@@ -21,8 +21,18 @@ pub struct Batch<'e> {
     shared: &'e Shared,
     /// The namespace of the command before: most runs stay in one.
     namespace: Option<Arc<Namespace>>,
+    /// Tasks that wait to cross together, all for one shard; the first alone needs no list.
+    first: Option<Task>,
+    run: Vec<Task>,
+    shard: u8,
     touched: Touched,
 }
+
+/// So many tasks cross at once at the most: no more than a shard does before it lets others run.
+const LONGEST_RUN: usize = 256;
+
+/// Room that is made for a run of more than one.
+const USUAL_RUN: usize = 32;
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,6 +45,9 @@ impl<'e> Batch<'e> {
         Batch {
             shared,
             namespace: None,
+            first: None,
+            run: Vec::new(),
+            shard: 0,
             touched: Touched::default(),
         }
     }
@@ -64,6 +77,13 @@ impl<'e> Batch<'e> {
                 id,
                 payload,
             } => self.answer(socket, id, &payload),
+            Command::Send {
+                conn,
+                message,
+                volatile,
+                compress: _,
+                token,
+            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,
@@ -124,6 +144,8 @@ impl<'e> Batch<'e> {
                     },
                 );
             }
+            Command::WebSocket { conn, command } => self.ask_websocket(conn, command),
+            Command::WebSocketBroadcast(broadcast) => self.broadcast_websocket(broadcast),
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
                 self.push(
@@ -154,6 +176,7 @@ impl<'e> Batch<'e> {
                 let frames = encode_and_log(&mut store, namespace, payload, &[&sid], &[]);
                 // Sent under the store's lock: nobody can come back between log and sending.
                 batch.send(socket, Outgoing { frames, volatile }, None);
+                batch.hand_over();
                 return;
             }
             let frames = encode(PacketType::Event, namespace, ack.map(|ack| ack.id), payload);
@@ -233,6 +256,9 @@ impl<'e> Batch<'e> {
                 Task::Broadcast(Box::new(Broadcast { targets, outgoing })),
             );
         }
+        if store.is_some() {
+            self.hand_over();
+        }
     }
 
     fn expect_answers(
@@ -293,6 +319,7 @@ impl<'e> Batch<'e> {
         });
         // Pushed under the store's lock: what is logged from now on comes behind it.
         self.push(conn.shard, accept(Some(pid), missed));
+        self.hand_over();
     }
 
     fn refuse(&mut self, conn: ConnId, name: &str, error: &str) {
@@ -362,21 +389,46 @@ impl<'e> Batch<'e> {
         }
     }
 
-    fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
+    pub(super) fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
         if self.namespace.as_ref().is_none_or(|known| known.id() != id) {
             self.namespace = self.shared.hub.namespace(id);
         }
         self.namespace.clone()
     }
 
-    fn push(&mut self, shard: u8, task: Task) {
-        self.shared.shards[usize::from(shard)].inbox.push(task);
-        self.touched.mark(shard);
+    pub(super) fn push(&mut self, shard: u8, task: Task) {
+        if shard != self.shard || self.run.len() == LONGEST_RUN {
+            self.hand_over();
+            self.shard = shard;
+        }
+        match self.first.take() {
+            Some(first) => {
+                self.run.reserve(USUAL_RUN);
+                self.run.extend([first, task]);
+            }
+            None if self.run.is_empty() => {
+                self.touched.mark(shard);
+                self.first = Some(task);
+            }
+            None => self.run.push(task),
+        }
+    }
+
+    /// Queues at its shard what has been pushed: at the end, or, where the order with other threads
+    /// matters, before the lock that gives it is let go.
+    fn hand_over(&mut self) {
+        let inbox = &self.shared.shards[usize::from(self.shard)].inbox;
+        if let Some(task) = self.first.take() {
+            inbox.push(task);
+        } else if !self.run.is_empty() {
+            inbox.push(Task::Run(std::mem::take(&mut self.run)));
+        }
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
+        self.hand_over();
         self.touched
             .each(|shard| self.shared.shards[shard].inbox.wake());
     }

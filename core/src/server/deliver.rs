@@ -25,6 +25,7 @@ impl Shard {
             } => {
                 self.send(slot, namespace, outgoing, ack);
             }
+            Task::SendRaw(send) => self.send_raw(*send),
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
             Task::Accept(accept) => self.accept(*accept),
             Task::Refuse(refuse) => self.keep_out(&refuse),
@@ -52,8 +53,15 @@ impl Shard {
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
+            Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
+            Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),
+            Task::Run(tasks) => tasks.into_iter().for_each(|task| self.handle_task(task)),
             // Taken by the shard's turn, which has what they need.
-            Task::Attach(_) | Task::Accepted(_) | Task::Resume | Task::Stop => {}
+            Task::Attach(_)
+            | Task::AttachWebSocket(_)
+            | Task::Accepted(_)
+            | Task::Resume
+            | Task::Stop(_) => {}
         }
     }
 
@@ -190,7 +198,7 @@ impl Shard {
     }
 
     /// Queues packets for one connection.
-    fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {

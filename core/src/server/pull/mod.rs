@@ -10,23 +10,30 @@
 //! and nothing after that.
 
 mod event;
+mod mailbox;
 mod queue;
 mod roster;
+mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::PulledEvent;
+pub use event::{PulledEvent, WebSocketEvent};
 pub use roster::{SocketIdentity, SocketKey};
+pub use websocket::WebSocketPath;
 
-use super::Engine;
+use super::{Batch, Engine};
 use crate::config::Config;
+use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
 use crate::error::Error;
+use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
 
-/// An engine and the queue of its events. Every method may be called from any thread.
+/// An engine and the queue of its events. Every method may be called from any thread. What changes
+/// something takes a batch of [`Engine::batch`]: it reaches connections when that is dropped, together
+/// with what else is in it.
 #[derive(Debug)]
 pub struct PullServer {
     engine: Engine,
@@ -120,6 +127,11 @@ impl PullServer {
         self.engine.close();
     }
 
+    /// As [`Engine::close_within`]: what is queued leaves first, for at most this time.
+    pub fn close_within(&self, time: Duration) {
+        self.engine.close_within(time);
+    }
+
     /// Whether [`PullServer::close`] was called.
     pub fn is_closing(&self) -> bool {
         self.engine.is_closing()
@@ -129,8 +141,8 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile: then no [`PulledEvent::Disconnect`] follows.
-    pub fn accept(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.accept(&self.engine, socket)
+    pub fn accept(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.accept(&self.engine, batch, socket)
     }
 
     /// Keeps a client out that asked with [`PulledEvent::Connect`]. `error` is a JSON object, for
@@ -138,9 +150,14 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile.
-    pub fn refuse(&self, socket: SocketKey, error: &str) -> Result<(), Gone> {
+    pub fn refuse(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        error: &str,
+    ) -> Result<(), Gone> {
         let (conn, socket) = self.queue.refuse(socket).ok_or(Gone)?;
-        self.engine.execute(Command::Refuse {
+        batch.execute(Command::Refuse {
             conn,
             namespace: &socket.namespace,
             error,
@@ -154,12 +171,13 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
     ) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
-        self.engine.execute(Command::Emit {
+        let socket = self.client(socket)?;
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -176,16 +194,17 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit_with_ack(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
         timeout: Option<Duration>,
     ) -> Result<u64, Gone> {
-        let namespace = self.find(socket)?.namespace;
+        let namespace = self.client(socket)?.namespace;
         let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
         let id = namespace.next_ack();
         let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
-        self.engine.execute(Command::Emit {
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -198,9 +217,15 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
-        self.engine.execute(Command::Answer {
+    pub fn answer(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        ack: u64,
+        payload: Payload<'_>,
+    ) -> Result<(), Gone> {
+        let socket = self.client(socket)?;
+        batch.execute(Command::Answer {
             socket,
             id: ack,
             payload,
@@ -213,19 +238,56 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn disconnect(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.disconnect(&self.engine, socket)
+    pub fn disconnect(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.disconnect(&self.engine, batch, socket)
     }
 
     /// Disconnects every socket of this one's connection, and closes the connection.
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn close_connection(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.close_connection(&self.engine, socket)
+    pub fn close_connection(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.close_connection(&self.engine, batch, socket)
     }
 
-    /// What the engine knows an accepted socket by, for commands on rooms.
+    /// Serves plain WebSockets at a path of their own. The application calls those of `/feed` the
+    /// namespace `ws:/feed`; each is in it from the start.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the path is none, is taken, or lies below the engine's own.
+    pub fn open_websockets(&self, path: WebSocketPath) -> Result<(), Error> {
+        self.queue.paths().open(&self.engine, path)
+    }
+
+    /// The open namespace of that name, or the plain WebSockets that are called so.
+    pub fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        match self.queue.paths().group(name) {
+            Some(group) => self.engine.hub().namespace(group),
+            None => self.engine.hub().lookup(name),
+        }
+    }
+
+    /// The connection of a plain WebSocket, and how much waits for its peer.
+    ///
+    /// # Errors
+    /// [`Gone`], also for a socket that is none.
+    pub fn websocket(&self, socket: SocketKey) -> Result<(ConnId, Arc<Gauge>), Gone> {
+        self.queue.websocket(socket).ok_or(Gone)
+    }
+
+    /// What is known of a socket, or of a client that asks to be one.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn identity(&self, socket: SocketKey) -> Result<Arc<SocketIdentity>, Gone> {
+        self.queue.identity(socket).ok_or(Gone)
+    }
+
+    fn client(&self, socket: SocketKey) -> Result<SocketRef, Gone> {
+        self.queue.client(socket).ok_or(Gone)
+    }
+
+    /// What the engine knows an accepted socket or a plain WebSocket by, for commands on rooms.
     ///
     /// # Errors
     /// [`Gone`]
