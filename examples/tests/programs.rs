@@ -229,3 +229,37 @@ fn protocol_serves_what_the_suites_ask() {
     client.send("40");
     client.expect("40");
 }
+
+#[test]
+fn client_says_what_it_reads_and_writes_what_it_hears() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    let (mut ada, ada_id) = program.join("");
+    ada.send("421[\"enter\",\"tea\"]");
+    ada.expect("431[true]");
+    let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
+        .args([&format!("http://{}", program.address), "tea"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut heard = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut hear = || heard.next().unwrap().unwrap();
+    assert_eq!(hear(), "in tea");
+    let entered = ada.receive();
+    let id = entered.split('"').nth(3).unwrap();
+    let mut says = client.stdin.take().unwrap();
+    says.write_all("Grüß \"dich\"\n".as_bytes()).unwrap();
+    let said = r#"Grüß \"dich\""#;
+    ada.expect(&format!("42[\"said\",\"{id}\",\"{said}\"]"));
+    assert_eq!(hear(), format!("{id}: \"{said}\""));
+    ada.send("42[\"say\",[1]]");
+    ada.expect(&format!("42[\"said\",\"{ada_id}\",[1]]"));
+    assert_eq!(hear(), format!("{ada_id}: [1]"));
+    // What it said last leaves before it does.
+    says.write_all(b"bye\n").unwrap();
+    drop(says);
+    assert_eq!(hear(), "gone: io client disconnect");
+    assert!(client.wait().unwrap().success());
+    ada.expect(&format!("42[\"said\",\"{id}\",\"bye\"]"));
+    ada.expect(&format!("42[\"left\",\"{id}\"]"));
+}

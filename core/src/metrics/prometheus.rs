@@ -28,6 +28,10 @@ impl Metrics {
             dropped_volatile,
             closed_slow,
             paused,
+            namespaces,
+            recovery_sockets,
+            recovery_packets,
+            recovery_bytes,
         } = *self;
         let rows = [
             ("connections", "gauge", "Connections open now.", connections),
@@ -72,6 +76,30 @@ impl Metrics {
                 "counter",
                 "Times that a connection was not read because the application was behind.",
                 paused,
+            ),
+            (
+                "namespaces",
+                "gauge",
+                "Namespaces that there are.",
+                namespaces,
+            ),
+            (
+                "recovery_sockets",
+                "gauge",
+                "Sockets that lost their connection and may come back.",
+                recovery_sockets,
+            ),
+            (
+                "recovery_packets",
+                "gauge",
+                "Packets kept for sockets that may come back.",
+                recovery_packets,
+            ),
+            (
+                "recovery_bytes",
+                "gauge",
+                "Bytes of the packets kept for sockets that may come back.",
+                recovery_bytes,
             ),
         ];
         let mut text = String::new();

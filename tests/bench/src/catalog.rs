@@ -110,6 +110,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori-c",
         dialect: Dialect::SocketIo,
+        peer: "sori-rust",
         command: &["sh", "servers/c-app.sh", "pull"],
         environment: &[],
         collects: false,
@@ -118,6 +119,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori-c-push",
         dialect: Dialect::SocketIo,
+        peer: "sori-rust",
         command: &["sh", "servers/c-app.sh", "push"],
         environment: &[],
         collects: false,

@@ -40,7 +40,7 @@ use tokio::sync::watch;
 use super::Engine;
 use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
-use crate::transport::{EventStream, Patient, Wire};
+use crate::transport::{EventStream, Patient};
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
