@@ -55,8 +55,16 @@ function verify(engine, req, res, isUpgrade, done) {
       done(refusal[0], contextOf(engine, refusal, req, isUpgrade));
       return;
     }
+    if (req._query.sid) {
+      done();
+      return;
+    }
+    if (engine._addresses !== null && !engine._addresses.admits(req)) {
+      done(CODE.FORBIDDEN, { name: 'TOO_MANY_FROM_ADDRESS', message: 'Too many connections from this address' });
+      return;
+    }
     const { allowRequest } = engine.opts;
-    if (!allowRequest || req._query.sid) {
+    if (!allowRequest) {
       done();
       return;
     }
