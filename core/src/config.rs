@@ -1,15 +1,20 @@
 //! Every setting of the engine with its default, in one place.
 
 mod http;
+mod websocket;
 
 use std::time::Duration;
+
+use bytes::Bytes;
 
 #[cfg(feature = "server")]
 pub(crate) use http::Origin;
 pub use http::{Cookie, Cors, HttpCompression, SameSite};
+pub use websocket::{Overflow, WebSocketSettings};
 
 use crate::error::Error;
 pub use crate::hub::RecoverySettings;
+pub use crate::proto::websocket::deflate::{DeflateOptions, WindowLimit};
 
 /// What carries a connection's packets at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,10 +64,46 @@ pub enum WhenFull {
     Drop,
 }
 
+/// What a connection's messages mean to the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Socket.IO: namespaces, events, acks, rooms.
+    #[default]
+    SocketIo,
+    /// Nothing: messages go to the application and come from it as they are.
+    EngineIo,
+}
+
+/// How Socket.IO packets are written; clients must be made with the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parser {
+    /// JSON text, each binary value in a message of its own (npm `socket.io-parser`).
+    #[default]
+    Json,
+    /// MessagePack, binary values inside (npm `socket.io-msgpack-parser`). To an application nothing
+    /// changes: it is given, and gives, JSON and attachments.
+    MessagePack,
+}
+
+/// A message that every client gets right behind the open packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitialPacket {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Bytes),
+}
+
 /// The settings of an engine. The defaults are socket.io's where socket.io has the setting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// What messages mean. Default: Socket.IO.
+    pub protocol: Protocol,
+    /// How Socket.IO packets are written. Default: JSON.
+    pub parser: Parser,
+    /// What every client is sent right behind the open packet (`initialPacket`). Default: nothing.
+    pub initial_packet: Option<InitialPacket>,
     /// Path under which clients find the engine. Default `/socket.io`.
     pub path: String,
     /// From one pong to the next ping. Default 25 s.
@@ -71,7 +112,7 @@ pub struct Config {
     pub ping_timeout: Duration,
     /// How long an upgrade may take from its first byte. Default 10 s.
     pub upgrade_timeout: Duration,
-    /// How long a connection may stay in no namespace. Default 45 s.
+    /// How long a connection may stay in no namespace (Socket.IO only). Default 45 s.
     pub connect_timeout: Duration,
     /// How long a broadcast waits for acks when it does not say. Default 10 s.
     pub broadcast_ack_timeout: Duration,
@@ -96,7 +137,8 @@ pub struct Config {
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
-    /// Transports that are served. Default: polling and WebSocket.
+    /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
+    /// WebSockets alone, and every path of its listener is the application's.
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may become a WebSocket. Default true.
     pub allow_upgrades: bool,
@@ -113,6 +155,9 @@ pub struct Config {
     /// Which polling answers are compressed (own listener only). Default: those of at least 1,024
     /// bytes.
     pub http_compression: Option<HttpCompression>,
+    /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
+    /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
+    pub per_message_deflate: Option<DeflateOptions>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -120,6 +165,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
+            protocol: Protocol::SocketIo,
+            parser: Parser::Json,
+            initial_packet: None,
             path: "/socket.io".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -142,6 +190,7 @@ impl Default for Config {
             cors: None,
             cookie: None,
             http_compression: Some(HttpCompression::default()),
+            per_message_deflate: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }
@@ -153,8 +202,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         let rule = if !self.path.starts_with('/') {
             Some("path must begin with '/'")
-        } else if self.transports.is_empty() {
-            Some("transports must name at least one of polling and websocket")
         } else if self.shards == 0 || self.shards > MAX_SHARDS {
             Some("shards must be between 1 and 256")
         } else if self.ping_interval.is_zero() {
@@ -175,7 +222,8 @@ impl Config {
         {
             Some("cookie must have a name and attributes as RFC 6265 allows them")
         } else {
-            None
+            let deflate = self.per_message_deflate.as_ref();
+            deflate.and_then(|options| options.broken_rule())
         };
         rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
     }

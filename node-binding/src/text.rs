@@ -49,7 +49,7 @@ const ROOM_FOR_ONE_MORE: usize = 5;
 impl Operations {
     pub(crate) fn text(&self) -> &str {
         // Node writes valid UTF-8; should it ever not, the turn is lost and nothing else.
-        std::str::from_utf8(&self.buffer[..self.written]).unwrap_or_default()
+        simdutf8::basic::from_utf8(&self.buffer[..self.written]).unwrap_or_default()
     }
 }
 

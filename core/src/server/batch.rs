@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use super::{Shared, packets, raw};
+use crate::config::Parser;
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
-use crate::proto::socket::{PacketType, encode_frame};
-use crate::proto::websocket::Frame;
+use crate::proto::socket::PacketType;
 
 /// A run of commands; shards learn of them when it is dropped.
 #[derive(Debug)]
@@ -21,8 +21,18 @@ pub struct Batch<'e> {
     shared: &'e Shared,
     /// The namespace of the command before: most runs stay in one.
     namespace: Option<Arc<Namespace>>,
+    /// Tasks that wait to cross together, all for one shard; the first alone needs no list.
+    first: Option<Task>,
+    run: Vec<Task>,
+    shard: u8,
     touched: Touched,
 }
+
+/// So many tasks cross at once at the most: no more than a shard does before it lets others run.
+const LONGEST_RUN: usize = 256;
+
+/// Room that is made for a run of more than one.
+const USUAL_RUN: usize = 32;
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,6 +45,9 @@ impl<'e> Batch<'e> {
         Batch {
             shared,
             namespace: None,
+            first: None,
+            run: Vec::new(),
+            shard: 0,
             touched: Touched::default(),
         }
     }
@@ -64,6 +77,13 @@ impl<'e> Batch<'e> {
                 id,
                 payload,
             } => self.answer(socket, id, &payload),
+            Command::Send {
+                conn,
+                message,
+                volatile,
+                compress: _,
+                token,
+            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,
@@ -124,6 +144,8 @@ impl<'e> Batch<'e> {
                     },
                 );
             }
+            Command::WebSocket { conn, command } => self.ask_websocket(conn, command),
+            Command::WebSocketBroadcast(broadcast) => self.broadcast_websocket(broadcast),
             Command::Close { conn, discard } => {
                 let reason = DisconnectReason::ForcedClose;
                 self.push(
@@ -147,16 +169,19 @@ impl<'e> Batch<'e> {
     ) {
         self.with(socket.namespace, |batch, namespace| {
             let SocketRef { conn, .. } = socket;
+            let parser = batch.shared.config.parser;
             if let Some(store) = store(namespace, volatile, ack)
                 && let Some(sid) = namespace.sid_of(conn)
             {
                 let mut store = store.lock();
-                let frames = encode_and_log(&mut store, namespace, payload, &[&sid], &[]);
+                let frames = encode_and_log(parser, &mut store, namespace, payload, &[&sid], &[]);
                 // Sent under the store's lock: nobody can come back between log and sending.
                 batch.send(socket, Outgoing { frames, volatile }, None);
+                batch.hand_over();
                 return;
             }
-            let frames = encode(PacketType::Event, namespace, ack.map(|ack| ack.id), payload);
+            let id = ack.map(|ack| ack.id);
+            let frames = packets::encode(parser, PacketType::Event, namespace.name(), id, payload);
             let ack = ack.and_then(|AckRequest { id, timeout }| {
                 Some(Box::new(AckDeadline {
                     id,
@@ -169,7 +194,9 @@ impl<'e> Batch<'e> {
 
     fn answer(&mut self, socket: SocketRef, id: u64, payload: &Payload<'_>) {
         self.with(socket.namespace, |batch, namespace| {
-            let frames = encode(PacketType::Ack, namespace, Some(id), payload);
+            let parser = batch.shared.config.parser;
+            let frames =
+                packets::encode(parser, PacketType::Ack, namespace.name(), Some(id), payload);
             batch.send(
                 socket,
                 Outgoing {
@@ -214,14 +241,13 @@ impl<'e> Batch<'e> {
             return;
         }
         let Audience { rooms, except } = audience;
+        let parser = self.shared.config.parser;
         let frames = match &mut store {
-            Some(store) => encode_and_log(store, &namespace, payload, rooms, except),
-            None => encode(
-                PacketType::Event,
-                &namespace,
-                ack.map(|ack| ack.id),
-                payload,
-            ),
+            Some(store) => encode_and_log(parser, store, &namespace, payload, rooms, except),
+            None => {
+                let id = ack.map(|ack| ack.id);
+                packets::encode(parser, PacketType::Event, namespace.name(), id, payload)
+            }
         };
         for (shard, targets) in targets.into_shards() {
             let outgoing = Outgoing {
@@ -232,6 +258,9 @@ impl<'e> Batch<'e> {
                 shard,
                 Task::Broadcast(Box::new(Broadcast { targets, outgoing })),
             );
+        }
+        if store.is_some() {
+            self.hand_over();
         }
     }
 
@@ -289,10 +318,14 @@ impl<'e> Batch<'e> {
             for room in &away.rooms {
                 namespace.join(conn, room);
             }
+            if let Some(data) = away.data {
+                namespace.keep(conn, data);
+            }
             missed
         });
         // Pushed under the store's lock: what is logged from now on comes behind it.
         self.push(conn.shard, accept(Some(pid), missed));
+        self.hand_over();
     }
 
     fn refuse(&mut self, conn: ConnId, name: &str, error: &str) {
@@ -362,21 +395,46 @@ impl<'e> Batch<'e> {
         }
     }
 
-    fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
+    pub(super) fn namespace(&mut self, id: NamespaceId) -> Option<Arc<Namespace>> {
         if self.namespace.as_ref().is_none_or(|known| known.id() != id) {
             self.namespace = self.shared.hub.namespace(id);
         }
         self.namespace.clone()
     }
 
-    fn push(&mut self, shard: u8, task: Task) {
-        self.shared.shards[usize::from(shard)].inbox.push(task);
-        self.touched.mark(shard);
+    pub(super) fn push(&mut self, shard: u8, task: Task) {
+        if shard != self.shard || self.run.len() == LONGEST_RUN {
+            self.hand_over();
+            self.shard = shard;
+        }
+        match self.first.take() {
+            Some(first) => {
+                self.run.reserve(USUAL_RUN);
+                self.run.extend([first, task]);
+            }
+            None if self.run.is_empty() => {
+                self.touched.mark(shard);
+                self.first = Some(task);
+            }
+            None => self.run.push(task),
+        }
+    }
+
+    /// Queues at its shard what has been pushed: at the end, or, where the order with other threads
+    /// matters, before the lock that gives it is let go.
+    fn hand_over(&mut self) {
+        let inbox = &self.shared.shards[usize::from(self.shard)].inbox;
+        if let Some(task) = self.first.take() {
+            inbox.push(task);
+        } else if !self.run.is_empty() {
+            inbox.push(Task::Run(std::mem::take(&mut self.run)));
+        }
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
+        self.hand_over();
         self.touched
             .each(|shard| self.shared.shards[shard].inbox.wake());
     }
@@ -412,6 +470,7 @@ fn store(
 
 /// Encodes an event with its offset as one more argument, and keeps it for who misses it.
 fn encode_and_log(
+    parser: Parser,
     store: &mut Recovery,
     namespace: &Namespace,
     payload: &Payload<'_>,
@@ -426,40 +485,7 @@ fn encode_and_log(
         json: &json,
         attachments: payload.attachments.clone(),
     };
-    let raw = encode_raw(PacketType::Event, namespace, None, &payload);
+    let raw = packets::encode_raw(parser, PacketType::Event, namespace.name(), None, &payload);
     store.log(rooms, except, Arc::clone(&raw), Instant::now());
     Frames::from_raw(raw)
-}
-
-/// Encodes a packet once, for however many receivers.
-fn encode(
-    kind: PacketType,
-    namespace: &Namespace,
-    id: Option<u64>,
-    payload: &Payload<'_>,
-) -> Frames {
-    if payload.attachments.is_empty() {
-        return Frames::One(encode_frame(kind, 0, namespace.name(), id, &[payload.json]));
-    }
-    Frames::from_raw(encode_raw(kind, namespace, id, payload))
-}
-
-fn encode_raw(
-    kind: PacketType,
-    namespace: &Namespace,
-    id: Option<u64>,
-    payload: &Payload<'_>,
-) -> Arc<[Frame]> {
-    let kind = match (kind, payload.attachments.is_empty()) {
-        (kind, true) => kind,
-        (PacketType::Ack, false) => PacketType::BinaryAck,
-        (_, false) => PacketType::BinaryEvent,
-    };
-    let count = payload.attachments.len() as u32;
-    let text = encode_frame(kind, count, namespace.name(), id, &[payload.json]);
-    let binary = payload
-        .attachments
-        .iter()
-        .map(|bytes| Frame::binary(&[bytes]));
-    std::iter::once(text).chain(binary).collect()
 }

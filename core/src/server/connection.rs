@@ -1,5 +1,6 @@
-//! What a shard keeps for one connection, and the table of them.
+//! What a shard keeps for one Engine.IO connection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 
 use super::task::Responder;
 use crate::embed::RequestId;
-use crate::hub::{Client, Slot};
+use crate::hub::Client;
 use crate::session::Session;
 use crate::transport::{BinaryForm, Dialect, Link, LinkId};
 
@@ -34,6 +35,8 @@ pub(super) struct Connection {
     pub(super) wakes_at: Option<u64>,
     /// The last broadcast that reached it, or left it out.
     pub(super) broadcast_mark: u64,
+    /// Tokens of messages that wait, with the number of frames that must be out for each.
+    pub(super) tokens: VecDeque<(u64, u64)>,
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
     pub(super) is_dirty: bool,
@@ -80,6 +83,7 @@ impl Connection {
             connect_deadline,
             wakes_at: None,
             broadcast_mark: 0,
+            tokens: VecDeque::new(),
             fault: None,
             is_dirty: false,
             is_paused: false,
@@ -107,6 +111,14 @@ impl Connection {
         self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
     }
 
+    /// Nothing is waited for any more.
+    pub(super) fn drop_links(&mut self, now: Instant) {
+        let links = [self.link.as_mut(), self.probe.as_deref_mut()];
+        for link in links.into_iter().flatten() {
+            link.close_outlet(now);
+        }
+    }
+
     /// Bytes that the peer has not yet taken.
     pub(super) fn queued_bytes(&self) -> usize {
         self.session.queued_bytes() + self.link.as_ref().map_or(0, Link::backlog_bytes)
@@ -124,72 +136,5 @@ impl Connection {
         .chain(links.into_iter().map(|link| link.and_then(Link::deadline)))
         .flatten()
         .min()
-    }
-}
-
-/// The connections of a shard. A place is reused, but never under the same [`Slot`].
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    places: Vec<Place>,
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Place {
-    generation: u32,
-    connection: Option<Box<Connection>>,
-}
-
-impl Table {
-    pub(super) fn insert(&mut self, connection: Connection) -> Slot {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                generation: 0,
-                connection: None,
-            });
-            (self.places.len() - 1) as u32
-        });
-        let place = &mut self.places[index as usize];
-        place.connection = Some(Box::new(connection));
-        Slot {
-            index,
-            generation: place.generation,
-        }
-    }
-
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
-        let place = self.places.get_mut(slot.index as usize)?;
-        if place.generation != slot.generation {
-            return None;
-        }
-        place.connection.as_deref_mut()
-    }
-
-    pub(super) fn remove(&mut self, slot: Slot) {
-        if let Some(place) = self.places.get_mut(slot.index as usize)
-            && place.generation == slot.generation
-            && place.connection.take().is_some()
-        {
-            place.generation = place.generation.wrapping_add(1);
-            self.free.push(slot.index);
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.places.len() == self.free.len()
-    }
-
-    pub(super) fn slots(&self) -> Vec<Slot> {
-        let taken = self
-            .places
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.connection.is_some());
-        taken
-            .map(|(index, place)| Slot {
-                index: index as u32,
-                generation: place.generation,
-            })
-            .collect()
     }
 }

@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod compression;
 mod connection;
 mod deliver;
 mod driver;
@@ -12,35 +13,46 @@ mod gateway;
 mod http;
 mod inbox;
 mod incoming;
+mod listen;
+mod packets;
 pub mod pull;
+mod raw;
 mod registry;
 mod requests;
 mod shard;
+mod stop;
+mod table;
 mod task;
 mod timers;
+mod websocket;
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply};
+pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
-use crate::transport::polling;
+use crate::transport::{Stream, polling};
 use inbox::Inbox;
+use listen::Transport;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Stream, Task};
+use task::{Attach, PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -100,6 +112,10 @@ pub(crate) struct Shared {
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
+    /// Told when the engine closes.
+    closing: Notify,
+    /// When it must have closed, if the application said so.
+    finish_by: OnceLock<Instant>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -127,6 +143,12 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
+    /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
+    /// closed. Nothing if it belongs to a session already.
+    pub sid: Option<Arc<str>>,
 }
 
 /// A polling request that the application brings.
@@ -147,6 +169,9 @@ pub struct Request<'a> {
     /// The request, for [`Event::Open`] if it opens a connection. An application that remembers it
     /// by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// The session's id if the application chooses it; it must not be in use, or the request is
+    /// refused as a bad one. Of no meaning in requests of a session.
+    pub sid: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -181,6 +206,8 @@ impl Engine {
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
+            closing: Notify::new(),
+            finish_by: OnceLock::new(),
             threads: Mutex::default(),
             config,
         });
@@ -214,6 +241,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -222,15 +263,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after [`Engine::close`].
     pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
-        let during = |error| Error::Io("cannot listen".to_owned(), error);
-        let listener = TcpListener::bind(address).map_err(during)?;
-        let bound = listener.local_addr().map_err(during)?;
-        if self.is_closing() {
-            return Err(Error::Closed);
-        }
-        let accepting = http::accept(self.clone(), listener).map_err(during)?;
-        self.shared.threads.lock().push(accepting);
-        Ok(bound)
+        self.listen_tcp(address, Transport::Plain)
     }
 
     /// Judges a request by its method and URL, as engine.io's `verify` does.
@@ -243,7 +276,7 @@ impl Engine {
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
         if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
+            && self.counters().connections >= limit as u64
         {
             self.shared.shards[0].counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
@@ -325,17 +358,6 @@ impl Engine {
         }
     }
 
-    /// Closes every connection ("server shutting down") and stops listening. [`Event::Closed`]
-    /// follows when all is done. Further calls do nothing.
-    pub fn close(&self) {
-        if !self.shared.is_closing.swap(true, Ordering::AcqRel) {
-            for shard in &self.shared.shards {
-                shard.inbox.push(Task::Stop);
-                shard.inbox.wake();
-            }
-        }
-    }
-
     /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
     pub fn join(&self) {
         let threads = std::mem::take(&mut *self.shared.threads.lock());
@@ -380,8 +402,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
-                let handshake = request.handshake;
-                (None, PollingKind::Handshake { handshake, dialect })
+                let kind = PollingKind::Handshake {
+                    handshake: request.handshake,
+                    dialect,
+                    sid: request.sid,
+                };
+                (None, kind)
             }
             (Verified::Session(conn, _), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
             (Verified::Session(conn, _), "POST") => {
@@ -420,6 +446,8 @@ impl Engine {
             answer,
             head,
             handshake,
+            deflate,
+            sid,
         } = upgrade;
         let attach = Attach {
             request,
@@ -428,7 +456,9 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            deflate,
             dialect: gateway::dialect(url),
+            sid,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {

@@ -13,30 +13,29 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::ReadBuf;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
-use super::connection::Table;
-use super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::compression::Compression;
 use super::http;
 use super::requests::turn_down;
+use super::table::{Table, Tenant};
 use super::task::Task;
 use super::timers::Timers;
+use super::websocket::MaskKeys;
 use super::{Engine, ShardHandle};
 use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
-use crate::transport::LinkId;
+use crate::transport::{Inlet, LinkId};
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {
@@ -55,6 +54,8 @@ pub(super) struct Shard {
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
+    pub(super) compression: Compression,
+    pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
     paused: Vec<Slot>,
     /// A turn is under way: who becomes dirty is flushed at its end.
@@ -62,7 +63,7 @@ pub(super) struct Shard {
     /// Every HTTP connection served here holds a receiver, and ends when told.
     http: watch::Sender<()>,
     /// Set once the shard is stopping: HTTP connections are given until then.
-    stops_by: Option<Instant>,
+    pub(super) stops_by: Option<Instant>,
 }
 
 /// What a shard waits for.
@@ -74,7 +75,7 @@ pub(super) enum Timer {
 
 /// What a reader does after a look at its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     Continue,
     /// The buffer was filled: let others run first.
     Yield,
@@ -165,7 +166,7 @@ async fn run(engine: Engine, index: u8) {
     drop(shard);
     if let Some(rest) = engine.shared.application.finish(index) {
         // What takes longer than connections were given is dropped with the runtime.
-        let _ = tokio::time::timeout(engine.config().close_timeout, rest).await;
+        let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
     }
     thread_ended(&engine);
 }
@@ -193,24 +194,30 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     inbox.begin_turn();
     this.is_in_turn = true;
     let mut is_unfinished = true;
-    for _ in 0..TASKS_PER_TURN {
+    let mut done = 0;
+    while done < TASKS_PER_TURN {
         let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
         };
+        done += task.count();
         match task {
-            Task::Accepted(stream) if !this.is_stopping() => {
-                http::serve(engine.clone(), this.index, stream, this.http.subscribe());
+            Task::Accepted(accepted) if !this.is_stopping() => {
+                http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());
             }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
+            Task::AttachWebSocket(attach) => this.attach_websocket(*attach, shard),
             Task::Resume => this.resume(),
-            Task::Stop => this.stop(),
+            Task::Stop(stop) => this.stop(stop),
             task => this.handle_task(task),
         }
     }
     this.handle_timers();
     this.flush_dirty();
+    if this.stops_by.is_some_and(|at| at <= this.now) {
+        this.cut();
+    }
     engine.shared.application.flush();
     this.is_in_turn = false;
     if is_unfinished {
@@ -218,14 +225,15 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     let next = this.timers.next();
     match this.stops_by {
-        Some(at) if this.connections.is_empty() => {
-            if this.http.receiver_count() == 0 || at <= this.now {
+        Some(at) => {
+            let is_served = this.connections.is_empty() && this.http.receiver_count() == 0;
+            if is_served || at <= this.now {
                 Turn::Last
             } else {
                 Turn::Done(Some(next.map_or(at, |next| next.min(at))))
             }
         }
-        _ => Turn::Done(next),
+        None => Turn::Done(next),
     }
 }
 
@@ -247,6 +255,8 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
+            compression: Compression::default(),
+            mask_keys: MaskKeys::new(),
             paused: Vec::new(),
             is_in_turn: false,
             http: watch::Sender::new(()),
@@ -272,10 +282,9 @@ impl Shard {
 
     /// The connection has something to write, or a deadline that moved: look at it in this turn.
     pub(super) fn touch(&mut self, slot: Slot) {
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !connection.is_dirty
+        if let Some(tenant) = self.connections.tenant_mut(slot)
+            && tenant.mark_dirty()
         {
-            connection.is_dirty = true;
             self.dirty.push(slot);
             if !self.is_in_turn {
                 self.handle().inbox.wake();
@@ -295,17 +304,25 @@ impl Shard {
             return false;
         }
         let now = self.now;
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !std::mem::replace(&mut connection.is_paused, true)
+        if let Some(tenant) = self.connections.tenant_mut(slot)
+            && tenant.pause(now)
         {
-            connection.session.assume_heartbeat(now);
             self.paused.push(slot);
             self.handle().counters.paused.increment();
         }
         true
     }
 
-    fn flush_dirty(&mut self) {
+    /// Writes what is queued for a connection, and sees to what became of it.
+    pub(super) fn flush(&mut self, slot: Slot) {
+        match self.connections.tenant_mut(slot) {
+            Some(Tenant::Session(_)) => self.flush_session(slot),
+            Some(Tenant::WebSocket(_)) => self.flush_websocket(slot),
+            None => {}
+        }
+    }
+
+    pub(super) fn flush_dirty(&mut self) {
         // What is flushed may make others dirty: they are flushed in this turn too.
         let mut at = 0;
         while at < self.dirty.len() {
@@ -313,6 +330,7 @@ impl Shard {
             at += 1;
         }
         self.dirty.clear();
+        self.compression.end_turn();
         if self.dirty.capacity() > KEPT_CAPACITY {
             self.dirty = Vec::new();
         }
@@ -325,10 +343,9 @@ impl Shard {
         while let Some((tick, timer)) = self.timers.pop_due(self.now) {
             match timer {
                 Timer::Connection(slot) => {
-                    if let Some(connection) = self.connections.get_mut(slot)
-                        && connection.wakes_at == Some(tick)
+                    if let Some(tenant) = self.connections.tenant_mut(slot)
+                        && tenant.wakes_at(tick)
                     {
-                        connection.wakes_at = None;
                         self.handle_timeout(slot);
                     }
                 }
@@ -339,13 +356,13 @@ impl Shard {
 
     fn resume(&mut self) {
         for slot in std::mem::take(&mut self.paused) {
+            let Some(tenant) = self.connections.tenant_mut(slot) else {
+                continue;
+            };
+            tenant.resume();
             let Some(connection) = self.connections.get_mut(slot) else {
                 continue;
             };
-            connection.is_paused = false;
-            for link in [connection.link.as_ref(), connection.probe.as_deref()] {
-                link.inspect(|link| link.wake_reader());
-            }
             let Some(post) = connection.post.take() else {
                 continue;
             };
@@ -357,14 +374,9 @@ impl Shard {
         }
     }
 
-    fn stop(&mut self) {
-        // What the application said before it closed the engine is still sent.
-        self.flush_dirty();
-        self.stops_by = Some(self.now + CLOSE_ANSWER_TIMEOUT);
+    /// HTTP connections end after the request they are at.
+    pub(super) fn stop_http(&self) {
         self.http.send_replace(());
-        for slot in self.connections.slots() {
-            self.close(slot, crate::DisconnectReason::ServerShuttingDown, true);
-        }
     }
 
     /// One look at a link's stream by the task that reads it.
@@ -373,7 +385,7 @@ impl Shard {
         cx: &mut Context<'_>,
         slot: Slot,
         id: LinkId,
-        stream: &mut OwnedReadHalf,
+        stream: &mut Inlet,
     ) -> Poll<Flow> {
         self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -385,16 +397,14 @@ impl Shard {
         link.set_reader(cx.waker());
         let is_ending = link.is_ending();
         if link.has_backlog() {
-            while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
-                flush_backlog(link, &mut self.cork);
-            }
+            stream.drain(cx, link, &mut self.cork);
             self.touch(slot);
         }
         if !is_ending && self.pause(slot) {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
+        match stream.poll_read(cx, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => {
                 self.handle_stream_end(slot, id, Some(error));
@@ -423,7 +433,7 @@ pub(super) async fn read_link(
     shard: Rc<RefCell<Shard>>,
     slot: Slot,
     id: LinkId,
-    mut stream: OwnedReadHalf,
+    mut stream: Inlet,
 ) {
     loop {
         match poll_fn(|cx| shard.borrow_mut().poll_link(cx, slot, id, &mut stream)).await {
@@ -432,15 +442,6 @@ pub(super) async fn read_link(
             Flow::Stop => return,
         }
     }
-}
-
-/// A TCP link's backlog goes nowhere but to its stream.
-fn flush_backlog(link: &mut crate::transport::Link, cork: &mut Vec<u8>) {
-    let mut feed = |_: RequestId, _: &[u8]| {};
-    link.flush_backlog(&mut crate::transport::Cork {
-        buffer: cork,
-        feed: &mut feed,
-    });
 }
 
 /// Most fragments of one message (ws's limit).

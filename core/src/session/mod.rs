@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use self::allowance::Allowance;
 use self::heartbeat::{Beat, Heartbeat};
-use self::outbox::Outbox;
+pub(crate) use self::outbox::Outbox;
 pub use self::types::{
     Event, Opening, PollError, Received, Settings, Transmit, TransportClosed, UpgradeError,
 };
@@ -373,6 +373,16 @@ impl Session {
     #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.outbox.bytes()
+    }
+
+    /// How many frames were queued since the session began.
+    pub fn queued_frames(&self) -> u64 {
+        self.outbox.pushed()
+    }
+
+    /// How many of [`queued_frames`](Session::queued_frames) have been taken, in order.
+    pub fn taken_frames(&self) -> u64 {
+        self.outbox.taken()
     }
 
     /// A GET waits for [`Transmit::Poll`].

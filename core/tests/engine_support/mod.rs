@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)] // Each test file uses its part of it.
 
 mod client;
+mod deflate;
 mod wire;
 
 use std::collections::HashMap;
@@ -16,9 +17,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 pub(crate) use client::*;
+pub(crate) use deflate::*;
 use sori::Config;
+pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{
-    AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, RequestId,
+    AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, Raw, RequestId,
     SocketRef,
 };
 use sori::proto::socket::{event_args, event_name};
@@ -42,6 +45,8 @@ pub(crate) struct Recorder {
     log: Mutex<Log>,
     changed: Condvar,
     is_stalled: AtomicBool,
+    /// Messages of Engine.IO are sent back.
+    pub(crate) echoes_raw: AtomicBool,
     /// Nothing is written down of what clients say: for tests that count bytes.
     pub(crate) is_forgetful: AtomicBool,
     /// What the application does when a request of its own is answered.
@@ -61,6 +66,8 @@ pub(crate) struct Log {
     pub(crate) feeds: HashMap<RequestId, BytesMut>,
     pub(crate) ended_feeds: Vec<RequestId>,
     pub(crate) forgotten: Vec<RequestId>,
+    /// Plain WebSockets by the request that opened them, with their gauges.
+    pub(crate) websockets: HashMap<RequestId, (ConnId, Arc<Gauge>)>,
     /// Responses of the broadcasts that asked for acks, and whether time was up.
     pub(crate) broadcast_acks: Vec<(u64, Vec<String>, bool)>,
     pub(crate) is_closed: bool,
@@ -90,6 +97,11 @@ impl Application for Recorder {
             self.changed.notify_all();
         }
         react(engine, &event);
+        if let Event::Raw { conn, message } = event
+            && self.echoes_raw.load(Ordering::Relaxed)
+        {
+            send_raw(engine, conn, message, None);
+        }
         if let (Event::Answer { .. }, Some(then)) = (&event, self.on_answer.get()) {
             then(engine);
         }
@@ -160,6 +172,17 @@ impl Recorder {
             Event::Leave { socket } => {
                 log.write(socket.conn, format!("leave {}", name_of(socket)));
             }
+            Event::Raw { conn, message } => {
+                let line = match message {
+                    Raw::Text(text) => format!("text {text}"),
+                    Raw::Binary(bytes) => {
+                        format!("binary{}", hex(&[Bytes::copy_from_slice(bytes)]))
+                    }
+                };
+                log.write(*conn, line);
+            }
+            Event::Sent { conn, token } => log.write(*conn, format!("sent {token}")),
+            Event::Heartbeat { conn } => log.write(*conn, "heartbeat".to_owned()),
             Event::Upgraded { conn, .. } => log.write(*conn, "upgraded".to_owned()),
             Event::Close {
                 conn,
@@ -184,8 +207,46 @@ impl Recorder {
             }
             Event::FeedEnd { request, .. } => log.ended_feeds.push(*request),
             Event::Forget { request } => log.forgotten.push(*request),
+            Event::WebSocket { conn, event } => {
+                if let websocket::Event::Open { request, gauge, .. } = event {
+                    let known = (*conn, Arc::clone(gauge));
+                    log.websockets.insert(*request, known);
+                }
+                log.write(*conn, line_of(event));
+            }
             Event::Closed => log.is_closed = true,
         }
+    }
+}
+
+/// What a plain WebSocket did, in a line: `open group 1`, `text hi`, `binary 0102`, `closing 1000 bye`,
+/// `failed …`, `sent 7`, `unsent 7`, `close 1006`.
+fn line_of(event: &websocket::Event<'_>) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match event {
+        websocket::Event::Open { group, .. } => format!("open group {}", group.0),
+        websocket::Event::Text(message) if message.len() > 200 => {
+            format!("text of {}", message.len())
+        }
+        websocket::Event::Text(message) => format!("text {message}"),
+        websocket::Event::RawText(message) => format!("raw text {message:02x?}"),
+        websocket::Event::Binary(message) if message.len() > 200 => {
+            format!("binary of {}", message.len())
+        }
+        websocket::Event::Binary(message) => format!("binary {message:02x?}"),
+        websocket::Event::Ping(payload) => format!("ping {}", text(payload)),
+        websocket::Event::Pong(payload) => format!("pong {}", text(payload)),
+        websocket::Event::CloseFrame { code, reason } => {
+            format!("closing {} {}", code.unwrap_or(0), text(reason))
+        }
+        websocket::Event::Failed(Failure::Protocol(error)) => format!("failed {}", error.code()),
+        websocket::Event::Failed(Failure::Io(_)) => "failed Io".to_owned(),
+        websocket::Event::Failed(failure) => format!("failed {failure:?}"),
+        websocket::Event::Sent { token, ok: true } => format!("sent {token}"),
+        websocket::Event::Sent { token, ok: false } => format!("unsent {token}"),
+        websocket::Event::Drain => "drain".to_owned(),
+        websocket::Event::Ended => "ended".to_owned(),
+        websocket::Event::Closed { code, reason } => format!("close {code} {}", text(reason)),
     }
 }
 
@@ -250,6 +311,16 @@ fn hex(attachments: &[Bytes]) -> String {
         format!(" +{}", digits.concat())
     });
     texts.collect()
+}
+
+pub(crate) fn send_raw(engine: &Engine, conn: ConnId, message: Raw<'_>, token: Option<u64>) {
+    engine.execute(Command::Send {
+        conn,
+        message,
+        volatile: false,
+        compress: true,
+        token,
+    });
 }
 
 pub(crate) fn emit(engine: &Engine, socket: SocketRef, payload: Payload<'_>) {
