@@ -1,6 +1,7 @@
 // One client's life on the wire, `socket.conn`: its transport, its request, and its sockets by namespace.
 'use strict';
 
+const debug = require('debug')('engine:socket');
 const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
@@ -182,6 +183,7 @@ class Connection {
   }
 
   _onupgrade() {
+    debug('%s upgraded to websocket', this.id);
     this.upgraded = true;
     this._transportName = 'websocket';
     this._transport = null;
@@ -190,6 +192,7 @@ class Connection {
 
   /** The engine's last word about this connection. */
   _onclose(reason, description) {
+    debug('%s closed: %s', this.id, reason);
     const wasClosing = this.readyState === 'closing';
     this.readyState = 'closed';
     this._unsent = null;
