@@ -81,11 +81,24 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+// code 1008.
+#define SORI_OVERFLOW_CLOSE 1
+
+// What would make more than max_queued_bytes wait for a client is dropped.
+#define SORI_OVERFLOW_DROP 2
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
+
+// A message is text, in UTF-8.
+#define SORI_WEBSOCKET_TEXT 1
+
+// A message is bytes.
+#define SORI_WEBSOCKET_BINARY 2
 
 // How a call went. Values are never renumbered; new ones may be added.
 enum sori_status
@@ -149,6 +162,18 @@ enum sori_event_kind
     SORI_EVENT_BROADCAST_ACK = 6,
     // The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_OPEN = 16,
+    // A message of a WebSocket: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_WEBSOCKET_MESSAGE = 17,
+    // A WebSocket's answer to sori_server_websocket_ping(): sori_event_data().
+    SORI_EVENT_WEBSOCKET_PONG = 18,
+    // What was queued for a WebSocket, more than options.high_water, has left.
+    SORI_EVENT_WEBSOCKET_DRAIN = 19,
+    // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
+    // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
+    SORI_EVENT_WEBSOCKET_CLOSE = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -166,6 +191,9 @@ typedef struct sori_rooms sori_rooms;
 
 // A server: its IO threads, its connections and the events that wait. Opaque.
 typedef struct sori_server sori_server;
+
+// A certificate and its private key, for sori_server_listen_tls(). Opaque.
+typedef struct sori_tls sori_tls;
 
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
@@ -209,6 +237,14 @@ typedef struct sori_server_options {
     size_t max_connections;
     // Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     uint32_t allow_eio3;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Most messages a second of one client in the long run; at one more it is disconnected
+    // ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    // limit.
+    uint32_t rate_per_second;
+    // Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    uint32_t rate_burst;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -231,6 +267,8 @@ typedef struct sori_metrics {
     uint64_t closed_slow;
     // Times that reading paused because too many events waited for sori_server_poll().
     uint64_t paused;
+    // Messages dropped because a client's queue was full.
+    uint64_t dropped_full;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
@@ -242,8 +280,9 @@ typedef void (*sori_handler)(const struct sori_server *server,
 // Gives back what a handler was registered with.
 typedef void (*sori_finalizer)(void *user_data);
 
-// A socket: one client in one namespace. Never 0, and never used for another socket of the same
-// server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
+// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
+// socket of the same server, so it may be kept after the socket is gone; calls with it then give
+// SORI_GONE. So do calls for the other kind of socket.
 typedef uint64_t sori_socket;
 
 // Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
@@ -289,6 +328,37 @@ typedef struct sori_audience {
     // How many they are.
     size_t except_count;
 } sori_audience;
+
+// The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
+// change what you want.
+typedef struct sori_websocket_options {
+    // sizeof(sori_websocket_options), set by sori_websocket_options_default().
+    size_t size;
+    // Subprotocols that are spoken: of those a client offers, the first that is among them is agreed
+    // on. A client without one is let in all the same.
+    const char *const *protocols;
+    // How many they are. Default 0.
+    size_t protocol_count;
+    // Origins, for example "https://example.com", whose pages may open one; others are answered 403.
+    // Programs that are no browsers name no origin and are let in.
+    const char *const *origins;
+    // How many they are. 0, the default: every page may.
+    size_t origin_count;
+    // Largest message a peer may send, in bytes; 0 for no limit. Default 100 MiB.
+    size_t max_payload;
+    // Most bytes that wait for a slow peer; 0 for no limit. A single message may be larger. Default
+    // 16 MiB.
+    size_t max_queued_bytes;
+    // SORI_EVENT_WEBSOCKET_DRAIN comes when more bytes than this have waited and none does any more.
+    // Default 16 KiB.
+    size_t high_water;
+    // How long a peer may take to answer a close. Default 30,000.
+    uint32_t close_timeout_ms;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
+    uint32_t compression;
+} sori_websocket_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -352,7 +422,8 @@ sori_status sori_server_poll(const struct sori_server *server,
 
 // Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 // poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+// the same at each call and lives as long as the server. It may be readable once when there is
+// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
 sori_status sori_server_fd(const struct sori_server *server, int *fd);
 
 // Closes every connection and stops listening, without waiting. A disconnect event of each socket
@@ -360,16 +431,45 @@ sori_status sori_server_fd(const struct sori_server *server, int *fd);
 // give SORI_CLOSED from now on. Closing again does nothing.
 sori_status sori_server_close(const struct sori_server *server);
 
+// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+// milliseconds, after which nothing is waited for any longer.
+sori_status sori_server_close_within(const struct sori_server *server, uint32_t timeout_ms);
+
 // Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
 sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
 
+// Reads a certificate, followed by those that vouch for it, and its private key, from texts in PEM,
+// and stores them in `*tls`. Nothing is stored on failure.
+sori_status sori_tls_new(const char *certificates_pem, const char *key_pem, struct sori_tls **tls);
+
+// Takes another certificate and key, for connections that come from now on, on every listener that
+// was given `tls`. Open ones stay as they are. On failure nothing changes.
+sori_status sori_tls_reload(const struct sori_tls *tls,
+                            const char *certificates_pem,
+                            const char *key_pem);
+
+// Gives `tls` back. Listeners keep what they were given. NULL is fine.
+void sori_tls_free(struct sori_tls *tls);
+
+// As sori_server_listen(), for clients that speak TLS. Handshakes that take longer than
+// request_timeout_ms are ended.
+sori_status sori_server_listen_tls(const struct sori_server *server,
+                                   const char *host,
+                                   uint16_t port,
+                                   const struct sori_tls *tls,
+                                   uint16_t *bound);
+
+// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
+// removed when the server has closed. Not on Windows.
+sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
+
 // Has `handler` called with every event of a kind, from sori_server_run() or
 // sori_server_dispatch(). `namespace_name` and `event_name` pick among them; NULL stands for any.
 // `event_name` is for SORI_EVENT_MESSAGE alone. All handlers that an event fits are called, in the
-// order in which they were registered; messages that fit none are dropped, and clients are let in
-// as long as there is no handler at all for SORI_EVENT_CONNECT.
+// order in which they were registered. What fits none is dropped, but a client that asks to join is
+// then let in.
 //
 // `user_data` is handed to the handler. When the server is freed, and no handler runs any more,
 // `finalizer`, unless it is NULL, is called with it once, by the thread that frees. If this call
@@ -473,6 +573,17 @@ size_t sori_event_room_count(const struct sori_event *event);
 // A room the socket was in, the one named like its id first unless it had left that; empty past
 // the last.
 struct sori_text sori_event_room(const struct sori_event *event, size_t index);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
+// not count. Text is UTF-8.
+struct sori_bytes sori_event_data(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+bool sori_event_is_binary(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+// connection broke off or the peer broke the protocol.
+uint16_t sori_event_close_code(const struct sori_event *event);
 
 // Gives an event back. NULL is fine.
 void sori_event_free(struct sori_event *event);
@@ -664,7 +775,8 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 void sori_rooms_free(struct sori_rooms *rooms);
 
 // Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
-// their connections, as sori_server_close_connection().
+// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+// code 1000.
 sori_status sori_server_disconnect_many(const struct sori_server *server,
                                         const char *namespace_name,
                                         const struct sori_audience *audience,
@@ -678,6 +790,66 @@ sori_status sori_server_sockets(const struct sori_server *server,
                                 sori_socket *sockets,
                                 size_t capacity,
                                 size_t *count);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_websocket_options_default(struct sori_websocket_options *options, size_t size);
+
+// Serves plain WebSockets, for peers without Socket.IO, at `path`, for example "/feed", on every
+// listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
+// has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
+// named "ws:/feed".
+sori_status sori_server_open_websockets(const struct sori_server *server,
+                                        const char *path,
+                                        const struct sori_websocket_options *options);
+
+// Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY.
+sori_status sori_server_websocket_send(const struct sori_server *server,
+                                       sori_socket socket,
+                                       uint32_t kind,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Sends one message to many WebSockets of a path, named like "ws:/feed", to each once. `except` is one
+// of them who does not get it, in most cases the sender; 0 for nobody.
+sori_status sori_server_websocket_broadcast(const struct sori_server *server,
+                                            const char *namespace_name,
+                                            const struct sori_audience *audience,
+                                            sori_socket except,
+                                            uint32_t kind,
+                                            const uint8_t *data,
+                                            size_t length);
+
+// Sends a ping with up to 125 bytes at `data`; SORI_EVENT_WEBSOCKET_PONG tells of the answer. Pings of
+// the peer are answered without you.
+sori_status sori_server_websocket_ping(const struct sori_server *server,
+                                       sori_socket socket,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
+// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
+// when the peer has answered, or its time is up.
+sori_status sori_server_websocket_close(const struct sori_server *server,
+                                        sori_socket socket,
+                                        uint16_t code,
+                                        const char *reason);
+
+// Drops a WebSocket's connection at once; SORI_EVENT_WEBSOCKET_CLOSE follows.
+sori_status sori_server_websocket_terminate(const struct sori_server *server, sori_socket socket);
+
+// Stops reading from a WebSocket, so that its peer has to wait, until sori_server_websocket_resume().
+// A few messages that were read already still come.
+sori_status sori_server_websocket_pause(const struct sori_server *server,
+                                        sori_socket socket);
+
+// Goes on reading from a WebSocket.
+sori_status sori_server_websocket_resume(const struct sori_server *server, sori_socket socket);
+
+// Stores in `*bytes` how much has been sent to a WebSocket and has not left yet.
+sori_status sori_server_websocket_queued(const struct sori_server *server,
+                                         sori_socket socket,
+                                         size_t *bytes);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -124,10 +124,10 @@ export interface ServerOptions {
   upgradeTimeout: number;
   /** Largest message, in bytes. @default 1e6 */
   maxHttpBufferSize: number;
-  /** Most bytes queued for a client that reads too slowly; over it `whenFull` applies. @default 16 MiB */
+  /** Most bytes queued for a client that reads too slowly; over it `overflow` applies. @default 16 MiB */
   maxQueuedBytes: number;
   /** What becomes of an event for a client whose queue is full: the client is disconnected, or misses it. @default "close" */
-  whenFull: 'close' | 'drop';
+  overflow: 'close' | 'drop';
   /** Most messages of one client; at one more it is disconnected. An event is a message, and so is each attachment. @default no limit */
   rateLimit: number | RateLimit;
   /** Most connections at once; further handshakes are answered 503. @default no limit */

@@ -54,16 +54,6 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// What becomes of an event, or an answer to one, for a peer whose queue is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The peer reads too slowly: its connection is closed with "transport error".
-    #[default]
-    Close,
-    /// It is dropped, and the peer stays. What the protocol itself has to say is not dropped.
-    Drop,
-}
-
 /// What a connection's messages mean to the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -124,12 +114,12 @@ pub struct Config {
     pub max_payload: usize,
     /// Most binary attachments in one packet. Default 10.
     pub max_attachments: u32,
-    /// Most bytes queued for one slow peer; over it `when_full` applies. A single message may be
+    /// Most bytes queued for one slow peer; over it `overflow` applies. A single message may be
     /// larger. Default 16 MiB.
     pub max_queued_bytes: usize,
-    /// What becomes of an event for a peer that has `max_queued_bytes` waiting. Default: its
-    /// connection is closed.
-    pub when_full: WhenFull,
+    /// What happens over `max_queued_bytes`. What the protocol itself has to say is never dropped.
+    /// Default [`Overflow::Close`].
+    pub overflow: Overflow,
     /// How many messages a client may send; at one more its connection is closed with
     /// "transport error". Default: any number.
     pub rate_limit: Option<RateLimit>,
@@ -179,7 +169,7 @@ impl Default for Config {
             max_payload: 1_000_000,
             max_attachments: 10,
             max_queued_bytes: 16 * 1024 * 1024,
-            when_full: WhenFull::default(),
+            overflow: Overflow::default(),
             rate_limit: None,
             max_pending_events: 65_536,
             max_connections: None,

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::RecoverySettings;
+use sori_core::config::{Overflow, RateLimit, RecoverySettings};
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, TransportKind};
 
@@ -15,6 +15,20 @@ use crate::status::{Failure, guard, sori_status};
 pub const SORI_TRANSPORT_POLLING: u32 = 1;
 /// Clients may use a WebSocket.
 pub const SORI_TRANSPORT_WEBSOCKET: u32 = 2;
+
+/// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+/// code 1008.
+pub const SORI_OVERFLOW_CLOSE: u32 = 1;
+/// What would make more than max_queued_bytes wait for a client is dropped.
+pub const SORI_OVERFLOW_DROP: u32 = 2;
+
+pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
+    match policy {
+        SORI_OVERFLOW_CLOSE => Ok(Overflow::Close),
+        SORI_OVERFLOW_DROP => Ok(Overflow::Drop),
+        _ => Err(Failure::invalid("options.overflow is unknown")),
+    }
+}
 
 /// The settings of a server. Fill them with sori_server_options_default(), then change what you
 /// want.
@@ -60,6 +74,14 @@ pub struct sori_server_options {
     pub max_connections: usize,
     /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     pub allow_eio3: u32,
+    /// What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    pub overflow: u32,
+    /// Most messages a second of one client in the long run; at one more it is disconnected
+    /// ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    /// limit.
+    pub rate_per_second: u32,
+    /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    pub rate_burst: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
@@ -90,6 +112,9 @@ unsafe impl Extensible for sori_server_options {
             max_pending_events: config.max_pending_events,
             max_connections: config.max_connections.unwrap_or(0),
             allow_eio3: config.allow_eio3.into(),
+            overflow: SORI_OVERFLOW_CLOSE,
+            rate_per_second: 0,
+            rate_burst: 0,
         }
     }
 }
@@ -138,6 +163,14 @@ impl sori_server_options {
         config.max_attachments = self.max_attachments;
         config.allow_upgrades = self.allow_upgrades != 0;
         config.allow_eio3 = self.allow_eio3 != 0;
+        config.overflow = overflow(self.overflow)?;
+        config.rate_limit = (self.rate_per_second > 0).then(|| RateLimit {
+            per_second: self.rate_per_second,
+            burst: match self.rate_burst {
+                0 => self.rate_per_second,
+                burst => burst,
+            },
+        });
         if self.threads > 0 {
             config.shards = self.threads as usize;
         }
@@ -184,6 +217,8 @@ pub struct sori_metrics {
     pub closed_slow: u64,
     /// Times that reading paused because too many events waited for sori_server_poll().
     pub paused: u64,
+    /// Messages dropped because a client's queue was full.
+    pub dropped_full: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -208,6 +243,7 @@ impl sori_metrics {
             dropped_volatile: metrics.dropped_volatile,
             closed_slow: metrics.closed_slow,
             paused: metrics.paused,
+            dropped_full: metrics.dropped_full,
         }
     }
 }

@@ -34,7 +34,7 @@ const NATIVE = [
   'connectTimeout',
   'maxHttpBufferSize',
   'maxQueuedBytes',
-  'whenFull',
+  'overflow',
   'rateLimit',
   'maxConnections',
   'transports',

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::{self, RateLimit, RecoverySettings, WhenFull};
+use sori::config::{self, Overflow, RateLimit, RecoverySettings};
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,7 +15,7 @@ struct Options {
     connect_timeout: Option<f64>,
     max_http_buffer_size: Option<f64>,
     max_queued_bytes: Option<f64>,
-    when_full: Option<Full>,
+    overflow: Option<Full>,
     rate_limit: Option<Rate>,
     max_connections: Option<f64>,
     transports: Option<Vec<String>>,
@@ -115,9 +115,9 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         "maxQueuedBytes",
         options.max_queued_bytes,
     )?;
-    config.when_full = match options.when_full {
-        Some(Full::Drop) => WhenFull::Drop,
-        Some(Full::Close) | None => WhenFull::Close,
+    config.overflow = match options.overflow {
+        Some(Full::Drop) => Overflow::Drop,
+        Some(Full::Close) | None => Overflow::Close,
     };
     if let Some(Rate { per_second, burst }) = options.rate_limit {
         config.rate_limit = Some(RateLimit {

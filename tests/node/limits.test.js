@@ -40,8 +40,8 @@ test('a rate limit is a number of messages a second', { skip: isOriginal }, asyn
 
 test('a slow reader is disconnected, or loses events where the application wants that', { skip: isOriginal }, async (t) => {
   const chunk = 'x'.repeat(100000);
-  for (const whenFull of ['close', 'drop']) {
-    const { io, port } = await serve(t, { maxQueuedBytes: 1e6, whenFull });
+  for (const overflow of ['close', 'drop']) {
+    const { io, port } = await serve(t, { maxQueuedBytes: 1e6, overflow });
     const { client, socket } = await pair(t, io, port);
     const stream = client.io.engine.transport.ws._socket;
     stream.pause();
@@ -55,7 +55,7 @@ test('a slow reader is disconnected, or loses events where the application wants
       // Each in a turn of its own: what is queued in one turn counts only if it cannot be written.
       await new Promise(setImmediate);
     }
-    if (whenFull === 'close') {
+    if (overflow === 'close') {
       while (gone === null) {
         await new Promise(setImmediate);
       }
@@ -69,7 +69,7 @@ test('a slow reader is disconnected, or loses events where the application wants
     assert.ok(numbers.length > 0 && numbers.length < sent, `${numbers.length} of ${sent} arrived`);
     assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
   }
-  assert.throws(() => new sori.Server({ whenFull: 'panic' }).attach(0), TypeError);
+  assert.throws(() => new sori.Server({ overflow: 'panic' }).attach(0), TypeError);
 });
 
 test('one address may have so many connections and no more', { skip: isOriginal }, async (t) => {

@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response};
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
 use crate::config::{
-    Config, Cookie, Cors, HttpCompression, RateLimit, RecoverySettings, TransportKind, WhenFull,
+    Config, Cookie, Cors, HttpCompression, Overflow, RateLimit, RecoverySettings, TransportKind,
 };
 use crate::embed::Handshake;
 use crate::error::Error;
@@ -72,8 +72,7 @@ impl ServerBuilder {
                                   one client's events that wait for its handlers.";
         max_pending_events: usize, "Most events of one client that wait for its handlers; over it \
                                     the connection is closed.";
-        when_full: WhenFull, "What becomes of an event for a client that has `max_queued_bytes` \
-                              waiting.";
+        overflow: Overflow, "What happens to a client that has `max_queued_bytes` waiting.";
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
