@@ -60,6 +60,7 @@ test('a slow reader is disconnected, or loses events where the application wants
         await new Promise(setImmediate);
       }
       assert.equal(gone, 'transport error');
+      stream.destroy();
       continue;
     }
     assert.equal(gone, null);
@@ -148,6 +149,23 @@ test('ackTimeout is the timeout of broadcasts and of emitWithAck that have none 
   await assert.rejects(socket.emitWithAck('unknown'), { message: 'operation has timed out' });
   // A callback without timeout() has no error argument, and so waits for ever, as in socket.io.
   assert.equal(await new Promise((resolve) => socket.emit('late', resolve)), 'late');
+});
+
+test('options given to attach count as well', { skip: isOriginal }, async (t) => {
+  const { httpServer, port } = await serve(t, { path: '/other' });
+  const io = new sori.Server();
+  const reported = [];
+  io.attach(httpServer, { ackTimeout: 50, onHandlerError: (error) => reported.push(error.message) });
+  t.after(() => io.close());
+  const { client, socket } = await pair(t, io, port);
+  await assert.rejects(socket.emitWithAck('unknown'), { message: 'operation has timed out' });
+  socket.on('fail', () => {
+    throw new Error('reported');
+  });
+  client.emit('fail');
+  socket.on('last', (done) => done());
+  await client.emitWithAck('last');
+  assert.deepEqual(reported, ['reported']);
 });
 
 test('emitWithAck of a fetched socket', async (t) => {
