@@ -44,3 +44,7 @@ mod broadcast;
 mod rooms;
 
 mod websocket;
+
+mod engine_io;
+
+mod http;

@@ -9,7 +9,8 @@ use http::{HeaderMap, Request, Response};
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
 use crate::config::{
-    Config, Cookie, Cors, HttpCompression, Overflow, RateLimit, RecoverySettings, TransportKind,
+    Config, Cookie, Cors, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser,
+    RateLimit, RecoverySettings, TransportKind,
 };
 use crate::embed::Handshake;
 use crate::error::Error;
@@ -76,7 +77,14 @@ impl ServerBuilder {
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
+        parser: Parser, "How packets are written; clients must be made with the same.";
         shards: usize, "IO threads.";
+    }
+
+    /// Sends `packet` to every client right behind the open packet.
+    pub fn initial_packet(mut self, packet: InitialPacket) -> ServerBuilder {
+        self.config.initial_packet = Some(packet);
+        self
     }
 
     /// Most connections at once; more are answered 503. Without it there is no limit.
@@ -141,6 +149,15 @@ impl ServerBuilder {
     /// See [`Config::http_compression`] for the default.
     pub fn http_compression(mut self, compression: Option<HttpCompression>) -> ServerBuilder {
         self.config.http_compression = compression;
+        self
+    }
+
+    /// Compresses messages over WebSockets (permessage-deflate) with clients that can; `None`
+    /// compresses none.
+    ///
+    /// See [`Config::per_message_deflate`] for the default.
+    pub fn per_message_deflate(mut self, options: Option<DeflateOptions>) -> ServerBuilder {
+        self.config.per_message_deflate = options;
         self
     }
 

@@ -17,16 +17,17 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::Gone;
 use super::event::PulledEvent;
+use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
 #[cfg(unix)]
 use super::signal::Signal;
 use super::space::Space;
 use super::websocket::Paths;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
@@ -43,6 +44,10 @@ pub(super) struct EventQueue {
     receiver: Receiver<Item>,
     space: Space,
     paths: Paths,
+    desk: Desk,
+    /// Beginnings of the names that clients may ask for without their being open.
+    prefixes: RwLock<Vec<Box<str>>>,
+    protocol: Protocol,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
     signal: OnceLock<Signal>,
@@ -63,6 +68,9 @@ impl EventQueue {
             receiver,
             space: Space::new(config.max_pending_events),
             paths: Paths::default(),
+            desk: Desk::default(),
+            prefixes: RwLock::default(),
+            protocol: config.protocol,
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -137,7 +145,11 @@ impl EventQueue {
     pub(super) fn accept(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let (conn, socket) = roster.asking(key).ok_or(Gone)?;
-        let namespace = engine.hub().register(&socket.namespace).id();
+        // Held until the socket is in it: one that comes with its first socket may go with its last.
+        let known = engine.hub().lookup(&socket.namespace);
+        let made = || engine.hub().register_transient(&socket.namespace);
+        let held = known.unwrap_or_else(made);
+        let namespace = held.id();
         roster.admit(key, namespace);
         engine.execute(Command::Accept {
             socket: SocketRef { conn, namespace },
@@ -195,6 +207,20 @@ impl EventQueue {
 
     pub(super) fn websocket(&self, key: SocketKey) -> Option<(ConnId, Arc<Gauge>)> {
         self.roster(key.shard())?.websocket(key)
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(super) fn open_prefix(&self, prefix: &str) {
+        self.prefixes.write().push(prefix.into());
+    }
+
+    /// Whether clients may ask for a namespace of that name that is not there.
+    fn may_be_made(&self, name: &str) -> bool {
+        let prefixes = self.prefixes.read();
+        prefixes.iter().any(|prefix| name.starts_with(&**prefix))
     }
 
     pub(super) fn paths(&self) -> &Paths {
@@ -285,6 +311,10 @@ impl EventQueue {
 
 impl Application for EventQueue {
     fn handle(&self, engine: &Engine, event: Event<'_>) {
+        let is_connections = matches!(event, Event::Open { .. } | Event::Close { .. });
+        if self.protocol == Protocol::EngineIo && is_connections {
+            return self.handle_raw(event);
+        }
         match event {
             Event::Message {
                 socket,
@@ -346,7 +376,8 @@ impl Application for EventQueue {
                 auth,
                 recovered,
             } => {
-                if engine.hub().lookup(namespace).is_none() {
+                let known = engine.hub().lookup(namespace);
+                if known.is_none() && !self.may_be_made(namespace) {
                     engine.execute(Command::Refuse {
                         conn,
                         namespace,
@@ -358,10 +389,12 @@ impl Application for EventQueue {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
                     let auth = auth.map(Into::into);
                     let handshake = roster.handshake_of(conn.slot);
+                    let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,
                         recovered,
+                        kept,
                         handshake,
                     });
                 }
@@ -399,6 +432,11 @@ impl Application for EventQueue {
                 if let (Some(mut roster), Some(handshake)) = (self.roster(conn.shard), handshake) {
                     roster.open(conn.slot, Arc::clone(handshake));
                 }
+            }
+            Event::Upgraded { .. } | Event::Raw { .. } | Event::Sent { .. }
+                if self.protocol == Protocol::EngineIo =>
+            {
+                self.handle_raw(event);
             }
             // Of no concern to somebody who knows sockets, not connections.
             Event::Upgraded { .. }

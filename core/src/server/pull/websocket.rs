@@ -16,7 +16,7 @@ use crate::embed::websocket::{Event, Failure};
 use crate::embed::{Handshake, NamespaceId};
 use crate::error::Error;
 use crate::hub::ConnId;
-use crate::server::{Engine, Reception, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+use crate::server::{Engine, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 
 /// Where a pull server has plain WebSockets, and for whom.
 #[derive(Clone, Debug)]
@@ -104,8 +104,9 @@ impl Paths {
 /// Before the path, in the name of a group: no namespace has a name like it.
 const PREFIX: &str = "ws:";
 
-impl Reception for EventQueue {
-    fn admit_websocket(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
+impl EventQueue {
+    /// Decides about a request for a plain WebSocket.
+    pub(super) fn admit_plain(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
         let path = request.url().split('?').next().unwrap_or_default();
         let opened = self.paths().find(|opened| *opened.path == *path)?;
         Some(Box::pin(ready(opened.admit(request))))
