@@ -122,6 +122,13 @@
 // MessagePack, binary values inside (npm socket.io-msgpack-parser).
 #define SORI_PARSER_MESSAGE_PACK 1
 
+// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+// code 1008.
+#define SORI_OVERFLOW_CLOSE 1
+
+// What would make more than max_queued_bytes wait for a client is dropped.
+#define SORI_OVERFLOW_DROP 2
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
@@ -133,12 +140,6 @@
 
 // A message is bytes.
 #define SORI_WEBSOCKET_BINARY 2
-
-// A peer for whom more than max_queued_bytes would wait is disconnected, with code 1008.
-#define SORI_OVERFLOW_CLOSE 1
-
-// What would make more than max_queued_bytes wait for a peer is dropped.
-#define SORI_OVERFLOW_DROP 2
 
 // How a call went. Values are never renumbered; new ones may be added.
 enum sori_status
@@ -395,6 +396,14 @@ typedef struct sori_server_options {
     const char *cookie;
     // Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
     size_t http_compression_threshold;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Most messages a second of one client in the long run; at one more it is disconnected
+    // ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    // limit.
+    uint32_t rate_per_second;
+    // Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    uint32_t rate_burst;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -425,6 +434,8 @@ typedef struct sori_metrics {
     uint64_t recovery_packets;
     // Bytes of those packets.
     uint64_t recovery_bytes;
+    // Messages dropped because a client's queue was full.
+    uint64_t dropped_full;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make

@@ -2,7 +2,9 @@
 'use strict';
 
 const { randomBytes } = require('crypto');
+const debug = require('debug')('engine');
 const { EventEmitter } = require('events');
+const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
@@ -18,6 +20,7 @@ class Engine extends EventEmitter {
     // What lets go of the HTTP servers it is attached to.
     this._releases = [];
     this._bridge = bridge;
+    this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
     if (options.cors) {
       this.use(require('cors')(options.cors));
     }
@@ -110,8 +113,16 @@ class Engine extends EventEmitter {
     return this;
   }
 
+  /** Tells the application of a message over `maxHttpBufferSize`: clients only see their connection break. Gives the limit. */
+  _tooLarge(req, connection) {
+    const limit = this.opts.maxHttpBufferSize;
+    this.emit('payload_too_large', { req, connection, limit });
+    return limit;
+  }
+
   /** Tells the application of a request that was refused. */
   _refused(req, code, context) {
+    debug('refused %s %s: %s %o', req.method, req.url, MESSAGE[code], context);
     this.emit('connection_error', { req, code, message: MESSAGE[code], context });
   }
 }

@@ -1,6 +1,7 @@
 // `Server`: namespaces, options and the ways in.
 'use strict';
 
+const debug = require('debug')('socket.io:server');
 const http = require('http');
 const { EventEmitter } = require('events');
 const { Bridge } = require('./bridge');
@@ -8,11 +9,13 @@ const { BroadcastOperator } = require('./broadcast');
 const { clientFilePattern, serveClientFile } = require('./client-files');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { Engine } = require('./engine');
+const { HandlerErrors } = require('./handler-errors');
 const { Namespace } = require('./namespace');
 const { addOperatorMethods } = require('./operator-methods');
-const { DEFAULTS, checkOptions, completeOptions, refused } = require('./options');
+const { DEFAULTS, checkOptions, completeOptions, refused, unsupported } = require('./options');
 const { ParentNamespace } = require('./parent-namespace');
 const { END } = require('./socket');
+const { addJson, serverSpellings } = require('./spellings');
 
 class Server {
   /** `srv`: a port, an HTTP(S) server, or nothing; `new Server(opts)` is `new Server(undefined, opts)`. */
@@ -25,6 +28,7 @@ class Server {
     this._bridge = null;
     this._ids = 0;
     this._nsps = new Map();
+    this._useOptions(this.opts);
     // Parents of dynamic namespaces, each with the function that decides about a name.
     this._parents = new Map();
     this.path(this.opts.path || DEFAULTS.path);
@@ -51,10 +55,12 @@ class Server {
     }
     checkOptions(opts);
     const options = completeOptions({ path: this._path, connectTimeout: this._connectTimeout, ...opts, ...this.opts });
+    this._useOptions(options);
     if (this._bridge === null || this._bridge.isClosed) {
       this._bridge = new Bridge(this, options);
       this._nsps.forEach((nsp) => nsp._register(this._bridge));
     }
+    debug('attaching to %s, path %s', Number(srv) == srv ? `port ${srv}` : 'an HTTP server', options.path);
     this.httpServer = Number(srv) == srv ? ownServer(Number(srv)) : srv;
     this.engine = new Engine(this._bridge, options);
     this.engine.attach(this.httpServer, options);
@@ -62,6 +68,30 @@ class Server {
       this._serveClientFiles(options);
     }
     return this;
+  }
+
+  /** For an engine that is attached by other means; `attach` does both. */
+  bind(engine) {
+    if (!(engine instanceof Engine) || engine._bridge.server !== this) {
+      throw unsupported('io.bind(engine) takes the engine of the same Server: an engine of its own is part of Sori');
+    }
+    this.engine = engine;
+    return this;
+  }
+
+  onconnection() {
+    throw unsupported('io.onconnection(connection) is for engines made in JavaScript: Sori brings its own');
+  }
+
+  attachApp() {
+    throw unsupported('io.attachApp(app) is for uWebSockets.js: use io.listen(port), or io.attach(httpServer); Sori brings its own engine');
+  }
+
+  /** Those that the sockets ask for. */
+  _useOptions({ onHandlerError, ackTimeout }) {
+    this._handlerErrors = onHandlerError ? new HandlerErrors(onHandlerError) : null;
+    // Of broadcasts and of `emitWithAck`, in milliseconds, where `timeout()` is not called.
+    this._ackTimeout = ackTimeout;
   }
 
   listen(srv, opts = {}) {
@@ -77,6 +107,7 @@ class Server {
       if (match === null) {
         return false;
       }
+      debug('serving %s', match[1]);
       if (cors === null) {
         serveClientFile(req, res, match[1]);
       } else {
@@ -151,6 +182,7 @@ class Server {
         return parent.createChild(name);
       }
     }
+    debug('initializing namespace %s', name);
     const nsp = new Namespace(this, name);
     this._nsps.set(name, nsp);
     if (name !== '/') {
@@ -164,6 +196,7 @@ class Server {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
+    debug('client %s wants to join namespace %s', connection.id, name);
     if (connection.protocol === 3 && auth !== null) {
       // Names of a query that every object has by birth must not be taken for fields.
       Object.setPrototypeOf(auth, null);
@@ -174,6 +207,7 @@ class Server {
     }
     this._askParents(name, auth, (child) => {
       if (child === null) {
+        debug('nobody knows namespace %s', name);
         connection._refuse(name, { message: 'Invalid namespace' });
       } else {
         child._add(connection, sid, auth, isBack);
@@ -271,6 +305,8 @@ for (const name of Object.keys(EventEmitter.prototype).filter((key) => typeof Ev
     return this.sockets[name](...args);
   };
 }
+Object.assign(Server.prototype, serverSpellings);
+addJson(Server);
 addOperatorMethods(Server, (server) => new BroadcastOperator(server.sockets));
 
 module.exports = { Server };
