@@ -15,6 +15,7 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         answer: Bytes::from_static(b"HTTP/1.1 101\r\n\r\n"),
         head: Bytes::copy_from_slice(head),
         handshake: None,
+        sid: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }
@@ -205,6 +206,7 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
             user_agent: None,
             body: Bytes::from_static(body),
             handshake: None,
+            sid: None,
         })
     };
     let answer = |number| {
@@ -264,6 +266,7 @@ fn a_poll_whose_client_is_gone_ends_its_session() {
         user_agent: None,
         body: Bytes::new(),
         handshake: None,
+        sid: None,
     };
     let conn = rig.engine.request(request).expect("its connection");
     rig.engine.request_closed(conn, RequestId(2));

@@ -20,12 +20,18 @@ class Bridge {
     // HTTP exchanges and upgrades the engine knows by number.
     this.requests = new Map();
     this.lastRequest = 0;
+    this.lastToken = 0;
     // Sids whose POST is being received.
     this.posts = new Set();
     // Callbacks of broadcasts that wait for acks, by token.
     this.broadcastAcks = new Map();
     // Sockets that may come back; null when none may.
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
+  }
+
+  /** A number that names one message until the engine has handed it to its transport. */
+  nextToken() {
+    return ++this.lastToken;
   }
 
   /** The number the engine uses for a namespace. */

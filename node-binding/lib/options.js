@@ -1,6 +1,7 @@
 // The options of a server: defaults, and what Sori cannot do yet.
 'use strict';
 
+const { asBuffer } = require('./binary');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
 const DEFAULTS = Object.freeze({
@@ -37,6 +38,7 @@ const NATIVE = [
   'allowUpgrades',
   'allowEIO3',
   'shards',
+  'protocol',
 ];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
@@ -47,7 +49,6 @@ const REFUSED = ['adapter', 'parser'];
 const IGNORED = {
   perMessageDeflate: 'messages are sent uncompressed',
   wsEngine: 'the engine speaks WebSocket itself',
-  initialPacket: 'no packet is sent at opening',
 };
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
@@ -91,6 +92,9 @@ function nativeOptions(options) {
   const chosen = choose(NATIVE, options);
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
+  }
+  if (options.initialPacket) {
+    chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];
   }
   return chosen;
 }

@@ -50,6 +50,8 @@ struct Adopted {
     url: String,
     head: Bytes,
     answer: Bytes,
+    /// The session's id, if JavaScript chose one.
+    sid: Option<Arc<str>>,
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
@@ -117,7 +119,8 @@ impl Engine {
         ])
     }
 
-    /// Takes a polling request; an answer record follows.
+    /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
+    /// have, if JavaScript chose one.
     #[napi]
     pub fn request(
         &self,
@@ -127,6 +130,7 @@ impl Engine {
         content_type: Option<String>,
         user_agent: Option<String>,
         body: Option<Buffer>,
+        sid: Option<String>,
     ) {
         let request = Request {
             request: RequestId(id as u64),
@@ -137,6 +141,7 @@ impl Engine {
             body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
             // JavaScript has the request itself.
             handshake: None,
+            sid: sid.map(Arc::from),
         };
         if let Some(conn) = self.native.request(request) {
             self.thread.0.lock().requests.insert(id as u64, conn);
@@ -153,7 +158,8 @@ impl Engine {
     }
 
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
-    /// duplicated now and not touched before `start`. False if the session is gone.
+    /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
+    /// that a new session is to have, if JavaScript chose one.
     #[napi]
     pub fn adopt(
         &self,
@@ -162,6 +168,7 @@ impl Engine {
         url: String,
         head: Buffer,
         answer: String,
+        sid: Option<String>,
     ) -> Result<bool> {
         if self.native.verify("GET", &url, true).is_err() {
             return Ok(false);
@@ -176,6 +183,7 @@ impl Engine {
             url,
             head,
             answer,
+            sid: sid.map(Arc::from),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
         Ok(true)
@@ -192,12 +200,14 @@ impl Engine {
             url,
             head,
             answer,
+            sid,
         } = adopted;
         let upgrade = Upgrade {
             request: RequestId(id as u64),
             answer,
             head,
             handshake: None,
+            sid,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::RecoverySettings;
+use sori::config::{self, RecoverySettings};
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +22,25 @@ struct Options {
     allow_eio3: Option<bool>,
     connection_state_recovery: Option<Recovery>,
     shards: Option<usize>,
+    protocol: Option<Protocol>,
+    initial_packet: Option<InitialPacket>,
+}
+
+/// What messages mean; not an option of socket.io's.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Protocol {
+    #[serde(rename = "socket.io")]
+    SocketIo,
+    #[serde(rename = "engine.io")]
+    EngineIo,
+}
+
+/// A string, or an array of bytes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum InitialPacket {
+    Text(String),
+    Binary(Vec<u8>),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +115,13 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
     }
     config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
     config.allow_eio3 = options.allow_eio3.unwrap_or(config.allow_eio3);
+    if let Some(Protocol::EngineIo) = options.protocol {
+        config.protocol = config::Protocol::EngineIo;
+    }
+    config.initial_packet = options.initial_packet.map(|packet| match packet {
+        InitialPacket::Text(text) => config::InitialPacket::Text(text),
+        InitialPacket::Binary(bytes) => config::InitialPacket::Binary(bytes.into()),
+    });
     config.shards = options
         .shards
         .unwrap_or(config.shards.saturating_sub(1).max(1));

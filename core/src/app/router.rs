@@ -131,8 +131,11 @@ impl Application for Entrance {
                 }
             }
             Event::Closed => router.close(),
-            // Streams and requests come from the engine's own listener.
-            Event::Upgraded { .. }
+            // Streams and requests come from the engine's own listener, and messages are Socket.IO's.
+            Event::Raw { .. }
+            | Event::Sent { .. }
+            | Event::Heartbeat { .. }
+            | Event::Upgraded { .. }
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }

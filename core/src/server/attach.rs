@@ -14,7 +14,7 @@ use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
 use super::shard::{Shard, read_link};
 use super::task::{Attach, Opening, Stream};
-use crate::config::TransportKind;
+use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
 use crate::proto::websocket::Frame;
@@ -32,10 +32,11 @@ impl Shard {
             upgrade_of,
             handshake,
             dialect,
+            sid,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
-            None => self.may_open().is_ok(),
+            None => self.may_open(sid.as_ref()).is_ok(),
         };
         if !is_welcome {
             self.turn_away(request, stream, &answer);
@@ -47,6 +48,9 @@ impl Shard {
             Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
             Stream::Tcp(stream) => {
                 let Ok(stream) = adopt(stream) else {
+                    if let (None, Some(sid)) = (upgrade_of, sid) {
+                        self.engine.shared.registry.remove(&sid);
+                    }
                     self.tell(Event::Forget { request });
                     return;
                 };
@@ -72,6 +76,7 @@ impl Shard {
                     link: Some(link),
                     dialect,
                     handshake,
+                    sid,
                 });
                 self.enter_root(slot);
                 slot
@@ -89,7 +94,7 @@ impl Shard {
         }
     }
 
-    /// Opens a connection.
+    /// Opens a connection that [`Shard::may_open`].
     pub(super) fn open(&mut self, opening: Opening) -> Slot {
         let Opening {
             request,
@@ -97,8 +102,9 @@ impl Shard {
             link,
             dialect,
             handshake,
+            sid,
         } = opening;
-        let sid = new_sid();
+        let sid = sid.unwrap_or_else(new_sid);
         if let Some(handshake) = &handshake {
             handshake.set_sid(Arc::clone(&sid));
         }
@@ -110,7 +116,10 @@ impl Shard {
             revision,
         };
         let session = Session::open(opening, settings, self.now);
-        let connect_deadline = self.now.checked_add(self.engine.config().connect_timeout);
+        let connect_deadline = match self.engine.config().protocol {
+            Protocol::SocketIo => self.now.checked_add(self.engine.config().connect_timeout),
+            Protocol::EngineIo => None,
+        };
         let mut connection = Connection::new(Arc::clone(&sid), dialect, session, connect_deadline);
         connection.link = link;
         let slot = self.connections.insert(connection);
@@ -128,12 +137,16 @@ impl Shard {
             handshake: handshake.as_ref(),
             revision,
         });
+        self.send_initial_packet(slot);
         self.touch(slot);
         slot
     }
 
-    /// A client of protocol 3 is in `/` without asking, if the application lets it in.
+    /// A client of Socket.IO 2 is in `/` without asking, if the application lets it in.
     pub(super) fn enter_root(&mut self, slot: Slot) {
+        if self.engine.config().protocol != Protocol::SocketIo {
+            return;
+        }
         let (conn, now) = (self.conn_id(slot), self.now);
         let Some(Connection {
             sid,
@@ -156,19 +169,28 @@ impl Shard {
         }
     }
 
-    /// Whether one more connection may open. The check of a request comes earlier: of a rush of
-    /// handshakes many have been let through before the first of them is here.
+    /// Whether one more connection may open; an id that was chosen for it is then claimed. The check
+    /// of a request comes earlier: of a rush of handshakes many have been let through before the
+    /// first of them is here.
     ///
     /// # Errors
     /// The refusal that the client is to be told.
-    pub(super) fn may_open(&self) -> Result<(), Refusal> {
+    pub(super) fn may_open(&self, chosen: Option<&Arc<str>>) -> Result<(), Refusal> {
         let limit = self.engine.config().max_connections;
         let is_full = limit.is_some_and(|limit| self.engine.metrics().connections >= limit as u64);
         if is_full || self.is_stopping() {
             self.handle().counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
         }
-        Ok(())
+        let is_free = chosen.is_none_or(|sid| {
+            let registry = &self.engine.shared.registry;
+            !sid.is_empty() && registry.claim(Arc::clone(sid), self.conn_id(Slot::NONE))
+        });
+        if is_free {
+            Ok(())
+        } else {
+            Err(Refusal::BadRequest)
+        }
     }
 
     /// Whether the session takes a candidate now; if so it is probing from then on.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use super::{Shared, raw};
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
@@ -77,6 +77,13 @@ impl<'e> Batch<'e> {
                 id,
                 payload,
             } => self.answer(socket, id, &payload),
+            Command::Send {
+                conn,
+                message,
+                volatile,
+                compress: _,
+                token,
+            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,

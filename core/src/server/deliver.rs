@@ -25,6 +25,7 @@ impl Shard {
             } => {
                 self.send(slot, namespace, outgoing, ack);
             }
+            Task::SendRaw(send) => self.send_raw(*send),
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
             Task::Accept(accept) => self.accept(*accept),
             Task::Refuse(refuse) => self.keep_out(&refuse),
@@ -191,7 +192,7 @@ impl Shard {
     }
 
     /// Queues packets for one connection.
-    fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {

@@ -266,6 +266,7 @@ impl Shard {
             self.transmit(slot, transmit);
         }
         self.flush_links(slot);
+        self.tell_sent(slot);
         self.settle(slot);
     }
 
@@ -342,6 +343,9 @@ impl Shard {
 
     fn handle_session_event(&mut self, slot: Slot, event: SessionEvent) {
         let conn = self.conn_id(slot);
+        if let SessionEvent::Closed { .. } = event {
+            self.tell_sent(slot);
+        }
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
@@ -353,6 +357,7 @@ impl Shard {
                 description,
             } => {
                 connection.is_over = true;
+                connection.tokens.clear();
                 let sid = Arc::clone(&connection.sid);
                 let hub = &self.engine.shared.hub;
                 let unanswered: Vec<_> = connection

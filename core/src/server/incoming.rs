@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::TransportKind;
-use crate::embed::{Event, SocketRef};
+use crate::config::{Protocol, TransportKind};
+use crate::embed::{Event, Raw, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
 use crate::session::{Received, Session};
@@ -31,18 +31,43 @@ pub(super) fn receive(
     received: Received<'_>,
     now: Instant,
 ) -> Option<Broken> {
+    if engine.config().protocol == Protocol::EngineIo {
+        receive_raw(engine, peer.conn, received);
+        return None;
+    }
     let incoming = match received {
-        Received::Nothing => return None,
+        Received::Nothing | Received::Heartbeat => return None,
         Received::Text(text) => peer
             .client
             .handle_text(text, engine.config().max_attachments),
         Received::Binary(bytes) => peer.client.handle_binary(bytes),
     };
-    engine.shared.shards[usize::from(peer.conn.shard)]
+    count(engine, peer.conn);
+    deliver(engine, peer, incoming, now)
+}
+
+/// Gives the application a message as it is.
+fn receive_raw(engine: &super::Engine, conn: ConnId, received: Received<'_>) {
+    let message = match received {
+        Received::Nothing => return,
+        Received::Heartbeat => {
+            let event = Event::Heartbeat { conn };
+            engine.shared.application.handle(engine, event);
+            return;
+        }
+        Received::Text(text) => Raw::Text(text),
+        Received::Binary(bytes) => Raw::Binary(bytes),
+    };
+    count(engine, conn);
+    let event = Event::Raw { conn, message };
+    engine.shared.application.handle(engine, event);
+}
+
+fn count(engine: &super::Engine, conn: ConnId) {
+    engine.shared.shards[usize::from(conn.shard)]
         .counters
         .received
         .increment();
-    deliver(engine, peer, incoming, now)
 }
 
 /// Gives the application what a message asks for.

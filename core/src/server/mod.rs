@@ -13,6 +13,7 @@ mod http;
 mod inbox;
 mod incoming;
 pub mod pull;
+mod raw;
 mod registry;
 mod requests;
 mod shard;
@@ -127,6 +128,9 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
+    /// closed. Nothing if it belongs to a session already.
+    pub sid: Option<Arc<str>>,
 }
 
 /// A polling request that the application brings.
@@ -147,6 +151,9 @@ pub struct Request<'a> {
     /// The request, for [`Event::Open`] if it opens a connection. An application that remembers it
     /// by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// The session's id if the application chooses it; it must not be in use, or the request is
+    /// refused as a bad one. Of no meaning in requests of a session.
+    pub sid: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -379,8 +386,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
-                let handshake = request.handshake;
-                (None, PollingKind::Handshake { handshake, dialect })
+                let kind = PollingKind::Handshake {
+                    handshake: request.handshake,
+                    dialect,
+                    sid: request.sid,
+                };
+                (None, kind)
             }
             (Verified::Session(conn, _), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
             (Verified::Session(conn, _), "POST") => {
@@ -419,6 +430,7 @@ impl Engine {
             answer,
             head,
             handshake,
+            sid,
         } = upgrade;
         let attach = Attach {
             request,
@@ -428,6 +440,7 @@ impl Engine {
             upgrade_of,
             handshake,
             dialect: gateway::dialect(url),
+            sid,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {

@@ -26,8 +26,12 @@ impl Shard {
             legacy_browser,
         } = request;
         match kind {
-            PollingKind::Handshake { handshake, dialect } => {
-                if let Err(refusal) = self.may_open() {
+            PollingKind::Handshake {
+                handshake,
+                dialect,
+                sid,
+            } => {
+                if let Err(refusal) = self.may_open(sid.as_ref()) {
                     self.engine.answer(responder, refused(refusal));
                     return;
                 }
@@ -37,6 +41,7 @@ impl Shard {
                     link: None,
                     dialect,
                     handshake,
+                    sid,
                 });
                 self.handle_poll(
                     slot,

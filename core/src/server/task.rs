@@ -24,6 +24,8 @@ pub(super) enum Task {
         outgoing: Outgoing,
         ack: Option<Box<AckDeadline>>,
     },
+    /// Send an Engine.IO message to one connection.
+    SendRaw(Box<SendRaw>),
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
@@ -115,6 +117,14 @@ pub(super) struct Outgoing {
     pub(super) volatile: bool,
 }
 
+/// An Engine.IO message of the application.
+#[derive(Debug)]
+pub(super) struct SendRaw {
+    pub(super) slot: Slot,
+    pub(super) outgoing: Outgoing,
+    pub(super) token: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AckDeadline {
     pub(super) id: u64,
@@ -141,6 +151,7 @@ pub(super) enum PollingKind {
     Handshake {
         handshake: Option<Arc<Handshake>>,
         dialect: Dialect,
+        sid: Option<Arc<str>>,
     },
     Poll(Slot),
     Post {
@@ -173,6 +184,8 @@ pub(super) struct Attach {
     pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
+    /// The id that the application has chosen for a new connection.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// What a connection begins with.
@@ -183,6 +196,8 @@ pub(super) struct Opening {
     pub(super) link: Option<Link>,
     pub(super) dialect: Dialect,
     pub(super) handshake: Option<Arc<Handshake>>,
+    /// Its id if it has been chosen, and claimed.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// A peer's byte stream.

@@ -52,6 +52,7 @@ impl Handover {
                     answer,
                     head: read,
                     handshake: Some(handshake),
+                    sid: None,
                 };
                 engine.attach(&url, stream, upgrade);
             }

@@ -380,7 +380,10 @@ impl Application for EventQueue {
                 }
             }
             // Of no concern to somebody who knows sockets, not connections.
-            Event::Upgraded { .. } => {}
+            Event::Upgraded { .. }
+            | Event::Raw { .. }
+            | Event::Sent { .. }
+            | Event::Heartbeat { .. } => {}
             // Only for applications that bring requests or streams themselves.
             Event::Answer { .. }
             | Event::FeedWrite { .. }
