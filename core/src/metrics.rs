@@ -19,6 +19,8 @@ pub struct Counters {
     pub dropped_volatile: Counter,
     /// Connections closed because they read too slowly.
     pub closed_slow: Counter,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: Counter,
     /// Times that reading paused because the application was behind.
     pub paused: Counter,
 }
@@ -69,6 +71,8 @@ pub struct Metrics {
     pub dropped_volatile: u64,
     /// Connections closed because they read too slowly.
     pub closed_slow: u64,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: u64,
     /// Times that reading paused because the application was behind.
     pub paused: u64,
 }
@@ -87,6 +91,7 @@ impl Metrics {
                 sent: sum.sent + shard.sent.value(),
                 dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),
                 closed_slow: sum.closed_slow + shard.closed_slow.value(),
+                dropped_full: sum.dropped_full + shard.dropped_full.value(),
                 paused: sum.paused + shard.paused.value(),
             })
     }

@@ -27,10 +27,11 @@ class Connection {
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
-    // Whether somebody listens for `packetCreate`.
+    // Whether somebody listens for `packetCreate`, and for what arrives.
     this._isWatched = false;
     // Callbacks of messages that wait to be handed to the transport, by token.
     this._unsent = null;
+    this._isHeard = false;
   }
 
   /** The op that closes a connection: at once, or after what is queued. */
@@ -113,6 +114,7 @@ class Connection {
 
   _add(socket) {
     socket._isWatched = this._isWatched;
+    socket._isHeard = this._isHeard;
     if (this._first === null) {
       this._first = socket;
       return;
@@ -173,6 +175,12 @@ class Connection {
     }
   }
 
+  /** A WebSocket came that may take over from polling. */
+  _onupgrading() {
+    this.upgrading = true;
+    this.emit('upgrading', { name: 'websocket' });
+  }
+
   _onupgrade() {
     this.upgraded = true;
     this._transportName = 'websocket';
@@ -188,7 +196,7 @@ class Connection {
     this._bridge.connections[this._number] = undefined;
     this._bridge.clients.delete(this.id);
     const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;
-    const detail = describe(reason, description);
+    const detail = this._describe(reason, description);
     for (const socket of this._sockets()) {
       if (isInvalidPacket) {
         try {
@@ -201,17 +209,29 @@ class Connection {
     }
     this.emit('close', reason, detail);
   }
+
+  /** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
+  _describe(reason, description) {
+    if (description === null) {
+      return undefined;
+    }
+    if (reason !== 'transport error') {
+      return description;
+    }
+    if (description !== TOO_LARGE) {
+      return transportError(description);
+    }
+    const limit = this.server._tooLarge(this.request, this);
+    return transportError(`${description}: a message of the client is over maxHttpBufferSize (${limit} bytes)`);
+  }
 }
+
+// The engine's words for a WebSocket message over the limit.
+const TOO_LARGE = 'Max payload size exceeded';
 
 becomesEmitter(Connection);
+// Few are: the others need no field of their own.
+Connection.prototype.upgrading = false;
 Object.assign(Connection.prototype, watchMethods);
-
-/** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
-function describe(reason, description) {
-  if (description === null) {
-    return undefined;
-  }
-  return reason === 'transport error' ? transportError(description) : description;
-}
 
 module.exports = { Connection };

@@ -4,6 +4,7 @@
 const { putBack } = require('./binary');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
+const { PACKET, announceArrival } = require('./packet-watch');
 const { END } = require('./socket');
 
 /**
@@ -128,6 +129,9 @@ function handle(bridge, record, reader) {
     case RECORD.JOIN: {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
+        if (connection._isHeard) {
+          announceArrival(connection, record[2], PACKET.CONNECT, null, record[4] || undefined);
+        }
         bridge.server._onjoin(connection, record[2], record[3], record[4], record[5] === 1);
       }
       break;
@@ -135,6 +139,9 @@ function handle(bridge, record, reader) {
     case RECORD.LEAVE: {
       const socket = socketOf(bridge, record[1], record[2]);
       if (socket !== null) {
+        if (socket._isHeard) {
+          announceArrival(socket._connection, socket.nsp.name, PACKET.DISCONNECT, null, undefined);
+        }
         socket._onclose(END.LEFT, 'client namespace disconnect', undefined);
       }
       break;
@@ -207,6 +214,11 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();
+  const { _addresses: addresses } = exchange.engine;
+  if (addresses !== null && !addresses.enter(connection)) {
+    connection.close(true);
+    return;
+  }
   exchange.engine.emit('connection', connection);
 }
 
@@ -223,6 +235,10 @@ function forget(bridge, requestId) {
   const exchange = bridge.requests.get(requestId);
   if (exchange !== undefined) {
     exchange.forgotten();
+    const upgraded = bridge.clients.get(exchange.req._query.sid);
+    if (upgraded !== undefined && upgraded.upgrading) {
+      upgraded.upgrading = false;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 const { randomBytes } = require('crypto');
 const { EventEmitter } = require('events');
+const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
@@ -18,6 +19,7 @@ class Engine extends EventEmitter {
     // What lets go of the HTTP servers it is attached to.
     this._releases = [];
     this._bridge = bridge;
+    this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
     if (options.cors) {
       this.use(require('cors')(options.cors));
     }
@@ -108,6 +110,13 @@ class Engine extends EventEmitter {
   close() {
     this._bridge.close();
     return this;
+  }
+
+  /** Tells the application of a message over `maxHttpBufferSize`: clients only see their connection break. Gives the limit. */
+  _tooLarge(req, connection) {
+    const limit = this.opts.maxHttpBufferSize;
+    this.emit('payload_too_large', { req, connection, limit });
+    return limit;
   }
 
   /** Tells the application of a request that was refused. */

@@ -2,7 +2,7 @@
 'use strict';
 
 const { serialize } = require('cookie');
-const { CODE, MESSAGE } = require('./errors');
+const { MESSAGE, statusOf } = require('./errors');
 const { answerBody } = require('./compression');
 const { verify } = require('./verify');
 
@@ -40,13 +40,6 @@ function refuse(res, code, context) {
   res.end(JSON.stringify({ code, message }));
 }
 
-function statusOf(code, context) {
-  if (code !== CODE.FORBIDDEN) {
-    return 400;
-  }
-  return context.name === 'TOO_MANY_CONNECTIONS' ? 503 : 403;
-}
-
 /** Collects the body of a POST up to `maxHttpBufferSize` bytes, then forwards it. */
 function receiveBody(engine, req, res) {
   const { posts } = engine._bridge;
@@ -64,6 +57,7 @@ function receiveBody(engine, req, res) {
     length += chunk.length;
     if (length > engine.opts.maxHttpBufferSize) {
       finish();
+      engine._tooLarge(req, engine._bridge.clients.get(sid));
       res.writeHead(413);
       res.end();
     } else {

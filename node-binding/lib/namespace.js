@@ -2,7 +2,6 @@
 'use strict';
 
 const { becomesEmitter, emitLocally } = require('./emitter');
-const { RESERVED_SERVER_SIDE, refuseReserved } = require('./reserved');
 const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
 const { Adapter } = require('./adapter');
@@ -11,6 +10,7 @@ const { PACKET, announcePacket } = require('./packet-watch');
 const { freshSid } = require('./recovery');
 const { addOperatorMethods } = require('./operator-methods');
 const { Socket } = require('./socket');
+const { addJson, connectedView, namespaceSpellings } = require('./spellings');
 
 class Namespace {
   constructor(server, name) {
@@ -21,8 +21,8 @@ class Namespace {
     this._fns = [];
     // Connected sockets that want to hear of what is sent to them: broadcasts too.
     this._outgoing = new Set();
-    // Sockets whose middlewares have not finished.
-    this._joining = 0;
+    // Sockets whose middlewares have not finished, by id.
+    this._preConnectSockets = new Map();
     this._parent = null;
     // The engine's number for this namespace; -1 until the server is attached.
     this._id = -1;
@@ -38,6 +38,11 @@ class Namespace {
 
   set _ids(id) {
     this.server._ids = id;
+  }
+
+  /** Its sockets as an object by id: the spelling of version 2 for `sockets`. */
+  get connected() {
+    return connectedView(this.sockets);
   }
 
   _register(bridge) {
@@ -62,9 +67,8 @@ class Namespace {
     return this.send(...args);
   }
 
-  serverSideEmit(event) {
-    refuseReserved(event, RESERVED_SERVER_SIDE);
-    console.warn('this adapter does not support the serverSideEmit() functionality');
+  serverSideEmit(...args) {
+    this.adapter.serverSideEmit(args);
     return true;
   }
 
@@ -89,10 +93,10 @@ class Namespace {
       this._admit(socket);
       return;
     }
-    this._joining += 1;
+    this._preConnectSockets.set(socket.id, socket);
     this._run(socket, (error) => {
       process.nextTick(() => {
-        this._joining -= 1;
+        this._preConnectSockets.delete(socket.id);
         if (error && connection.readyState === 'open') {
           this._refuse(socket, error);
         } else {
@@ -117,7 +121,7 @@ class Namespace {
     const fns = this._fns.slice();
     const step = (i) => {
       let called = false;
-      fns[i](socket, (error) => {
+      const next = (error) => {
         if (called) {
           return;
         }
@@ -127,9 +131,20 @@ class Namespace {
         } else {
           step(i + 1);
         }
-      });
+      };
+      this._callMiddleware(fns[i], socket, next);
     };
     step(0);
+  }
+
+  _callMiddleware(fn, socket, next) {
+    const handlers = this.server._handlerErrors;
+    if (handlers === null) {
+      fn(socket, next);
+    } else {
+      // What went wrong is for the application to know, not for its clients.
+      handlers.call(fn, undefined, [socket, next], { socket, event: 'connection', args: [socket] }, () => next(new Error('internal error')));
+    }
   }
 
   _refuse(socket, error) {
@@ -147,8 +162,17 @@ class Namespace {
     socket._connection._add(socket);
     this.sockets.set(socket.id, socket);
     socket._onconnect();
-    emitLocally.call(this, 'connect', socket);
-    emitLocally.call(this, 'connection', socket);
+    this._announce('connect', socket);
+    this._announce('connection', socket);
+  }
+
+  _announce(event, socket) {
+    const handlers = this.server._handlerErrors;
+    if (handlers === null) {
+      emitLocally.call(this, event, socket);
+    } else {
+      handlers.emit(this, event, [socket], socket);
+    }
   }
 
   _remove(socket) {
@@ -159,7 +183,7 @@ class Namespace {
 
   /** A dynamic namespace that nobody uses any more is dropped, when the server is asked to. */
   _cleanUp() {
-    if (this._parent !== null && this.server.opts.cleanupEmptyChildNamespaces && this.sockets.size === 0 && this._joining === 0) {
+    if (this._parent !== null && this.server.opts.cleanupEmptyChildNamespaces && this.sockets.size === 0 && this._preConnectSockets.size === 0) {
       this.adapter.close();
       this.server._nsps.delete(this.name);
       this._parent.children.delete(this);
@@ -249,6 +273,8 @@ class Namespace {
 }
 
 becomesEmitter(Namespace);
+Object.assign(Namespace.prototype, namespaceSpellings);
+addJson(Namespace);
 addOperatorMethods(Namespace, (nsp) => new BroadcastOperator(nsp));
 
 /** A list of room names as a field of an op. */

@@ -33,6 +33,8 @@ const NATIVE = [
   'connectTimeout',
   'maxHttpBufferSize',
   'maxQueuedBytes',
+  'whenFull',
+  'rateLimit',
   'maxConnections',
   'transports',
   'allowUpgrades',
@@ -63,6 +65,17 @@ function checkOptions(given) {
       warn(`the option "${name}" is not supported yet: ${IGNORED[name]}`);
     }
   }
+  if (given.onHandlerError !== undefined && typeof given.onHandlerError !== 'function') {
+    throw new TypeError('sori: the option "onHandlerError" takes a function');
+  }
+  if (given.addressOf !== undefined && typeof given.addressOf !== 'function') {
+    throw new TypeError('sori: the option "addressOf" takes a function');
+  }
+  for (const name of ['ackTimeout', 'maxConnectionsPerAddress']) {
+    if (given[name] !== undefined && !(given[name] > 0)) {
+      throw new TypeError(`sori: the option "${name}" takes a number above 0`);
+    }
+  }
   if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
     warn('the transport "webtransport" is not supported yet: clients use the others');
   }
@@ -78,6 +91,9 @@ function completeOptions(given) {
   }
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
+  }
+  if (typeof options.rateLimit === 'number') {
+    options.rateLimit = { perSecond: options.rateLimit };
   }
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
@@ -116,8 +132,14 @@ function refused(name) {
   return error;
 }
 
+function unsupported(message) {
+  const error = new Error(`sori: ${message}`);
+  error.code = 'SORI_UNSUPPORTED';
+  return error;
+}
+
 function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused };
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused, unsupported };

@@ -8,11 +8,13 @@ const { BroadcastOperator } = require('./broadcast');
 const { clientFilePattern, serveClientFile } = require('./client-files');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { Engine } = require('./engine');
+const { HandlerErrors } = require('./handler-errors');
 const { Namespace } = require('./namespace');
 const { addOperatorMethods } = require('./operator-methods');
-const { DEFAULTS, checkOptions, completeOptions, refused } = require('./options');
+const { DEFAULTS, checkOptions, completeOptions, refused, unsupported } = require('./options');
 const { ParentNamespace } = require('./parent-namespace');
 const { END } = require('./socket');
+const { addJson, serverSpellings } = require('./spellings');
 
 class Server {
   /** `srv`: a port, an HTTP(S) server, or nothing; `new Server(opts)` is `new Server(undefined, opts)`. */
@@ -25,6 +27,9 @@ class Server {
     this._bridge = null;
     this._ids = 0;
     this._nsps = new Map();
+    this._handlerErrors = this.opts.onHandlerError ? new HandlerErrors(this.opts.onHandlerError) : null;
+    // Of broadcasts and of `emitWithAck`, in milliseconds, where `timeout()` is not called.
+    this._ackTimeout = this.opts.ackTimeout;
     // Parents of dynamic namespaces, each with the function that decides about a name.
     this._parents = new Map();
     this.path(this.opts.path || DEFAULTS.path);
@@ -62,6 +67,23 @@ class Server {
       this._serveClientFiles(options);
     }
     return this;
+  }
+
+  /** For an engine that is attached by other means; `attach` does both. */
+  bind(engine) {
+    if (!(engine instanceof Engine) || engine._bridge.server !== this) {
+      throw unsupported('io.bind(engine) takes the engine of the same Server: an engine of its own is part of Sori');
+    }
+    this.engine = engine;
+    return this;
+  }
+
+  onconnection() {
+    throw unsupported('io.onconnection(connection) is for engines made in JavaScript: Sori brings its own');
+  }
+
+  attachApp() {
+    throw unsupported('io.attachApp(app) is for uWebSockets.js: use io.listen(port), or io.attach(httpServer); Sori brings its own engine');
   }
 
   listen(srv, opts = {}) {
@@ -271,6 +293,8 @@ for (const name of Object.keys(EventEmitter.prototype).filter((key) => typeof Ev
     return this.sockets[name](...args);
   };
 }
+Object.assign(Server.prototype, serverSpellings);
+addJson(Server);
 addOperatorMethods(Server, (server) => new BroadcastOperator(server.sockets));
 
 module.exports = { Server };

@@ -11,7 +11,8 @@ const { Early } = require('./early');
 const { BroadcastOperator } = require('./broadcast');
 const { describeHandshake } = require('./handshake');
 const { onAnyMethods, listOutgoing } = require('./any-listeners');
-const { PACKET, announcePacket } = require('./packet-watch');
+const { PACKET, announceArrival, announcePacket } = require('./packet-watch');
+const { addJson, socketSpellings } = require('./spellings');
 
 const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
 
@@ -40,6 +41,8 @@ class Socket {
     this._anyOutgoing = null;
     // Whether its connection's `packetCreate` is listened for.
     this._isWatched = false;
+    // Whether its connection's `packet` is.
+    this._isHeard = false;
     this._compress = true;
     this._volatile = false;
     this._timeout = undefined;
@@ -93,6 +96,11 @@ class Socket {
 
   set data(data) {
     this._data = data;
+  }
+
+  /** The callbacks that wait for an answer, by id. */
+  get acks() {
+    return this._acks === null ? new Map() : this._acks.callbacks;
   }
 
   /** The rooms at this moment, its own id included. */
@@ -176,6 +184,9 @@ class Socket {
   }
 
   emitWithAck(ev, ...args) {
+    if (this._timeout === undefined && this.nsp.server._ackTimeout !== undefined) {
+      this.timeout(this.nsp.server._ackTimeout);
+    }
     const withError = this._timeout !== undefined;
     return new Promise((resolve, reject) => {
       args.push((first, second) => {
@@ -235,11 +246,11 @@ class Socket {
   }
 
   get local() {
-    return this._operator();
+    return this._operator(true);
   }
 
-  _operator() {
-    const flags = { volatile: this._volatile, compress: this._compress, timeout: this._timeout };
+  _operator(local = false) {
+    const flags = { volatile: this._volatile, compress: this._compress, local, timeout: this._timeout };
     this._volatile = false;
     this._timeout = undefined;
     this._compress = true;
@@ -354,12 +365,15 @@ class Socket {
     if (this._state !== STATE.CONNECTED) {
       return;
     }
+    if (this._isHeard) {
+      announceArrival(this._connection, this.nsp.name, PACKET.EVENT, ackId === -1 ? null : ackId, args);
+    }
     if (ackId !== -1) {
       args.push(this._ackFunction(ackId));
     }
     if (this._any !== null) {
       for (const listener of this._any.slice()) {
-        listener.apply(this, args);
+        this._call(listener, args, args);
       }
     }
     if (this._fns !== null) {
@@ -370,6 +384,9 @@ class Socket {
   }
 
   _onack(id, args) {
+    if (this._isHeard) {
+      announceArrival(this._connection, this.nsp.name, PACKET.ACK, id, args);
+    }
     if (this._acks !== null) {
       this._acks.settle(id, args);
     }
@@ -386,7 +403,12 @@ class Socket {
     if (args[0] === 'error' && this.listenerCount('error') === 0) {
       return;
     }
-    emitLocally.apply(this, args);
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers === null) {
+      emitLocally.apply(this, args);
+    } else {
+      handlers.emit(this, args[0], args.slice(1), this);
+    }
   }
 
   _ackFunction(id) {
@@ -408,7 +430,7 @@ class Socket {
   _runMiddlewares(args) {
     const fns = this._fns.slice();
     const step = (i) => {
-      fns[i](args, (error) => {
+      const next = (error) => {
         if (error) {
           process.nextTick(() => this._onerror(error));
         } else if (i + 1 < fns.length) {
@@ -420,9 +442,20 @@ class Socket {
             }
           });
         }
-      });
+      };
+      this._call(fns[i], [args, next], args);
     };
     step(0);
+  }
+
+  /** Calls a catch-all listener or a middleware about `event`, `[name, ...args]`. */
+  _call(fn, args, event) {
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers === null) {
+      fn.apply(this, args);
+    } else {
+      handlers.call(fn, this, args, { socket: this, event: event[0], args: event.slice(1) });
+    }
   }
 
   _onerror(error) {
@@ -457,6 +490,11 @@ class Socket {
 
   // A listener that throws must not keep the socket half connected: its error surfaces on the next tick.
   _announce(event, reason, description) {
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers !== null) {
+      handlers.emit(this, event, [reason, description], this);
+      return;
+    }
     try {
       emitLocally.call(this, event, reason, description);
     } catch (error) {
@@ -486,7 +524,8 @@ class Socket {
 }
 
 becomesEmitter(Socket);
-Object.assign(Socket.prototype, onAnyMethods);
+Object.assign(Socket.prototype, onAnyMethods, socketSpellings);
+addJson(Socket);
 
 /** Room names travel as strings; numbers are a common spelling. */
 function roomsJson(rooms) {

@@ -2,8 +2,8 @@
 'use strict';
 
 const { createHash } = require('crypto');
-const { validateHeaderName, validateHeaderValue } = require('http');
-const { CODE, MESSAGE } = require('./errors');
+const { STATUS_CODES, validateHeaderName, validateHeaderValue } = require('http');
+const { CODE, MESSAGE, statusOf } = require('./errors');
 const { giveSocket } = require('./takeover');
 const { verify } = require('./verify');
 
@@ -38,8 +38,9 @@ function handleUpgrade(engine, req, socket, head) {
 /** Refuses with an Engine.IO error code. */
 function refuse(engine, req, socket, res, code, context) {
   const message = context && context.message ? context.message : MESSAGE[code];
-  if (context && context.name === 'TOO_MANY_CONNECTIONS') {
-    refuseRaw(socket, 503, 'Service Unavailable', message);
+  const status = statusOf(code, context);
+  if (status > 403) {
+    refuseRaw(socket, status, STATUS_CODES[status], message);
     return;
   }
   if (code === CODE.UNSUPPORTED_PROTOCOL_VERSION) {
@@ -81,6 +82,10 @@ function accept(engine, req, socket, head, res) {
     socket.write(answer);
     closePolitely(socket);
     return;
+  }
+  const upgrading = engine._bridge.clients.get(req._query.sid);
+  if (upgrading !== undefined) {
+    upgrading._onupgrading();
   }
   giveSocket(engine, req, socket, head, answer, () => refuse(engine, req, socket, res, CODE.BAD_REQUEST));
 }

@@ -55,11 +55,15 @@ function verify(engine, req, res, isUpgrade, done) {
       done(refusal[0], contextOf(engine, refusal, req, isUpgrade));
       return;
     }
-    const { allowRequest } = engine.opts;
     if (req._query.sid) {
       done();
       return;
     }
+    if (engine._addresses !== null && !engine._addresses.admits(req)) {
+      done(CODE.FORBIDDEN, { name: 'TOO_MANY_FROM_ADDRESS', message: 'Too many connections from this address' });
+      return;
+    }
+    const { allowRequest } = engine.opts;
     if (!allowRequest) {
       chooseId(engine, req, done);
       return;

@@ -8,7 +8,9 @@ use http::{HeaderMap, Request, Response};
 
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
-use crate::config::{Config, Cookie, Cors, HttpCompression, RecoverySettings, TransportKind};
+use crate::config::{
+    Config, Cookie, Cors, HttpCompression, RateLimit, RecoverySettings, TransportKind, WhenFull,
+};
 use crate::embed::Handshake;
 use crate::error::Error;
 
@@ -70,6 +72,8 @@ impl ServerBuilder {
                                   one client's events that wait for its handlers.";
         max_pending_events: usize, "Most events of one client that wait for its handlers; over it \
                                     the connection is closed.";
+        when_full: WhenFull, "What becomes of an event for a client that has `max_queued_bytes` \
+                              waiting.";
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
@@ -79,6 +83,13 @@ impl ServerBuilder {
     /// Most connections at once; more are answered 503. Without it there is no limit.
     pub fn max_connections(mut self, max_connections: usize) -> ServerBuilder {
         self.config.max_connections = Some(max_connections);
+        self
+    }
+
+    /// How many messages a client may send; at one more its connection is closed. Without it there
+    /// is no limit.
+    pub fn rate_limit(mut self, rate_limit: RateLimit) -> ServerBuilder {
+        self.config.rate_limit = Some(rate_limit);
         self
     }
 

@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::frames::Frames;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use crate::config::WhenFull;
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
@@ -154,7 +155,8 @@ impl Shard {
         {
             connection.client.expect_ack(namespace, ack.id, at);
         }
-        self.queue(slot, outgoing);
+        let when_full = self.engine.config().when_full;
+        self.queue(slot, outgoing, when_full);
     }
 
     /// Sends to every target once. No allocation and no copy of the payload per receiver.
@@ -163,6 +165,7 @@ impl Shard {
         self.next_mark += 1;
         let mark = self.next_mark;
         let limit = self.engine.config().max_queued_bytes;
+        let when_full = self.engine.config().when_full;
         for slot in targets.except.iter().flat_map(|list| list.iter()) {
             if let Some(connection) = self.connections.get_mut(*slot) {
                 connection.broadcast_mark = mark;
@@ -186,13 +189,13 @@ impl Shard {
                 self.dirty.push(*slot);
             }
             if admission == Admission::Full {
-                self.queue_to_slow(*slot, outgoing.clone());
+                self.queue_to_slow(*slot, outgoing.clone(), when_full);
             }
         }
     }
 
     /// Queues packets for one connection.
-    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -207,7 +210,7 @@ impl Shard {
             (Admission::Queue, frames) => send_all(connection, &frames),
             (Admission::Full, frames) => {
                 let volatile = outgoing.volatile;
-                self.queue_to_slow(slot, Outgoing { frames, volatile });
+                self.queue_to_slow(slot, Outgoing { frames, volatile }, when_full);
             }
         }
         self.touch(slot);
@@ -216,7 +219,7 @@ impl Shard {
     /// Queues packets for one whose queue seems full. What was queued in this turn has not been
     /// written yet, which is not the peer's fault: only what is left then counts.
     #[cold]
-    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing) {
+    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
         self.flush(slot);
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
@@ -226,6 +229,10 @@ impl Shard {
         match admit(connection, &outgoing, limit, counters) {
             Admission::Drop => {}
             Admission::Queue => send_all(connection, &outgoing.frames),
+            Admission::Full if when_full == WhenFull::Drop => {
+                let frames = outgoing.frames.in_form(connection.dialect.binary);
+                counters.dropped_full.add(frames.len() as u64);
+            }
             Admission::Full => {
                 counters.closed_slow.increment();
                 self.close(slot, DisconnectReason::TransportError, true);
@@ -234,10 +241,11 @@ impl Shard {
         self.touch(slot);
     }
 
+    /// For what the protocol itself has to say: it is never dropped.
     fn send_frame(&mut self, slot: Slot, frame: Frame) {
         let frames = Frames::One(frame);
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile });
+        self.queue(slot, Outgoing { frames, volatile }, WhenFull::Close);
     }
 }
 
@@ -246,12 +254,12 @@ impl Shard {
 enum Admission {
     Queue,
     Drop,
-    /// The queue is full: the connection is to be closed.
+    /// The queue is full.
     Full,
 }
 
-/// Whether packets may be queued for a connection, by the policy for slow readers: volatile packets
-/// are dropped when they would have to wait, and a connection whose queue is full is closed.
+/// Whether packets may be queued for a connection: volatile ones are dropped when they would have to
+/// wait, and for the others there may be no room.
 fn admit(
     connection: &mut Connection,
     outgoing: &Outgoing,

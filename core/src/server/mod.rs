@@ -171,6 +171,7 @@ impl Engine {
             close_timeout: config.close_timeout,
             max_payload: config.max_payload,
             allow_upgrades: config.offers_upgrade(),
+            rate_limit: config.rate_limit,
         });
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),

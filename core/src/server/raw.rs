@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::frames::Frames;
 use super::shard::Shard;
 use super::task::{Outgoing, SendRaw, Task};
-use crate::config::InitialPacket;
+use crate::config::{InitialPacket, WhenFull};
 use crate::embed::{Event, Raw};
 use crate::hub::Slot;
 use crate::proto::engine::message_frame;
@@ -38,7 +38,8 @@ impl Shard {
             outgoing,
             token,
         } = send;
-        self.queue(slot, outgoing);
+        let when_full = self.engine.config().when_full;
+        self.queue(slot, outgoing, when_full);
         if let Some(token) = token
             && let Some(connection) = self.connections.get_mut(slot)
             && connection.session.is_open()
@@ -56,7 +57,7 @@ impl Shard {
             Some(InitialPacket::Binary(bytes)) => encode(Raw::Binary(bytes)),
         };
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile });
+        self.queue(slot, Outgoing { frames, volatile }, WhenFull::Close);
     }
 
     /// Tells of the messages that are on their way.
