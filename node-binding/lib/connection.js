@@ -175,10 +175,20 @@ class Connection {
     }
   }
 
+  /** Whether the answer to its poll may be compressed. */
+  _wantsCompression() {
+    return true;
+  }
+
   /** A WebSocket came that may take over from polling. */
   _onupgrading() {
     this.upgrading = true;
     this.emit('upgrading', { name: 'websocket' });
+  }
+
+  /** The client did not go through with it. */
+  _onupgradeFailed() {
+    this.upgrading = false;
   }
 
   _onupgrade() {

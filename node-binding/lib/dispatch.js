@@ -210,7 +210,7 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
     bridge.queue.push(Connection.closeOp(conn, true));
     return;
   }
-  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
+  const connection = new bridge.Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();
@@ -237,7 +237,7 @@ function forget(bridge, requestId) {
     exchange.forgotten();
     const upgraded = bridge.clients.get(exchange.req._query.sid);
     if (upgraded !== undefined && upgraded.upgrading) {
-      upgraded.upgrading = false;
+      upgraded._onupgradeFailed();
     }
   }
 }
