@@ -44,9 +44,6 @@ const NATIVE = [
 ];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
-// An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter', 'parser'];
-
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
   perMessageDeflate: 'messages are sent uncompressed',
@@ -55,10 +52,11 @@ const IGNORED = {
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
 function checkOptions(given) {
-  for (const name of REFUSED) {
-    if (given[name] !== undefined) {
-      throw refused(name);
-    }
+  if (given.parser && (typeof given.parser.Encoder !== 'function' || typeof given.parser.Decoder !== 'function')) {
+    throw new TypeError('sori: the option "parser" takes an object with two classes, Encoder and Decoder');
+  }
+  if (given.adapter && typeof given.adapter !== 'function') {
+    throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
@@ -126,12 +124,6 @@ function choose(names, options) {
   return chosen;
 }
 
-function refused(name) {
-  const error = new Error(`sori: the option "${name}" is not supported yet`);
-  error.code = 'SORI_UNSUPPORTED_OPTION';
-  return error;
-}
-
 function unsupported(message) {
   const error = new Error(`sori: ${message}`);
   error.code = 'SORI_UNSUPPORTED';
@@ -142,4 +134,4 @@ function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused, unsupported };
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, unsupported };

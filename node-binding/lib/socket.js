@@ -538,4 +538,4 @@ function callLater(callback) {
   }
 }
 
-module.exports = { Socket, END };
+module.exports = { Socket, END, STATE, callLater };
