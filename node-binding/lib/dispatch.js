@@ -36,12 +36,14 @@ const RECORD = Object.freeze({
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
+const NO_BYTES = Buffer.alloc(0);
 
 /** `json` is an array of records; the attachments they speak of lie one after another in `bytes`. */
 function dispatch(bridge, json, bytes) {
   const { queue } = bridge;
   const records = JSON.parse(json);
-  const reader = bytes === null ? null : new AttachmentReader(bytes);
+  // There may be attachments without a single byte.
+  const reader = new AttachmentReader(bytes === null ? NO_BYTES : bytes);
   queue.scheduled = true;
   for (let i = 0; i < records.length; i++) {
     // An application listener that throws must not cost the others their records.
