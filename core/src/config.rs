@@ -1,6 +1,7 @@
 //! Every setting of the engine with its default, in one place.
 
 mod http;
+mod websocket;
 
 use std::time::Duration;
 
@@ -9,9 +10,11 @@ use bytes::Bytes;
 #[cfg(feature = "server")]
 pub(crate) use http::Origin;
 pub use http::{Cookie, Cors, HttpCompression, SameSite};
+pub use websocket::{Overflow, WebSocketSettings};
 
 use crate::error::Error;
 pub use crate::hub::RecoverySettings;
+pub use crate::proto::websocket::deflate::{DeflateOptions, WindowLimit};
 
 /// What carries a connection's packets at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +54,17 @@ pub enum Protocol {
     EngineIo,
 }
 
+/// How Socket.IO packets are written; clients must be made with the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parser {
+    /// JSON text, each binary value in a message of its own (npm `socket.io-parser`).
+    #[default]
+    Json,
+    /// MessagePack, binary values inside (npm `socket.io-msgpack-parser`). To an application nothing
+    /// changes: it is given, and gives, JSON and attachments.
+    MessagePack,
+}
+
 /// A message that every client gets right behind the open packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitialPacket {
@@ -86,6 +100,8 @@ pub enum WhenFull {
 pub struct Config {
     /// What messages mean. Default: Socket.IO.
     pub protocol: Protocol,
+    /// How Socket.IO packets are written. Default: JSON.
+    pub parser: Parser,
     /// What every client is sent right behind the open packet (`initialPacket`). Default: nothing.
     pub initial_packet: Option<InitialPacket>,
     /// Path under which clients find the engine. Default `/socket.io`.
@@ -121,7 +137,8 @@ pub struct Config {
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
-    /// Transports that are served. Default: polling and WebSocket.
+    /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
+    /// WebSockets alone, and every path of its listener is the application's.
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may become a WebSocket. Default true.
     pub allow_upgrades: bool,
@@ -138,6 +155,9 @@ pub struct Config {
     /// Which polling answers are compressed (own listener only). Default: those of at least 1,024
     /// bytes.
     pub http_compression: Option<HttpCompression>,
+    /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
+    /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
+    pub per_message_deflate: Option<DeflateOptions>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -146,6 +166,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             protocol: Protocol::SocketIo,
+            parser: Parser::Json,
             initial_packet: None,
             path: "/socket.io".to_owned(),
             ping_interval: Duration::from_secs(25),
@@ -169,6 +190,7 @@ impl Default for Config {
             cors: None,
             cookie: None,
             http_compression: Some(HttpCompression::default()),
+            per_message_deflate: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }
@@ -180,8 +202,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         let rule = if !self.path.starts_with('/') {
             Some("path must begin with '/'")
-        } else if self.transports.is_empty() {
-            Some("transports must name at least one of polling and websocket")
         } else if self.shards == 0 || self.shards > MAX_SHARDS {
             Some("shards must be between 1 and 256")
         } else if self.ping_interval.is_zero() {
@@ -202,7 +222,8 @@ impl Config {
         {
             Some("cookie must have a name and attributes as RFC 6265 allows them")
         } else {
-            None
+            let deflate = self.per_message_deflate.as_ref();
+            deflate.and_then(|options| options.broken_rule())
         };
         rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
     }

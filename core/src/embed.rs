@@ -5,6 +5,7 @@
 
 mod handshake;
 mod raw;
+pub mod websocket;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -166,6 +167,13 @@ pub enum Event<'a> {
         /// The request that brought it.
         request: RequestId,
     },
+    /// Something happened to a plain WebSocket.
+    WebSocket {
+        /// The connection.
+        conn: ConnId,
+        /// What.
+        event: websocket::Event<'a>,
+    },
     /// Every connection is closed and the engine's threads end.
     Closed,
 }
@@ -275,7 +283,7 @@ pub enum Command<'a> {
         message: Raw<'a>,
         /// Drop it if the connection is not writable.
         volatile: bool,
-        /// Whether it may be compressed where the connection can.
+        /// Whether it is worth compressing where the connection can: a hint.
         compress: bool,
         /// [`Event::Sent`] tells of this token once the message is on its way. A message that was
         /// dropped counts as being so when what was queued before it is.
@@ -331,6 +339,15 @@ pub enum Command<'a> {
         /// What was wrong, for people.
         description: &'a str,
     },
+    /// Asks something of a plain WebSocket.
+    WebSocket {
+        /// The connection.
+        conn: ConnId,
+        /// What.
+        command: websocket::Command<'a>,
+    },
+    /// Sends a message to many plain WebSockets.
+    WebSocketBroadcast(websocket::Broadcast<'a>),
     /// Closes a connection; [`Event::Close`] follows.
     Close {
         /// The connection.

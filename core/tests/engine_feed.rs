@@ -16,6 +16,7 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         head: Bytes::copy_from_slice(head),
         handshake: None,
         sid: None,
+        deflate: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }

@@ -266,6 +266,7 @@ fn an_id_that_the_application_chooses_is_the_sessions_as_long_as_it_is_nobody_el
             head: Bytes::new(),
             handshake: None,
             sid: Some(sid.into()),
+            deflate: None,
         };
         let url = "/socket.io/?EIO=4&transport=websocket";
         rig.engine.attach_feed(url, upgrade);

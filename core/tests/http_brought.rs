@@ -60,6 +60,7 @@ fn a_handshake_that_is_brought_comes_back_and_knows_its_session() {
         head: Bytes::new(),
         handshake: Some(Arc::clone(&websocket)),
         sid: None,
+        deflate: None,
     };
     engine.attach_feed("/socket.io/?EIO=4&transport=websocket", upgrade);
 

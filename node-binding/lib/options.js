@@ -2,6 +2,7 @@
 'use strict';
 
 const { asBuffer } = require('./binary');
+const { nativeParser } = require('./parsers');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
 const DEFAULTS = Object.freeze({
@@ -79,6 +80,11 @@ function checkOptions(given) {
   }
 }
 
+/** Whether the engine cannot do what the application's own parts do. */
+function needsPackets({ parser, adapter }) {
+  return Boolean(adapter) || nativeParser(parser) === null;
+}
+
 /** The options with defaults filled in. */
 function completeOptions(given) {
   const options = { ...DEFAULTS };
@@ -107,6 +113,7 @@ function nativeOptions(options) {
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
   }
+  chosen.parser = nativeParser(options.parser);
   if (options.initialPacket) {
     chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];
   }
@@ -134,4 +141,4 @@ function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, unsupported };
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, needsPackets, unsupported };

@@ -12,7 +12,7 @@ const { HandlerErrors } = require('./handler-errors');
 const { Namespace } = require('./namespace');
 const { NativeWire } = require('./native-wire');
 const { addOperatorMethods } = require('./operator-methods');
-const { DEFAULTS, checkOptions, completeOptions, unsupported } = require('./options');
+const { DEFAULTS, checkOptions, completeOptions, needsPackets, unsupported } = require('./options');
 const { PacketWire } = require('./packets/wire');
 const { ParentNamespace } = require('./parent-namespace');
 const { END } = require('./socket');
@@ -30,7 +30,7 @@ class Server {
     // Every attachment has its own.
     this._engines = [];
     // Who makes the packets: the engine, or JavaScript where the application has its own parser or adapter.
-    this._wire = this.opts.parser || this.opts.adapter ? new PacketWire(this, this.opts) : new NativeWire(this);
+    this._wire = needsPackets(this.opts) ? new PacketWire(this, this.opts) : new NativeWire(this);
     this._ids = 0;
     this._nsps = new Map();
     this._handlerErrors = this.opts.onHandlerError ? new HandlerErrors(this.opts.onHandlerError) : null;
@@ -82,7 +82,7 @@ class Server {
       if (!isEngine(engine)) {
         throw new TypeError('sori: io.bind(engine) takes an Engine.IO server: that of sori/engine, or another, but not one of another Server');
       }
-      this._speakPackets({});
+      this._speakPackets();
       this._wire.serve(engine);
     }
     this.engine = engine;
@@ -94,7 +94,7 @@ class Server {
     if (!connection || typeof connection.write !== 'function' || !connection.transport) {
       throw new TypeError('sori: io.onconnection(connection) takes a connection of an Engine.IO server');
     }
-    this._speakPackets({});
+    this._speakPackets();
     this._wire.onconnection(connection);
     return this;
   }
@@ -105,7 +105,7 @@ class Server {
   }
 
   /** From now on packets are made in JavaScript. There must not be clients that the engine speaks to. */
-  _speakPackets(opts) {
+  _speakPackets(adapter) {
     if (this._wire instanceof PacketWire) {
       return;
     }
@@ -113,7 +113,7 @@ class Server {
     if (bridge !== null && (bridge.clients.size > 0 || bridge.requests.size > 0)) {
       throw unsupported('an adapter, or an engine, must be set before the first client connects');
     }
-    this._wire = new PacketWire(this, opts);
+    this._wire = new PacketWire(this, { parser: this.opts.parser, adapter });
     this._nsps.forEach((nsp) => this._wire.adopt(nsp));
     if (bridge !== null && !bridge.isClosed) {
       bridge.close();
@@ -184,7 +184,7 @@ class Server {
     if (this._wire instanceof PacketWire) {
       this._wire.setAdapter(adapter);
     } else {
-      this._speakPackets({ adapter });
+      this._speakPackets(adapter);
     }
     return this;
   }

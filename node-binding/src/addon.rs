@@ -95,6 +95,12 @@ impl Engine {
         self.native.hub().register(&name).id().0
     }
 
+    /// Nothing names that namespace any more: it goes as soon as nobody is in it or may come back.
+    #[napi]
+    pub fn forget_namespace(&self, namespace: u32) {
+        self.native.hub().release(NamespaceId(namespace));
+    }
+
     /// Executes a text of operations; see `operations.rs`.
     #[napi]
     pub fn flush(&self, operations: Operations, buffers: Option<Vec<Buffer>>) {
@@ -208,6 +214,7 @@ impl Engine {
             head,
             handshake: None,
             sid,
+            deflate: None,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -25,6 +25,7 @@ struct Options {
     connection_state_recovery: Option<Recovery>,
     shards: Option<usize>,
     protocol: Option<Protocol>,
+    parser: Option<Parser>,
     initial_packet: Option<InitialPacket>,
 }
 
@@ -35,6 +36,15 @@ enum Protocol {
     SocketIo,
     #[serde(rename = "engine.io")]
     EngineIo,
+}
+
+/// What `lib/parsers.js` has found the parser to be.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Parser {
+    #[serde(rename = "json")]
+    Json,
+    #[serde(rename = "msgpack")]
+    MessagePack,
 }
 
 /// A string, or an array of bytes.
@@ -143,6 +153,9 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
     config.allow_eio3 = options.allow_eio3.unwrap_or(config.allow_eio3);
     if let Some(Protocol::EngineIo) = options.protocol {
         config.protocol = config::Protocol::EngineIo;
+    }
+    if let Some(Parser::MessagePack) = options.parser {
+        config.parser = config::Parser::MessagePack;
     }
     config.initial_packet = options.initial_packet.map(|packet| match packet {
         InitialPacket::Text(text) => config::InitialPacket::Text(text),

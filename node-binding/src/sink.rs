@@ -292,7 +292,7 @@ impl Application for Sink {
             Event::Forget { request } => self.write(|state| {
                 Record::new(&mut state.batch.text, Kind::Forget).number(request.0);
             }),
-            Event::Closed => {}
+            Event::WebSocket { .. } | Event::Closed => {}
         }
     }
 

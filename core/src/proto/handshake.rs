@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
+use super::websocket::extension;
+
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The `Sec-WebSocket-Accept` that proves we read the client's key (RFC 6455 §4.2.2).
@@ -38,6 +40,10 @@ pub enum HandshakeError {
     InvalidKey,
     /// `Sec-WebSocket-Version` is neither 13 nor 8.
     InvalidVersion,
+    /// `Sec-WebSocket-Protocol` is no list of different tokens.
+    InvalidProtocol,
+    /// `Sec-WebSocket-Extensions` is malformed, or offers no compression that we can agree to.
+    InvalidExtensions,
 }
 
 impl HandshakeError {
@@ -56,6 +62,8 @@ impl HandshakeError {
             Self::InvalidUpgrade => "Invalid Upgrade header",
             Self::InvalidKey => "Missing or invalid Sec-WebSocket-Key header",
             Self::InvalidVersion => "Missing or invalid Sec-WebSocket-Version header",
+            Self::InvalidProtocol => "Invalid Sec-WebSocket-Protocol header",
+            Self::InvalidExtensions => "Invalid or unacceptable Sec-WebSocket-Extensions header",
         }
     }
 
@@ -105,6 +113,24 @@ pub fn check_upgrade(
         return Err(HandshakeError::InvalidVersion);
     }
     Ok(())
+}
+
+/// The subprotocols that a client offers by `Sec-WebSocket-Protocol`, in its order of preference
+/// (RFC 6455 §4.1).
+///
+/// # Errors
+/// [`HandshakeError::InvalidProtocol`] for what is no token, and for one that comes twice.
+pub fn protocols(header: &str) -> Result<Vec<&str>, HandshakeError> {
+    let mut protocols = Vec::new();
+    for protocol in header.split(',') {
+        let protocol = protocol.trim_matches([' ', '\t']);
+        let is_token = !protocol.is_empty() && protocol.chars().all(extension::is_token_char);
+        if !is_token || protocols.contains(&protocol) {
+            return Err(HandshakeError::InvalidProtocol);
+        }
+        protocols.push(protocol);
+    }
+    Ok(protocols)
 }
 
 /// A raw HTTP answer that refuses an upgrade; an empty body becomes the status's own phrase.

@@ -17,7 +17,7 @@ use super::task::{Attach, Opening, Stream};
 use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
-use crate::proto::websocket::Frame;
+use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
 use crate::transport::{Cork, Link, LinkId, Outlet};
 
@@ -33,6 +33,7 @@ impl Shard {
             handshake,
             dialect,
             sid,
+            deflate,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -58,7 +59,7 @@ impl Shard {
                 (Outlet::Tcp(writer), Some(reader))
             }
         };
-        let mut link = Link::new(id, request, outlet);
+        let mut link = Link::new(id, request, outlet, Role::Server, deflate);
         self.write_now(&mut link, &answer);
         let slot = match upgrade_of {
             Some(slot) => {
@@ -177,7 +178,7 @@ impl Shard {
     /// The refusal that the client is to be told.
     pub(super) fn may_open(&self, chosen: Option<&Arc<str>>) -> Result<(), Refusal> {
         let limit = self.engine.config().max_connections;
-        let is_full = limit.is_some_and(|limit| self.engine.metrics().connections >= limit as u64);
+        let is_full = limit.is_some_and(|limit| self.engine.counters().connections >= limit as u64);
         if is_full || self.is_stopping() {
             self.handle().counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
@@ -202,7 +203,7 @@ impl Shard {
     }
 
     /// Gives a WebSocket that nobody wants its answer and an empty close frame.
-    fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
+    pub(super) fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
         match stream {
@@ -226,7 +227,7 @@ impl Shard {
     }
 
     /// Writes bytes of a link that belongs to no connection yet, or never will.
-    fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
+    pub(super) fn write_now(&mut self, link: &mut Link, bytes: &[u8]) {
         let engine = self.engine.clone();
         let mut feed = feed_writer(&engine);
         let mut cork = Cork {
@@ -238,7 +239,7 @@ impl Shard {
     }
 }
 
-fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+pub(super) fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     TcpStream::from_std(stream)

@@ -1,4 +1,4 @@
-//! What a shard keeps for one connection, and the table of them.
+//! What a shard keeps for one Engine.IO connection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::task::Responder;
 use crate::embed::RequestId;
-use crate::hub::{Client, Slot};
+use crate::hub::Client;
 use crate::session::Session;
 use crate::transport::{BinaryForm, Dialect, Link, LinkId};
 
@@ -128,72 +128,5 @@ impl Connection {
         .chain(links.into_iter().map(|link| link.and_then(Link::deadline)))
         .flatten()
         .min()
-    }
-}
-
-/// The connections of a shard. A place is reused, but never under the same [`Slot`].
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    places: Vec<Place>,
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Place {
-    generation: u32,
-    connection: Option<Box<Connection>>,
-}
-
-impl Table {
-    pub(super) fn insert(&mut self, connection: Connection) -> Slot {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                generation: 0,
-                connection: None,
-            });
-            (self.places.len() - 1) as u32
-        });
-        let place = &mut self.places[index as usize];
-        place.connection = Some(Box::new(connection));
-        Slot {
-            index,
-            generation: place.generation,
-        }
-    }
-
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
-        let place = self.places.get_mut(slot.index as usize)?;
-        if place.generation != slot.generation {
-            return None;
-        }
-        place.connection.as_deref_mut()
-    }
-
-    pub(super) fn remove(&mut self, slot: Slot) {
-        if let Some(place) = self.places.get_mut(slot.index as usize)
-            && place.generation == slot.generation
-            && place.connection.take().is_some()
-        {
-            place.generation = place.generation.wrapping_add(1);
-            self.free.push(slot.index);
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.places.len() == self.free.len()
-    }
-
-    pub(super) fn slots(&self) -> Vec<Slot> {
-        let taken = self
-            .places
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.connection.is_some());
-        taken
-            .map(|(index, place)| Slot {
-                index: index as u32,
-                generation: place.generation,
-            })
-            .collect()
     }
 }

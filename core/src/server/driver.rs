@@ -30,6 +30,7 @@ impl Shard {
             limits,
             engine,
             now,
+            compression,
             ..
         } = self;
         let Some(connection) = connections.get_mut(slot) else {
@@ -60,12 +61,14 @@ impl Shard {
             return;
         }
         let give_up_at = *now + CLOSE_ANSWER_TIMEOUT;
-        let mut feed = decoder.feed(&mut buffer[..n], limits);
+        let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
         let mut is_promoted = false;
         loop {
             let base64;
             let packet = match feed.next() {
                 Ok(None) => break,
+                // This decoder checks text.
+                Ok(Some(Message::UncheckedText(_))) => continue,
                 Ok(Some(Message::Text(text))) => match dialect.revision {
                     Revision::V4 => engine::decode_text(text),
                     Revision::V3 => {
@@ -179,6 +182,8 @@ impl Shard {
         let conn = self.conn_id(slot);
         let now = self.now;
         let Some(connection) = self.connections.get_mut(slot) else {
+            // A plain WebSocket has no clock but that of its end.
+            self.touch(slot);
             return;
         };
         connection.session.handle_timeout(now);
@@ -247,7 +252,7 @@ impl Shard {
 impl Shard {
     /// Writes what the session wants written, tells the application what became of it, and lets the
     /// connection go once all is over.
-    pub(super) fn flush(&mut self, slot: Slot) {
+    pub(super) fn flush_session(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
@@ -280,6 +285,14 @@ impl Shard {
             Transmit::WebSocket(frame) => {
                 let Some(link) = &mut connection.link else {
                     return;
+                };
+                let frame = match (&mut link.deflater, &engine.config().per_message_deflate) {
+                    (Some(deflater), Some(options))
+                        if frame.payload_ref().len() >= options.threshold =>
+                    {
+                        self.compression.compress(&frame, deflater, options)
+                    }
+                    _ => frame,
                 };
                 let mut feed = feed_writer(&engine);
                 link.write(
@@ -365,7 +378,7 @@ impl Shard {
                     .pending()
                     .filter_map(|name| hub.lookup(name))
                     .collect();
-                let namespaces = connection.client.joined().to_vec();
+                let namespaces = connection.client.leave_all();
                 let fault = connection.fault.take();
                 if let Some(poll) = connection
                     .poll
@@ -394,6 +407,9 @@ impl Shard {
                 });
                 for namespace in namespaces {
                     namespace.remove_for_now(conn, self.now);
+                    let id = namespace.id();
+                    drop(namespace);
+                    self.engine.shared.hub.retire(id);
                 }
             }
         }

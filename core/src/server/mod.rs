@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod compression;
 mod connection;
 mod deliver;
 mod driver;
@@ -12,31 +13,37 @@ mod gateway;
 mod http;
 mod inbox;
 mod incoming;
+mod packets;
 pub mod pull;
 mod raw;
 mod registry;
 mod requests;
 mod shard;
+mod table;
 mod task;
 mod timers;
+mod websocket;
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply};
+pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::transport::polling;
 use inbox::Inbox;
@@ -131,6 +138,9 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// What the answer agrees to about compression, by
+    /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
+    pub deflate: Option<DeflateParams>,
 }
 
 /// A polling request that the application brings.
@@ -221,6 +231,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -250,7 +274,7 @@ impl Engine {
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
         if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
+            && self.counters().connections >= limit as u64
         {
             self.shared.shards[0].counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
@@ -432,6 +456,7 @@ impl Engine {
             head,
             handshake,
             sid,
+            deflate,
         } = upgrade;
         let attach = Attach {
             request,
@@ -440,6 +465,7 @@ impl Engine {
             head,
             upgrade_of,
             handshake,
+            deflate,
             dialect: gateway::dialect(url),
             sid,
         };

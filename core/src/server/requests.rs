@@ -101,6 +101,15 @@ impl Shard {
 
     fn handle_poll(&mut self, slot: Slot, poll: PendingPoll) {
         let now = self.now;
+        // A client that comes when its time is up is too late, whether the timers have come to it
+        // or not.
+        let is_due = |connection: &mut Connection| {
+            let due = connection.session.next_timeout();
+            due.is_some_and(|due| due <= now)
+        };
+        if self.connections.get_mut(slot).is_some_and(is_due) {
+            self.handle_timeout(slot);
+        }
         let Some(connection) = self.connections.get_mut(slot) else {
             self.engine.answer(poll.responder, unknown_sid());
             return;
@@ -218,8 +227,13 @@ impl Shard {
         let Some(bytes) = bytes else {
             self.feeds.remove(&request);
             self.handle_stream_end(slot, link, None);
+            self.handle_websocket_feed_end(slot);
             return;
         };
+        if self.connections.websocket_mut(slot).is_some() {
+            self.handle_websocket_feed(slot, bytes);
+            return;
+        }
         for chunk in bytes.chunks(self.buffer.len()) {
             self.buffer[..chunk.len()].copy_from_slice(chunk);
             self.handle_bytes(slot, link, chunk.len());
@@ -232,10 +246,8 @@ impl Shard {
             return;
         };
         let engine = self.engine.clone();
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return;
-        };
-        let Some(link) = connection.link_mut(id) else {
+        let tenant = self.connections.tenant_mut(slot);
+        let Some(link) = tenant.and_then(|tenant| tenant.link_mut(id)) else {
             return;
         };
         link.feed_written(bytes);
@@ -254,6 +266,11 @@ pub(super) fn turn_down(engine: &Engine, task: Task) {
         Task::Request(request) => engine.answer(request.responder, polling::empty_answer(503)),
         Task::Attach(attach) => {
             let request = attach.request;
+            let event = Event::Forget { request };
+            engine.shared.application.handle(engine, event);
+        }
+        Task::AttachWebSocket(attach) => {
+            let request = attach.upgrade.request;
             let event = Event::Forget { request };
             engine.shared.application.handle(engine, event);
         }

@@ -25,12 +25,14 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
-use super::connection::Table;
+use super::compression::Compression;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::http;
 use super::requests::turn_down;
+use super::table::{Table, Tenant};
 use super::task::Task;
 use super::timers::Timers;
+use super::websocket::MaskKeys;
 use super::{Engine, ShardHandle};
 use crate::embed::{Event, RequestId};
 use crate::error::Error;
@@ -55,6 +57,8 @@ pub(super) struct Shard {
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
+    pub(super) compression: Compression,
+    pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
     paused: Vec<Slot>,
     /// A turn is under way: who becomes dirty is flushed at its end.
@@ -74,7 +78,7 @@ pub(super) enum Timer {
 
 /// What a reader does after a look at its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     Continue,
     /// The buffer was filled: let others run first.
     Yield,
@@ -206,6 +210,7 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
+            Task::AttachWebSocket(attach) => this.attach_websocket(*attach, shard),
             Task::Resume => this.resume(),
             Task::Stop => this.stop(),
             task => this.handle_task(task),
@@ -249,6 +254,8 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
+            compression: Compression::default(),
+            mask_keys: MaskKeys::new(),
             paused: Vec::new(),
             is_in_turn: false,
             http: watch::Sender::new(()),
@@ -274,10 +281,9 @@ impl Shard {
 
     /// The connection has something to write, or a deadline that moved: look at it in this turn.
     pub(super) fn touch(&mut self, slot: Slot) {
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !connection.is_dirty
+        if let Some(tenant) = self.connections.tenant_mut(slot)
+            && tenant.mark_dirty()
         {
-            connection.is_dirty = true;
             self.dirty.push(slot);
             if !self.is_in_turn {
                 self.handle().inbox.wake();
@@ -297,14 +303,22 @@ impl Shard {
             return false;
         }
         let now = self.now;
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !std::mem::replace(&mut connection.is_paused, true)
+        if let Some(tenant) = self.connections.tenant_mut(slot)
+            && tenant.pause(now)
         {
-            connection.session.assume_heartbeat(now);
             self.paused.push(slot);
             self.handle().counters.paused.increment();
         }
         true
+    }
+
+    /// Writes what is queued for a connection, and sees to what became of it.
+    pub(super) fn flush(&mut self, slot: Slot) {
+        match self.connections.tenant_mut(slot) {
+            Some(Tenant::Session(_)) => self.flush_session(slot),
+            Some(Tenant::WebSocket(_)) => self.flush_websocket(slot),
+            None => {}
+        }
     }
 
     fn flush_dirty(&mut self) {
@@ -315,6 +329,7 @@ impl Shard {
             at += 1;
         }
         self.dirty.clear();
+        self.compression.end_turn();
         if self.dirty.capacity() > KEPT_CAPACITY {
             self.dirty = Vec::new();
         }
@@ -327,10 +342,9 @@ impl Shard {
         while let Some((tick, timer)) = self.timers.pop_due(self.now) {
             match timer {
                 Timer::Connection(slot) => {
-                    if let Some(connection) = self.connections.get_mut(slot)
-                        && connection.wakes_at == Some(tick)
+                    if let Some(tenant) = self.connections.tenant_mut(slot)
+                        && tenant.wakes_at(tick)
                     {
-                        connection.wakes_at = None;
                         self.handle_timeout(slot);
                     }
                 }
@@ -341,13 +355,13 @@ impl Shard {
 
     fn resume(&mut self) {
         for slot in std::mem::take(&mut self.paused) {
+            let Some(tenant) = self.connections.tenant_mut(slot) else {
+                continue;
+            };
+            tenant.resume();
             let Some(connection) = self.connections.get_mut(slot) else {
                 continue;
             };
-            connection.is_paused = false;
-            for link in [connection.link.as_ref(), connection.probe.as_deref()] {
-                link.inspect(|link| link.wake_reader());
-            }
             let Some(post) = connection.post.take() else {
                 continue;
             };
@@ -366,6 +380,7 @@ impl Shard {
         self.http.send_replace(());
         for slot in self.connections.slots() {
             self.close(slot, crate::DisconnectReason::ServerShuttingDown, true);
+            self.close_websocket(slot);
         }
     }
 
@@ -437,7 +452,7 @@ pub(super) async fn read_link(
 }
 
 /// A TCP link's backlog goes nowhere but to its stream.
-fn flush_backlog(link: &mut crate::transport::Link, cork: &mut Vec<u8>) {
+pub(super) fn flush_backlog(link: &mut crate::transport::Link, cork: &mut Vec<u8>) {
     let mut feed = |_: RequestId, _: &[u8]| {};
     link.flush_backlog(&mut crate::transport::Cork {
         buffer: cork,

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::frames::Frames;
+use super::websocket;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
 use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
+use crate::proto::websocket::deflate::DeflateParams;
 use crate::transport::{Dialect, Link};
 
 /// One task; tasks of one thread are done in order.
@@ -60,6 +62,12 @@ pub(super) enum Task {
     },
     /// A WebSocket whose request has been checked.
     Attach(Box<Attach>),
+    /// A plain WebSocket.
+    AttachWebSocket(Box<websocket::Attach>),
+    /// Something is asked of one plain WebSocket.
+    WebSocket { slot: Slot, ask: websocket::Ask },
+    /// Send to many plain WebSockets.
+    WebSocketBroadcast(Box<websocket::Broadcast>),
     /// Bytes of a feed; `None` when its stream is over.
     Feed {
         request: RequestId,
@@ -186,6 +194,8 @@ pub(super) struct Attach {
     pub(super) handshake: Option<Arc<Handshake>>,
     /// The id that the application has chosen for a new connection.
     pub(super) sid: Option<Arc<str>>,
+    /// What was agreed on about compression.
+    pub(super) deflate: Option<DeflateParams>,
 }
 
 /// What a connection begins with.

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use self::allowance::Allowance;
 use self::heartbeat::{Beat, Heartbeat};
-use self::outbox::Outbox;
+pub(crate) use self::outbox::Outbox;
 pub use self::types::{
     Event, Opening, PollError, Received, Settings, Transmit, TransportClosed, UpgradeError,
 };

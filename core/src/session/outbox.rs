@@ -11,7 +11,7 @@ const KEPT_CAPACITY: usize = 16;
 /// the heap. What a burst made the queue grow to is given back when it drains; a small remainder is
 /// kept for the next burst until [`Outbox::release`].
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     /// `None` only if `rest` is empty too.
     first: Option<Frame>,
     rest: VecDeque<Frame>,
@@ -22,7 +22,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     #[inline]
-    pub(super) fn push(&mut self, frame: Frame) {
+    pub(crate) fn push(&mut self, frame: Frame) {
         self.bytes += frame.len();
         self.pushed += 1;
         if self.first.is_none() {
@@ -40,7 +40,7 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Frame> {
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
         let frame = self.first.take()?;
         self.bytes -= frame.len();
         if self.rest.capacity() != 0 {
@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     /// Drops what waits, and every buffer.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Outbox {
             pushed: self.taken(),
             ..Outbox::default()
@@ -74,7 +74,7 @@ impl Outbox {
     }
 
     /// Gives the kept capacity back if nothing waits.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
@@ -87,7 +87,7 @@ impl Outbox {
 
     /// Sum of the encoded frames' lengths.
     #[inline]
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 

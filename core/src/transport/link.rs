@@ -13,6 +13,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::backlog::Backlog;
 use crate::embed::RequestId;
 use crate::proto::engine::frames;
+use crate::proto::websocket::deflate::{DeflateParams, Deflater};
 use crate::proto::websocket::{Decoder, Frame, Role};
 
 /// Tells apart the links that a connection has in its life.
@@ -25,7 +26,11 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) request: RequestId,
     pub(crate) decoder: Decoder,
+    /// How messages to the peer are compressed, if that was agreed on.
+    pub(crate) deflater: Option<Deflater>,
     outlet: Outlet,
+    /// Bytes that have left so far.
+    taken: u64,
     backlog: Backlog,
     /// The task that reads the stream; woken when it has more to do than wait for bytes.
     reader: Option<Waker>,
@@ -83,6 +88,12 @@ impl Control {
         self.ending = Some(Ending::Drain(deadline));
     }
 
+    /// Ends when all that is queued is out, at the latest at `deadline`: the peer has ended its half
+    /// of the stream.
+    pub(crate) fn end_when_out(&mut self, deadline: Instant) {
+        self.ending = Some(Ending::Now(deadline));
+    }
+
     /// Whether what the peer still sends means nothing any more.
     pub(crate) fn is_deaf(&self) -> bool {
         matches!(self.ending, Some(Ending::Drain(_) | Ending::Now(_)))
@@ -126,12 +137,32 @@ const CORK_FRAME_MAX: usize = 16 * 1024;
 const CORK_MAX: usize = 64 * 1024;
 
 impl Link {
-    pub(crate) fn new(id: LinkId, request: RequestId, outlet: Outlet) -> Link {
+    /// `deflate` is what was agreed on about compression.
+    pub(crate) fn new(
+        id: LinkId,
+        request: RequestId,
+        outlet: Outlet,
+        role: Role,
+        deflate: Option<DeflateParams>,
+    ) -> Link {
+        let (decoder, deflater) = match (deflate, role) {
+            (None, _) => (Decoder::new(role), None),
+            (Some(params), Role::Server) => (
+                Decoder::with_deflate(role, params.client_class()),
+                Some(Deflater::new(params.server_class())),
+            ),
+            (Some(params), Role::Client) => (
+                Decoder::with_deflate(role, params.server_class()),
+                Some(Deflater::new(params.client_class())),
+            ),
+        };
         Link {
             id,
             request,
-            decoder: Decoder::new(Role::Server),
+            decoder,
+            deflater,
             outlet,
+            taken: 0,
             backlog: Backlog::default(),
             reader: None,
             control: Control::default(),
@@ -211,6 +242,16 @@ impl Link {
         self.backlog.bytes() + unwritten
     }
 
+    /// Bytes that the system has taken, or the application has written, since the beginning.
+    pub(crate) fn taken_bytes(&self) -> u64 {
+        self.taken
+    }
+
+    /// Whether nothing can be written any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.outlet, Outlet::Closed)
+    }
+
     /// Whether bytes written now would leave at once.
     pub(crate) fn is_writable(&self) -> bool {
         self.backlog_bytes() == 0 && !matches!(self.outlet, Outlet::Closed)
@@ -223,7 +264,9 @@ impl Link {
     /// The application has written `n` bytes of its feed.
     pub(crate) fn feed_written(&mut self, n: usize) {
         if let Outlet::Feed { unwritten } = &mut self.outlet {
-            *unwritten = unwritten.saturating_sub(n);
+            let n = n.min(*unwritten);
+            *unwritten -= n;
+            self.taken += n as u64;
         }
     }
 
@@ -331,10 +374,15 @@ impl Link {
     }
 
     fn take_outcome(&mut self, outcome: Result<usize, Broken>) {
-        if outcome.is_err() {
-            self.outlet = Outlet::Closed;
-            self.backlog.clear();
-            self.wake_reader();
+        match (outcome, &self.outlet) {
+            (Ok(n), Outlet::Tcp(_)) => self.taken += n as u64,
+            // The application says when it has written, and a closed outlet takes nothing.
+            (Ok(_), Outlet::Feed { .. } | Outlet::Closed) => {}
+            (Err(Broken), _) => {
+                self.outlet = Outlet::Closed;
+                self.backlog.clear();
+                self.wake_reader();
+            }
         }
     }
 }

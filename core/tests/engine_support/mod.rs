@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 pub(crate) use client::*;
 use sori::Config;
+pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{
     AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, Raw, RequestId,
     SocketRef,
@@ -63,6 +64,8 @@ pub(crate) struct Log {
     pub(crate) feeds: HashMap<RequestId, BytesMut>,
     pub(crate) ended_feeds: Vec<RequestId>,
     pub(crate) forgotten: Vec<RequestId>,
+    /// Plain WebSockets by the request that opened them, with their gauges.
+    pub(crate) websockets: HashMap<RequestId, (ConnId, Arc<Gauge>)>,
     /// Responses of the broadcasts that asked for acks, and whether time was up.
     pub(crate) broadcast_acks: Vec<(u64, Vec<String>, bool)>,
     pub(crate) is_closed: bool,
@@ -202,8 +205,46 @@ impl Recorder {
             }
             Event::FeedEnd { request, .. } => log.ended_feeds.push(*request),
             Event::Forget { request } => log.forgotten.push(*request),
+            Event::WebSocket { conn, event } => {
+                if let websocket::Event::Open { request, gauge, .. } = event {
+                    let known = (*conn, Arc::clone(gauge));
+                    log.websockets.insert(*request, known);
+                }
+                log.write(*conn, line_of(event));
+            }
             Event::Closed => log.is_closed = true,
         }
+    }
+}
+
+/// What a plain WebSocket did, in a line: `open group 1`, `text hi`, `binary 0102`, `closing 1000 bye`,
+/// `failed …`, `sent 7`, `unsent 7`, `close 1006`.
+fn line_of(event: &websocket::Event<'_>) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match event {
+        websocket::Event::Open { group, .. } => format!("open group {}", group.0),
+        websocket::Event::Text(message) if message.len() > 200 => {
+            format!("text of {}", message.len())
+        }
+        websocket::Event::Text(message) => format!("text {message}"),
+        websocket::Event::RawText(message) => format!("raw text {message:02x?}"),
+        websocket::Event::Binary(message) if message.len() > 200 => {
+            format!("binary of {}", message.len())
+        }
+        websocket::Event::Binary(message) => format!("binary {message:02x?}"),
+        websocket::Event::Ping(payload) => format!("ping {}", text(payload)),
+        websocket::Event::Pong(payload) => format!("pong {}", text(payload)),
+        websocket::Event::CloseFrame { code, reason } => {
+            format!("closing {} {}", code.unwrap_or(0), text(reason))
+        }
+        websocket::Event::Failed(Failure::Protocol(error)) => format!("failed {}", error.code()),
+        websocket::Event::Failed(Failure::Io(_)) => "failed Io".to_owned(),
+        websocket::Event::Failed(failure) => format!("failed {failure:?}"),
+        websocket::Event::Sent { token, ok: true } => format!("sent {token}"),
+        websocket::Event::Sent { token, ok: false } => format!("unsent {token}"),
+        websocket::Event::Drain => "drain".to_owned(),
+        websocket::Event::Ended => "ended".to_owned(),
+        websocket::Event::Closed { code, reason } => format!("close {code} {}", text(reason)),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Wire {
     buffer: Vec<u8>,
     /// How much of the buffer has been used.
     at: usize,
+    /// The engine is the client here: it masks, and we do not.
+    pub(crate) is_peer_client: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl Wire {
             stream,
             buffer: Vec::new(),
             at: 0,
+            is_peer_client: false,
         }
     }
 
@@ -86,7 +89,11 @@ impl Wire {
     }
 
     pub(crate) fn send_frame(&mut self, first_byte: u8, payload: &[u8]) {
-        self.send(&frame(first_byte, payload));
+        let frame = match self.is_peer_client {
+            true => unmasked_frame(first_byte, payload),
+            false => frame(first_byte, payload),
+        };
+        self.send(&frame);
     }
 
     /// Nothing more will be sent.
@@ -142,12 +149,17 @@ impl Wire {
             }
         }
         let start = self.take(2);
-        let length = match start[1] {
+        let length = match start[1] & 0x7f {
             126 => u64::from(u16::from_be_bytes(self.take(2).try_into().unwrap())),
             127 => u64::from_be_bytes(self.take(8).try_into().unwrap()),
             short => u64::from(short),
         };
-        Some((start[0], self.take(length as usize)))
+        let is_masked = start[1] & 0x80 != 0;
+        assert_eq!(is_masked, self.is_peer_client, "who masks: RFC 6455 §5.1");
+        let key = if is_masked { self.take(4) } else { vec![0; 4] };
+        let payload = self.take(length as usize);
+        let unmasked = payload.iter().zip(key.iter().cycle());
+        Some((start[0], unmasked.map(|(byte, key)| byte ^ key).collect()))
     }
 
     pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
@@ -244,21 +256,31 @@ pub(crate) fn upgrade_request(query: &str) -> String {
     )
 }
 
-/// One masked frame.
-pub(crate) fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+/// One frame as a server sends it.
+pub(crate) fn unmasked_frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    [header(first_byte, 0, payload.len()), payload.to_vec()].concat()
+}
+
+fn header(first_byte: u8, mask_bit: u8, length: usize) -> Vec<u8> {
     let mut bytes = vec![first_byte];
-    match payload.len() {
-        short @ 0..126 => bytes.push(0x80 | short as u8),
+    match length {
+        short @ 0..126 => bytes.push(mask_bit | short as u8),
         medium @ 126..65536 => {
-            bytes.push(0x80 | 126);
+            bytes.push(mask_bit | 126);
             bytes.extend_from_slice(&(medium as u16).to_be_bytes());
         }
         long => {
-            bytes.push(0x80 | 127);
+            bytes.push(mask_bit | 127);
             bytes.extend_from_slice(&(long as u64).to_be_bytes());
         }
     }
+    bytes
+}
+
+/// One masked frame.
+pub(crate) fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = header(first_byte, 0x80, payload.len());
     bytes.extend_from_slice(&MASK);
     let masked = payload.iter().zip(MASK.iter().cycle());
     bytes.extend(masked.map(|(byte, key)| byte ^ key));

@@ -18,10 +18,13 @@ impl From<Message<'_>> for Owned {
     fn from(message: Message<'_>) -> Self {
         match message {
             Message::Text(text) => Self::Text(text.into()),
+            Message::UncheckedText(_) => unreachable!("text is checked unless asked"),
             Message::Binary(bytes) => Self::Binary(bytes.into()),
             Message::Ping(bytes) => Self::Ping(bytes.into()),
             Message::Pong(bytes) => Self::Pong(bytes.into()),
-            Message::Close(frame) => Self::Close(frame.map(|f| (f.code, f.reason.into()))),
+            Message::Close(frame) => {
+                Self::Close(frame.map(|f| (f.code, String::from_utf8_lossy(f.reason).into())))
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ class PacketWire {
 
   /** A native engine that knows nothing of Socket.IO. */
   open(options) {
-    return new Bridge(this.server, { ...options, protocol: 'engine.io', connectionStateRecovery: undefined }, EngineSocket);
+    return new Bridge(this.server, { ...options, protocol: 'engine.io', parser: undefined, connectionStateRecovery: undefined }, EngineSocket);
   }
 
   /** Takes on the connections of an Engine.IO server, Sori's or another. */

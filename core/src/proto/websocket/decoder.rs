@@ -61,6 +61,8 @@ impl Limits {
 pub enum Message<'a> {
     /// A whole text message.
     Text(&'a str),
+    /// A whole text message from a decoder that does not check text.
+    UncheckedText(&'a [u8]),
     /// A whole binary message.
     Binary(&'a [u8]),
     /// To be answered by a pong with the same bytes, at most 125.
@@ -76,8 +78,8 @@ pub enum Message<'a> {
 pub struct CloseFrame<'a> {
     /// A status for which [`is_valid_close_code`] holds.
     pub code: u16,
-    /// At most 123 bytes, often empty.
-    pub reason: &'a str,
+    /// At most 123 bytes, often empty; UTF-8 unless the decoder does not check text.
+    pub reason: &'a [u8],
 }
 
 /// The receiving half of one connection.
@@ -103,6 +105,7 @@ pub struct Decoder {
     header: [u8; Header::MAX_SIZE - 1],
     /// How the peer compresses, if that was agreed on.
     deflate: Option<DeflateClass>,
+    is_text_checked: bool,
     assembly: Option<Box<Assembly>>,
     /// What the peer's next compressed message may refer to; none before its first.
     window: Option<Box<Window>>,
@@ -116,6 +119,7 @@ impl Decoder {
             header_len: 0,
             header: [0; Header::MAX_SIZE - 1],
             deflate: None,
+            is_text_checked: true,
             assembly: None,
             window: None,
         }
@@ -129,6 +133,15 @@ impl Decoder {
         Decoder {
             deflate: Some(class),
             ..Decoder::new(role)
+        }
+    }
+
+    /// The same, but text and close reasons are not checked to be UTF-8: text comes as
+    /// [`Message::UncheckedText`].
+    pub fn without_text_check(self) -> Decoder {
+        Decoder {
+            is_text_checked: false,
+            ..self
         }
     }
 
@@ -295,8 +308,12 @@ impl Feed<'_, '_> {
         match self.find()? {
             None => Ok(None),
             Some(found) if self.compressed => self.inflate(found).map(Some),
-            Some(Found::InChunk(opcode, range)) => to_message(opcode, &self.chunk[range]).map(Some),
-            Some(Found::Assembled(opcode)) => to_message(opcode, &self.assembled).map(Some),
+            Some(Found::InChunk(opcode, range)) => {
+                to_message(opcode, &self.chunk[range], self.decoder.is_text_checked).map(Some)
+            }
+            Some(Found::Assembled(opcode)) => {
+                to_message(opcode, &self.assembled, self.decoder.is_text_checked).map(Some)
+            }
         }
     }
 
@@ -465,6 +482,7 @@ impl Feed<'_, '_> {
     #[cold]
     fn inflate(&mut self, found: Found) -> Result<Message<'_>, Error> {
         let opcode = found.opcode();
+        let is_checked = self.decoder.is_text_checked;
         // Only then is a compressed frame let through.
         let class = self.decoder.deflate.ok_or(Error::UnexpectedRsv1)?;
         let window = &mut self.decoder.window;
@@ -481,10 +499,10 @@ impl Feed<'_, '_> {
         let pool = self.pool.as_deref_mut().unwrap_or(&mut own);
         pool.inflate(compressed, window, self.limits.message_bytes())?;
         match &self.pool {
-            Some(pool) => to_message(opcode, pool.output()),
+            Some(pool) => to_message(opcode, pool.output(), is_checked),
             None => {
                 self.assembled = own.into_output();
-                to_message(opcode, &self.assembled)
+                to_message(opcode, &self.assembled, is_checked)
             }
         }
     }
@@ -492,18 +510,19 @@ impl Feed<'_, '_> {
 
 /// Gives a complete payload its type, after the checks that need all of it.
 #[inline]
-fn to_message(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, Error> {
+fn to_message(opcode: Opcode, payload: &[u8], is_checked: bool) -> Result<Message<'_>, Error> {
     Ok(match opcode {
-        Opcode::Text => Message::Text(to_str(payload)?),
+        Opcode::Text if is_checked => Message::Text(to_str(payload)?),
+        Opcode::Text => Message::UncheckedText(payload),
         // A message is never a `Continuation`: it has the type of its first frame.
         Opcode::Binary | Opcode::Continuation => Message::Binary(payload),
-        Opcode::Close => Message::Close(to_close(payload)?),
+        Opcode::Close => Message::Close(to_close(payload, is_checked)?),
         Opcode::Ping => Message::Ping(payload),
         Opcode::Pong => Message::Pong(payload),
     })
 }
 
-fn to_close(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, Error> {
+fn to_close(payload: &[u8], is_checked: bool) -> Result<Option<CloseFrame<'_>>, Error> {
     // One byte alone was refused with the header.
     let Some((&code, reason)) = payload.split_first_chunk() else {
         return Ok(None);
@@ -512,10 +531,10 @@ fn to_close(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, Error> {
     if !is_valid_close_code(code) {
         return Err(Error::InvalidCloseCode(code));
     }
-    Ok(Some(CloseFrame {
-        code,
-        reason: to_str(reason)?,
-    }))
+    if is_checked {
+        to_str(reason)?;
+    }
+    Ok(Some(CloseFrame { code, reason }))
 }
 
 #[inline]

@@ -174,6 +174,6 @@ impl<'a> Reader<'a> {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token_char(character: char) -> bool {
+pub(crate) fn is_token_char(character: char) -> bool {
     character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
 }

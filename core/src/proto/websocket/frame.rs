@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::header::RSV1;
-use super::{Opcode, encode_header};
+use super::header::{FIN, MASK, RSV1};
+use super::{Opcode, encode_header, mask};
 
 /// A control payload is at most 125 bytes (RFC 6455 §5.5).
 const MAX_CONTROL: usize = 125;
 
-/// One complete, unmasked WebSocket frame, ready for the wire; a clone shares its bytes.
+/// One complete WebSocket frame, ready for the wire; a clone shares its bytes. It is unmasked unless
+/// it was made by [`Frame::masked`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame(Bytes);
 
@@ -23,6 +24,13 @@ impl Frame {
         Self::from_parts(Opcode::Binary, parts)
     }
 
+    /// A data frame; with `fin` false a fragment that more follow.
+    pub fn message(opcode: Opcode, fin: bool, payload: &[u8]) -> Frame {
+        let mut header = [0; 10];
+        let size = encode_header(opcode, fin, false, payload.len(), &mut header);
+        Frame(Bytes::from([&header[..size], payload].concat()))
+    }
+
     /// A ping; a payload over 125 bytes is cut.
     pub fn ping(payload: &[u8]) -> Frame {
         Self::from_parts(Opcode::Ping, &[&payload[..payload.len().min(MAX_CONTROL)]])
@@ -31,6 +39,12 @@ impl Frame {
     /// A pong; a payload over 125 bytes is cut.
     pub fn pong(payload: &[u8]) -> Frame {
         Self::from_parts(Opcode::Pong, &[&payload[..payload.len().min(MAX_CONTROL)]])
+    }
+
+    /// A close frame that says what the peer's said: any reason of at most 123 bytes.
+    pub fn close_echo(code: u16, reason: &[u8]) -> Frame {
+        let end = reason.len().min(MAX_CONTROL - 2);
+        Self::from_parts(Opcode::Close, &[&code.to_be_bytes(), &reason[..end]])
     }
 
     /// A close frame. A reason over 123 bytes is cut before the character that does not fit;
@@ -78,6 +92,42 @@ impl Frame {
     pub fn opcode(&self) -> Opcode {
         // Every constructor writes a known opcode, so the fallback is never taken.
         Opcode::from_bits(self.0[0] & 0x0f).unwrap_or(Opcode::Continuation)
+    }
+
+    /// Whether it is a ping, a pong or a close frame, which may stand between fragments.
+    pub fn is_control(&self) -> bool {
+        self.opcode().is_control()
+    }
+
+    /// Whether the message ends with this frame.
+    pub fn is_final(&self) -> bool {
+        self.0[0] & FIN != 0
+    }
+
+    /// The same piece as a later fragment of its message.
+    pub fn to_continuation(&self) -> Frame {
+        Self::message(Opcode::Continuation, self.is_final(), self.payload_ref())
+    }
+
+    /// The same frame as a client sends it (RFC 6455 §5.3). Its payload is then seen masked.
+    pub fn masked(&self, key: [u8; 4]) -> Frame {
+        let (header, payload) = self.0.split_at(self.header_size());
+        let mut bytes = Vec::with_capacity(self.0.len() + key.len());
+        bytes.extend_from_slice(header);
+        bytes[1] |= MASK;
+        bytes.extend_from_slice(&key);
+        bytes.extend_from_slice(payload);
+        mask::apply(&mut bytes[header.len() + key.len()..], key);
+        Frame(Bytes::from(bytes))
+    }
+
+    /// Whether others hold the same frame.
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "nobody to share it with")
+    )]
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.0.is_unique()
     }
 
     /// Whether the payload is compressed: RSV1 of RFC 7692 §6.
@@ -148,7 +198,8 @@ impl Frame {
     }
 
     fn header_size(&self) -> usize {
-        match self.0[1] {
+        let key = if self.0[1] & MASK != 0 { 4 } else { 0 };
+        key + match self.0[1] & !MASK {
             126 => 4,
             127 => 10,
             _ => 2,

@@ -39,10 +39,10 @@ impl Opcode {
     }
 }
 
-const FIN: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
 pub(super) const RSV1: u8 = 0x40;
 const RSV23: u8 = 0x30;
-const MASK: u8 = 0x80;
+pub(super) const MASK: u8 = 0x80;
 /// JavaScript's largest exact integer; `ws` refuses longer frames before it looks at its limits.
 const MAX_LENGTH: u64 = (1 << 53) - 1;
 

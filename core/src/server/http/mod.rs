@@ -4,9 +4,11 @@
 //! ```text
 //!  accept thread ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
 //!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
+//!                                   ├─► boarding.rs  the same for plain WebSockets
 //!                                   └─► reception.rs the application's own pages
 //! ```
 
+mod boarding;
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
@@ -40,6 +42,7 @@ use super::shard::thread_ended;
 use super::task::Task;
 use crate::embed::{Handshake, Peer};
 use crate::transport::Patient;
+pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, Reception, Reply};
 use upgrade::Handover;
 
@@ -175,6 +178,11 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, Handover> {
     let (head, body) = request.into_parts();
     if !is_own_path(engine, head.uri.path()) {
+        if head.headers.contains_key(header::UPGRADE)
+            && let Some(handover) = boarding::judge(engine, &head, peer).await
+        {
+            return Err(handover);
+        }
         return Ok(reception::fall_back(engine, head).await);
     }
     if head.headers.contains_key(header::UPGRADE) {
@@ -195,7 +203,11 @@ async fn respond(
     Ok(response)
 }
 
+/// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets alone.
 fn is_own_path(engine: &Engine, path: &str) -> bool {
+    if engine.config().transports.is_empty() {
+        return false;
+    }
     let own = engine.config().path.trim_end_matches('/');
     path.strip_prefix(own)
         .is_some_and(|rest| rest.starts_with('/'))

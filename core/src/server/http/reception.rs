@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 
+use super::boarding::WebSocketAdmission;
 use super::empty;
 use crate::embed::Handshake;
 use crate::server::Engine;
@@ -39,6 +40,15 @@ pub trait Reception: Send + Sync {
     /// WebSocket. `request` is the one to be answered; `opens` says whether it opens a connection.
     fn add_headers(&self, request: &Handshake, opens: bool, headers: &mut HeaderMap) {
         let _ = (request, opens, headers);
+    }
+
+    /// Begins to decide about a request for a WebSocket that is not under the engine's path; `None`
+    /// if there are none at its path, and it is one for [`Reception::fall_back`]. A request that
+    /// breaks RFC 6455 is refused whatever is decided. It is given
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout); then it has refused.
+    fn admit_websocket(&self, handshake: &Arc<Handshake>) -> Option<WebSocketAdmission> {
+        let _ = handshake;
+        None
     }
 
     /// Begins to answer a request that is not under the engine's path; `None` is answered 404. Its

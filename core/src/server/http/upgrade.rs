@@ -11,11 +11,12 @@ use tokio::net::TcpStream;
 use super::{cors, handshake_of, reception, url_of};
 use crate::config::TransportKind;
 use crate::embed::{Handshake, Peer};
-use crate::proto::handshake;
+use crate::proto::handshake::{self, HandshakeError};
 use crate::proto::websocket::Frame;
+use crate::proto::websocket::deflate::{self, DeflateOptions, DeflateParams};
 use crate::server::attach::say_farewell;
 use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
-use crate::server::{Engine, Upgrade, Verified};
+use crate::server::{Engine, Upgrade, Verified, WebSocketUpgrade};
 
 /// What becomes of a stream that hyper is done with.
 #[derive(Debug)]
@@ -25,7 +26,10 @@ pub(super) enum Handover {
         url: Box<str>,
         answer: Bytes,
         handshake: Arc<Handshake>,
+        deflate: Option<DeflateParams>,
     },
+    /// It is a plain WebSocket, once the answer is out.
+    Plain(Box<WebSocketUpgrade>),
     /// It ends with these bytes.
     Farewell(Vec<u8>),
 }
@@ -39,10 +43,17 @@ impl Handover {
                 let farewell = say_farewell(stream, bytes);
                 let _ = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell).await;
             }
+            Handover::Plain(mut upgrade) => {
+                upgrade.head = read;
+                if let Ok(stream) = stream.into_std() {
+                    engine.attach_websocket(stream, *upgrade);
+                }
+            }
             Handover::WebSocket {
                 url,
                 answer,
                 handshake,
+                deflate,
             } => {
                 let Ok(stream) = stream.into_std() else {
                     return;
@@ -53,6 +64,7 @@ impl Handover {
                     head: read,
                     handshake: Some(handshake),
                     sid: None,
+                    deflate,
                 };
                 engine.attach(&url, stream, upgrade);
             }
@@ -81,12 +93,17 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
     if let Err(error) = handshake::check_upgrade(method, header(header::UPGRADE), key, version) {
         return Handover::Farewell(error.to_refusal());
     }
+    let options = engine.config().per_message_deflate.as_ref();
+    let deflate = match agree_on_deflate(head, options) {
+        Ok(deflate) => deflate,
+        Err(error) => return Handover::Farewell(error.to_refusal()),
+    };
     let mut headers = HeaderMap::new();
     if let Some(cors) = &engine.config().cors {
         headers = cors::headers(cors, &head.headers);
     }
     headers.extend(reception::headers(engine, &handshake, opens));
-    let answer = switching_protocols(key.unwrap_or_default(), &headers);
+    let answer = switching_protocols(key.unwrap_or_default(), None, deflate, &headers);
     if is_for_polling(verified) {
         let farewell = [&answer[..], Frame::close(None, "").as_bytes()].concat();
         return Handover::Farewell(farewell);
@@ -95,6 +112,7 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
         url: url.into(),
         answer: answer.into(),
         handshake,
+        deflate,
     }
 }
 
@@ -104,13 +122,42 @@ fn is_for_polling(verified: Verified) -> bool {
     transport == TransportKind::Polling
 }
 
-fn switching_protocols(key: &str, headers: &HeaderMap) -> Vec<u8> {
+/// What client and server do about compression, if the options are for it.
+pub(super) fn agree_on_deflate(
+    head: &Parts,
+    options: Option<&DeflateOptions>,
+) -> Result<Option<DeflateParams>, HandshakeError> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    // A header that comes in pieces is one list (RFC 9110 §5.2).
+    let offers = head.headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS);
+    let offers: Result<Vec<&str>, _> = offers.iter().map(|value| value.to_str()).collect();
+    let offers = offers.map_err(|_| HandshakeError::InvalidExtensions)?;
+    if offers.is_empty() {
+        return Ok(None);
+    }
+    let agreed = deflate::negotiate(&offers.join(", "), options);
+    agreed.map_err(|_| HandshakeError::InvalidExtensions)
+}
+
+pub(super) fn switching_protocols(
+    key: &str,
+    protocol: Option<&str>,
+    deflate: Option<DeflateParams>,
+    headers: &HeaderMap,
+) -> Vec<u8> {
+    let protocol = protocol.map(|chosen| ("Sec-WebSocket-Protocol".to_owned(), chosen.to_owned()));
+    let extensions =
+        deflate.map(|params| ("Sec-WebSocket-Extensions".to_owned(), params.to_string()));
+    let agreed = protocol.into_iter().chain(extensions);
     // A header map holds no line breaks. What is no ASCII, no client reads alike.
     let headers = headers.iter().filter_map(|(name, value)| {
         let name = canonical(name);
         Some((name, value.to_str().ok()?.to_owned()))
     });
-    handshake::switching_protocols(key, &headers.collect::<Vec<_>>())
+    let headers: Vec<_> = agreed.chain(headers).collect();
+    handshake::switching_protocols(key, &headers)
 }
 
 /// A header's name as npm `cors` writes it; others stay as they are.

@@ -388,7 +388,8 @@ impl Application for EventQueue {
             Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. } => {}
+            | Event::Forget { .. }
+            | Event::WebSocket { .. } => {}
         }
     }
 

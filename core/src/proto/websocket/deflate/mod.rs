@@ -65,6 +65,20 @@ impl Default for DeflateOptions {
     }
 }
 
+impl DeflateOptions {
+    /// What about these options cannot work, if anything.
+    pub(crate) fn broken_rule(&self) -> Option<&'static str> {
+        let is_sound = |limit| match limit {
+            WindowLimit::Bits(bits) => (8..=MAX_WINDOW_BITS).contains(&bits),
+            WindowLimit::Open | WindowLimit::Unlimited => true,
+        };
+        if !is_sound(self.server_max_window_bits) || !is_sound(self.client_max_window_bits) {
+            return Some("the windows of per_message_deflate must be of 8 to 15 bits");
+        }
+        (self.level > 9).then_some("the level of per_message_deflate must be at most 9")
+    }
+}
+
 /// What our options say about a window size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WindowLimit {

@@ -1,0 +1,74 @@
+//! The settings of plain WebSockets.
+
+use std::time::Duration;
+
+use crate::proto::websocket::Limits;
+use crate::proto::websocket::deflate::DeflateOptions;
+
+/// The settings of a group of plain WebSockets. The defaults are those of npm `ws` 8.23 where it has
+/// the setting.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WebSocketSettings {
+    /// Largest message a peer may send, in bytes, inflated; 0 for no limit. More is answered 1009.
+    /// Default 100 MiB.
+    pub max_payload: usize,
+    /// Most frames of one message; 0 for no limit. More are answered 1008. Default 16,384.
+    pub max_fragments: u32,
+    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit.
+    /// Default 60.
+    pub max_pending_pongs: u32,
+    /// Whether pings are answered. Default true.
+    pub auto_pong: bool,
+    /// Whether text and close reasons go unchecked. Default false.
+    pub skip_utf8_validation: bool,
+    /// How long a peer may take to close, from the first close frame. Default 30 s.
+    pub close_timeout: Duration,
+    /// Most bytes queued for a peer that reads slowly; 0 for no limit. A single message may be
+    /// larger. Default 16 MiB.
+    pub max_queued_bytes: usize,
+    /// What happens over that. Default [`Overflow::Close`].
+    pub overflow: Overflow,
+    /// Bytes queued over which the application is told when the queue is empty again. Default 16 KiB.
+    pub high_water: usize,
+    /// How messages are compressed with peers that can. Default: not at all.
+    pub deflate: Option<DeflateOptions>,
+}
+
+/// What happens to a peer that does not read what is sent to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// What waits is dropped, and the connection closed with code 1008.
+    #[default]
+    Close,
+    /// The message that does not fit is dropped.
+    Drop,
+}
+
+impl Default for WebSocketSettings {
+    fn default() -> WebSocketSettings {
+        WebSocketSettings {
+            max_payload: 100 * 1024 * 1024,
+            max_fragments: 16_384,
+            max_pending_pongs: 60,
+            auto_pong: true,
+            skip_utf8_validation: false,
+            close_timeout: Duration::from_secs(30),
+            max_queued_bytes: 16 * 1024 * 1024,
+            overflow: Overflow::Close,
+            high_water: 16 * 1024,
+            deflate: None,
+        }
+    }
+}
+
+impl WebSocketSettings {
+    /// What the decoder is to hold peers to.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no IO, no peers"))]
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_message: self.max_payload,
+            max_fragments: self.max_fragments,
+        }
+    }
+}

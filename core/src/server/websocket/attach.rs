@@ -1,0 +1,96 @@
+//! How a plain WebSocket comes to be.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::WebSocketUpgrade;
+use super::connection::WebSocket;
+use super::receive::read_websocket;
+use super::task::Attach;
+use crate::embed::Event;
+use crate::embed::websocket::{self, Gauge};
+use crate::hub::new_sid;
+use crate::proto::websocket::Role;
+use crate::server::attach::adopt;
+use crate::server::shard::Shard;
+use crate::server::task::Stream;
+use crate::transport::{Link, LinkId, Outlet};
+
+impl Shard {
+    /// Takes on a plain WebSocket.
+    pub(in crate::server) fn attach_websocket(
+        &mut self,
+        attach: Attach,
+        shard: &Rc<RefCell<Shard>>,
+    ) {
+        let Attach {
+            stream,
+            upgrade,
+            group,
+        } = attach;
+        let WebSocketUpgrade {
+            request,
+            answer,
+            head,
+            role,
+            deflate,
+            settings,
+            group: group_id,
+            handshake,
+        } = upgrade;
+        if self.may_open(None).is_err() {
+            match role {
+                Role::Server => self.turn_away(request, stream, &answer),
+                Role::Client => self.tell(Event::Forget { request }),
+            }
+            return;
+        }
+        let (outlet, reader) = match stream {
+            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
+            Stream::Tcp(stream) => {
+                let Ok(stream) = adopt(stream) else {
+                    self.tell(Event::Forget { request });
+                    return;
+                };
+                let (reader, writer) = stream.into_split();
+                (Outlet::Tcp(writer), Some(reader))
+            }
+        };
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let mut link = Link::new(id, request, outlet, role, deflate);
+        if settings.skip_utf8_validation {
+            link.decoder = link.decoder.without_text_check();
+        }
+        self.write_now(&mut link, &answer);
+        let gauge = Arc::new(Gauge::default());
+        let mut websocket =
+            WebSocket::new(link, role, Arc::clone(&group), settings, Arc::clone(&gauge));
+        websocket.outbox.pass(answer.len(), 0);
+        let slot = self.connections.insert_websocket(websocket);
+        let conn = self.conn_id(slot);
+        group.add(conn, new_sid(), None);
+        self.handle().counters.opened.increment();
+        self.tell_websocket(
+            slot,
+            websocket::Event::Open {
+                request,
+                group: group_id,
+                handshake: handshake.as_ref(),
+                gauge: &gauge,
+            },
+        );
+        self.touch(slot);
+        if reader.is_none() {
+            self.feeds.insert(request, (slot, id));
+        }
+        for chunk in head.chunks(self.buffer.len()) {
+            self.buffer[..chunk.len()].copy_from_slice(chunk);
+            self.handle_websocket_bytes(slot, chunk.len());
+        }
+        if let Some(stream) = reader {
+            tokio::task::spawn_local(read_websocket(Rc::clone(shard), slot, stream));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What comes from the peer of a plain WebSocket: bytes become messages, a stream comes to its end.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::connection::{PeerClose, WebSocket};
+use crate::embed::websocket::{Event, Failure};
+use crate::embed::{ConnId, Event as EngineEvent};
+use crate::hub::Slot;
+use crate::proto::websocket::{Decoder, Frame, Message, Role};
+use crate::server::Engine;
+use crate::server::shard::{Flow, Shard, flush_backlog};
+
+/// Pongs and close frames that wait for the end of the turn are written earlier when they are more
+/// than this.
+const MOST_UNWRITTEN: usize = 64 * 1024;
+
+impl Shard {
+    /// `n` bytes of a plain WebSocket lie in the buffer.
+    pub(in crate::server) fn handle_websocket_bytes(&mut self, slot: Slot, n: usize) {
+        let conn = self.conn_id(slot);
+        let Shard {
+            connections,
+            buffer,
+            engine,
+            now,
+            compression,
+            mask_keys,
+            ..
+        } = self;
+        let Some(websocket) = connections.websocket_mut(slot) else {
+            return;
+        };
+        if websocket.link.control.is_deaf() {
+            return;
+        }
+        let limits = websocket.settings.limits();
+        // What is decoded borrows the decoder, while what answers it is queued beside it.
+        let mut decoder =
+            std::mem::replace(&mut websocket.link.decoder, Decoder::new(Role::Server));
+        let mut feed = decoder.feed_with(&mut buffer[..n], &limits, &mut compression.inflate);
+        let mut received = 0;
+        loop {
+            match feed.next() {
+                Ok(None) => break,
+                Ok(Some(Message::Text(text))) => {
+                    received += 1;
+                    tell(engine, conn, Event::Text(text));
+                }
+                Ok(Some(Message::UncheckedText(text))) => {
+                    received += 1;
+                    tell(engine, conn, Event::RawText(text));
+                }
+                Ok(Some(Message::Binary(bytes))) => {
+                    received += 1;
+                    tell(engine, conn, Event::Binary(bytes));
+                }
+                Ok(Some(Message::Ping(payload))) => {
+                    if websocket.settings.auto_pong && websocket.is_open() {
+                        if websocket.is_flooded() {
+                            websocket.terminate(*now);
+                            websocket.has_failed = true;
+                            tell(engine, conn, Event::Failed(Failure::PingFlood));
+                            break;
+                        }
+                        websocket.answer_ping(payload, mask_keys);
+                    }
+                    tell(engine, conn, Event::Ping(payload));
+                }
+                Ok(Some(Message::Pong(payload))) => tell(engine, conn, Event::Pong(payload)),
+                Ok(Some(Message::Close(frame))) => {
+                    let code = frame.map(|frame| frame.code);
+                    let reason = frame.map_or(&[][..], |frame| frame.reason);
+                    let answer = match code {
+                        Some(code) => Frame::close_echo(code, reason),
+                        None => Frame::close(None, ""),
+                    };
+                    websocket.finish(&answer, websocket.close_deadline(*now), mask_keys);
+                    tell(engine, conn, Event::CloseFrame { code, reason });
+                    let reason = reason.into();
+                    websocket.closed_by = Some(Box::new(PeerClose { code, reason }));
+                    break;
+                }
+                Err(error) => {
+                    let farewell = Frame::close(Some(error.close_code()), "");
+                    websocket.finish(&farewell, websocket.close_deadline(*now), mask_keys);
+                    websocket.has_failed = true;
+                    tell(engine, conn, Event::Failed(Failure::Protocol(error)));
+                    break;
+                }
+            }
+        }
+        websocket.link.decoder = decoder;
+        let is_much = websocket.outbox.unwritten_bytes() > MOST_UNWRITTEN;
+        self.handle().counters.received.add(received);
+        if is_much {
+            self.flush(slot);
+        }
+        self.touch(slot);
+    }
+
+    /// Bytes of a feed came.
+    pub(in crate::server) fn handle_websocket_feed(&mut self, slot: Slot, bytes: Bytes) {
+        let Some(websocket) = self.connections.websocket_mut(slot) else {
+            return;
+        };
+        if websocket.is_held && !websocket.link.control.is_deaf() {
+            websocket.unread.push(bytes);
+            return;
+        }
+        for chunk in bytes.chunks(self.buffer.len()) {
+            self.buffer[..chunk.len()].copy_from_slice(chunk);
+            self.handle_websocket_bytes(slot, chunk.len());
+        }
+    }
+
+    /// The stream of a plain WebSocket has ended, by an error or because the peer ended its half.
+    pub(in crate::server) fn handle_websocket_end(&mut self, slot: Slot, error: Option<io::Error>) {
+        let (conn, now) = (self.conn_id(slot), self.now);
+        let Some(websocket) = self.connections.websocket_mut(slot) else {
+            return;
+        };
+        let is_unexpected = websocket.closed_by.is_none() && !websocket.has_failed;
+        websocket.is_ended = true;
+        match error {
+            None => {
+                // What is queued still leaves: a peer that ended its half may go on reading.
+                let deadline = websocket.close_deadline(now);
+                websocket.link.control.end_when_out(deadline);
+                if is_unexpected {
+                    tell(&self.engine, conn, Event::Ended);
+                }
+            }
+            Some(error) => {
+                websocket.link.close_outlet(now);
+                if is_unexpected {
+                    websocket.has_failed = true;
+                    tell(&self.engine, conn, Event::Failed(Failure::Io(&error)));
+                }
+            }
+        }
+        self.touch(slot);
+    }
+
+    /// A feed's stream is over: nothing can be written to it either.
+    pub(in crate::server) fn handle_websocket_feed_end(&mut self, slot: Slot) {
+        let now = self.now;
+        self.handle_websocket_end(slot, None);
+        if let Some(websocket) = self.connections.websocket_mut(slot) {
+            websocket.link.close_outlet(now);
+        }
+    }
+
+    /// One look at a plain WebSocket's stream by the task that reads it.
+    fn poll_websocket(
+        &mut self,
+        cx: &mut Context<'_>,
+        slot: Slot,
+        stream: &mut OwnedReadHalf,
+    ) -> Poll<Flow> {
+        self.now = Instant::now();
+        let Some(websocket) = self.connections.websocket_mut(slot) else {
+            return Poll::Ready(Flow::Stop);
+        };
+        let link = &mut websocket.link;
+        link.set_reader(cx.waker());
+        let (is_deaf, is_held) = (link.control.is_deaf(), websocket.is_held);
+        if link.has_backlog() {
+            while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
+                flush_backlog(link, &mut self.cork);
+            }
+            self.touch(slot);
+        }
+        let Some(websocket) = self.connections.websocket_mut(slot) else {
+            return Poll::Ready(Flow::Stop);
+        };
+        if websocket.is_ended {
+            // Only what is queued is waited for.
+            return Poll::Pending;
+        }
+        // Who cannot be written to is read to the end, to find out why.
+        let may_wait = !is_deaf && !websocket.link.is_closed();
+        if may_wait && (is_held || self.pause(slot)) {
+            return Poll::Pending;
+        }
+        let size = self.buffer.len();
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        match Pin::new(stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => {
+                self.handle_websocket_end(slot, Some(error));
+                Poll::Ready(Flow::Continue)
+            }
+            Poll::Ready(Ok(())) => match buffer.filled().len() {
+                0 => {
+                    self.handle_websocket_end(slot, None);
+                    Poll::Ready(Flow::Continue)
+                }
+                n => {
+                    self.handle_websocket_bytes(slot, n);
+                    Poll::Ready(if n == size {
+                        Flow::Yield
+                    } else {
+                        Flow::Continue
+                    })
+                }
+            },
+        }
+    }
+}
+
+impl WebSocket {
+    /// Whether one more ping is one too many: of those that come while the peer takes nothing, so
+    /// many are answered.
+    fn is_flooded(&mut self) -> bool {
+        if !self.link.has_backlog() {
+            self.pending_pongs = 0;
+            return false;
+        }
+        self.pending_pongs += 1;
+        let limit = self.settings.max_pending_pongs;
+        limit != 0 && self.pending_pongs > limit
+    }
+}
+
+/// Tells the application of an event of a plain WebSocket.
+pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
+    let event = EngineEvent::WebSocket { conn, event };
+    engine.shared.application.handle(engine, event);
+}
+
+/// Reads a plain WebSocket's stream until it is over.
+pub(super) async fn read_websocket(
+    shard: Rc<RefCell<Shard>>,
+    slot: Slot,
+    mut stream: OwnedReadHalf,
+) {
+    loop {
+        match poll_fn(|cx| shard.borrow_mut().poll_websocket(cx, slot, &mut stream)).await {
+            Flow::Continue => {}
+            Flow::Yield => tokio::task::yield_now().await,
+            Flow::Stop => return,
+        }
+    }
+}
