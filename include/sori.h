@@ -81,6 +81,9 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// Bytes that a socket's id takes, with its NUL.
+#define SORI_SOCKET_ID_SIZE 21
+
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
 
@@ -230,6 +233,15 @@ typedef struct sori_metrics {
     uint64_t paused;
 } sori_metrics;
 
+// Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
+// any call on the server but sori_server_free(). In C++ it may throw; in C it must not longjmp out.
+typedef void (*sori_handler)(const struct sori_server *server,
+                             const struct sori_event *event,
+                             void *user_data);
+
+// Gives back what a handler was registered with.
+typedef void (*sori_finalizer)(void *user_data);
+
 // A socket: one client in one namespace. Never 0, and never used for another socket of the same
 // server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
 typedef uint64_t sori_socket;
@@ -311,6 +323,19 @@ sori_status sori_server_listen(const struct sori_server *server,
                                uint16_t port,
                                uint16_t *bound);
 
+// Takes over a TCP connection that your program accepted, for programs with an HTTP server of their
+// own: `fd` is its descriptor, and `read` the `length` bytes that were read from it so far, from the
+// first byte of a request's head on. All that comes after is the server's to read and to answer: that
+// request, whether it asks for a WebSocket or for long polling, and those that follow it on the same
+// connection. What is not under options.path is answered 404.
+//
+// The descriptor is the server's from then on, which will close it; on failure it stays yours.
+// SORI_UNSUPPORTED on Windows.
+sori_status sori_server_adopt(const struct sori_server *server,
+                              int fd,
+                              const uint8_t *read,
+                              size_t length);
+
 // Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
 // ask for one that is not are refused ("Invalid namespace") without an event.
 sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
@@ -340,11 +365,50 @@ sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
 
+// Has `handler` called with every event of a kind, from sori_server_run() or
+// sori_server_dispatch(). `namespace_name` and `event_name` pick among them; NULL stands for any.
+// `event_name` is for SORI_EVENT_MESSAGE alone. All handlers that an event fits are called, in the
+// order in which they were registered; messages that fit none are dropped, and clients are let in
+// as long as there is no handler at all for SORI_EVENT_CONNECT.
+//
+// `user_data` is handed to the handler. When the server is freed, and no handler runs any more,
+// `finalizer`, unless it is NULL, is called with it once, by the thread that frees. If this call
+// fails it is not called, and `user_data` stays yours.
+sori_status sori_server_on(const struct sori_server *server,
+                           int32_t kind,
+                           const char *namespace_name,
+                           const char *event_name,
+                           sori_handler handler,
+                           void *user_data,
+                           sori_finalizer finalizer);
+
+// Hands every event to its handlers until the server is closed and SORI_EVENT_CLOSED has been
+// handed over as well: SORI_OK. To end it, call sori_server_close(), from a handler or from any
+// other thread.
+//
+// What a C++ handler throws comes out here. The event is freed then, the others still wait, and it
+// may be called again.
+sori_status sori_server_run(const struct sori_server *server);
+
+// Hands up to `most` events to their handlers, waiting up to `timeout_ms` milliseconds for the
+// first: 0 does not wait, a negative timeout waits for ever. Stores in `*count`, which may be
+// NULL, how many there were. For programs with an event loop: call it, without waiting, when
+// sori_server_fd() is readable. After SORI_EVENT_CLOSED it gives SORI_CLOSED. For exceptions see
+// sori_server_run().
+sori_status sori_server_dispatch(const struct sori_server *server,
+                                 size_t most,
+                                 int32_t timeout_ms,
+                                 size_t *count);
+
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);
 
 // The socket it speaks of; 0 for kinds that speak of none.
 sori_socket sori_event_socket(const struct sori_event *event);
+
+// What sori_server_set_user_data() was last given for the socket, also in the socket's
+// SORI_EVENT_DISCONNECT; NULL if nothing.
+void *sori_event_user_data(const struct sori_event *event);
 
 // The socket's id, which its client knows too: 20 characters.
 struct sori_text sori_event_socket_id(const struct sori_event *event);
@@ -458,6 +522,32 @@ sori_status sori_server_refuse(const struct sori_server *server,
                                const char *message,
                                const char *data);
 
+// Keeps a pointer of yours with a socket, or with a client that asks to be one: each of its events
+// brings it, see sori_event_user_data(). The library does not look at it. Set it before you accept,
+// and give back what it points to when you are told of the disconnect, or of SORI_GONE at accept.
+sori_status sori_server_set_user_data(const struct sori_server *server,
+                                      sori_socket socket,
+                                      void *user_data);
+
+// Stores in `*user_data` what sori_server_set_user_data() was last given for the socket; NULL if
+// nothing.
+sori_status sori_server_user_data(const struct sori_server *server,
+                                  sori_socket socket,
+                                  void **user_data);
+
+// Stores a socket's id, which its client knows too, in `id`, with a NUL behind it. `capacity` is
+// how much room there is: SORI_SOCKET_ID_SIZE is enough.
+sori_status sori_server_socket_id(const struct sori_server *server,
+                                  sori_socket socket,
+                                  char *id,
+                                  size_t capacity);
+
+// Stores in `*socket` the accepted socket with that id. SORI_GONE: there is none in the namespace.
+sori_status sori_server_find(const struct sori_server *server,
+                             const char *namespace_name,
+                             const char *id,
+                             sori_socket *socket);
+
 // Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 // `options` may be NULL.
 sori_status sori_server_emit(const struct sori_server *server,
@@ -557,6 +647,13 @@ sori_status sori_server_rooms(const struct sori_server *server,
                               sori_socket socket,
                               struct sori_rooms **rooms);
 
+// Stores in `*rooms` a list of the rooms of a namespace that have a member, without those that are
+// named like a socket's id and hold that socket alone. How many members a room has, and who they
+// are, tells sori_server_sockets(). Free the list with sori_rooms_free().
+sori_status sori_server_all_rooms(const struct sori_server *server,
+                                  const char *namespace_name,
+                                  struct sori_rooms **rooms);
+
 // How many rooms the list has; 0 for NULL.
 size_t sori_rooms_count(const struct sori_rooms *rooms);
 
@@ -565,6 +662,13 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 
 // Gives a list back. NULL is fine.
 void sori_rooms_free(struct sori_rooms *rooms);
+
+// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
+// their connections, as sori_server_close_connection().
+sori_status sori_server_disconnect_many(const struct sori_server *server,
+                                        const char *namespace_name,
+                                        const struct sori_audience *audience,
+                                        bool closes);
 
 // Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
 // are, which may be more. `sockets` may be NULL if `capacity` is 0.

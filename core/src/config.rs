@@ -44,6 +44,26 @@ impl TransportKind {
     }
 }
 
+/// How many messages a client may send: Engine.IO messages, so that an event counts as one and each
+/// of its attachments as one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In the long run.
+    pub per_second: u32,
+    /// At once, after a time of silence.
+    pub burst: u32,
+}
+
+/// What becomes of an event, or an answer to one, for a peer whose queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The peer reads too slowly: its connection is closed with "transport error".
+    #[default]
+    Close,
+    /// It is dropped, and the peer stays. What the protocol itself has to say is not dropped.
+    Drop,
+}
+
 /// What a connection's messages mean to the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -72,26 +92,6 @@ pub enum InitialPacket {
     Text(String),
     /// A binary message.
     Binary(Bytes),
-}
-
-/// How many messages a client may send: Engine.IO messages, so that an event counts as one and each
-/// of its attachments as one more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// In the long run.
-    pub per_second: u32,
-    /// At once, after a time of silence.
-    pub burst: u32,
-}
-
-/// What becomes of an event, or an answer to one, for a peer whose queue is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The peer reads too slowly: its connection is closed with "transport error".
-    #[default]
-    Close,
-    /// It is dropped, and the peer stays. What the protocol itself has to say is not dropped.
-    Drop,
 }
 
 /// The settings of an engine. The defaults are socket.io's where socket.io has the setting.

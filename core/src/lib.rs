@@ -55,6 +55,8 @@ pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod transport;
 
@@ -68,6 +70,10 @@ pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};
 #[cfg(feature = "server")]
 pub use http;
+#[cfg(feature = "tls")]
+pub use rustls;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "server"))]

@@ -15,8 +15,8 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         answer: Bytes::from_static(b"HTTP/1.1 101\r\n\r\n"),
         head: Bytes::copy_from_slice(head),
         handshake: None,
-        sid: None,
         deflate: None,
+        sid: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }

@@ -16,12 +16,13 @@ struct Program {
 
 impl Program {
     fn start(path: &str) -> Program {
-        Program::start_with(path, &["127.0.0.1:0"])
+        Program::start_with(path, &[])
     }
 
-    fn start_with(path: &str, arguments: &[&str]) -> Program {
+    fn start_with(path: &str, more: &[&str]) -> Program {
         let mut child = Command::new(path)
-            .args(arguments)
+            .arg("127.0.0.1:0")
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -150,6 +151,21 @@ fn chat_shows_its_page() {
 }
 
 #[test]
+fn ticker_tells_the_price_of_what_is_watched() {
+    let program = Program::start_with(env!("CARGO_BIN_EXE_ticker"), &["10"]);
+    let (mut client, _) = program.join("");
+    client.send("421[\"watch\",\"nothing\"]");
+    client.expect("431[null]");
+    client.send("422[\"watch\",\"GINGER\"]");
+    let price = client.receive();
+    assert!(price.starts_with("432[4"), "{price}");
+    for _ in 0..2 {
+        let told = client.receive();
+        assert!(told.starts_with("42[\"price\",\"GINGER\",4"), "{told}");
+    }
+}
+
+#[test]
 fn rooms_asks_everybody_in_a_room() {
     let program = Program::start(env!("CARGO_BIN_EXE_rooms"));
     let (mut asking, _) = program.join("{\"name\":\"Ada\"}");
@@ -165,8 +181,8 @@ fn rooms_asks_everybody_in_a_room() {
         .strip_prefix("42")
         .and_then(|rest| rest.strip_suffix("[\"poll\",\"tea?\"]"))
         .unwrap_or_else(|| panic!("{question}"));
-    asked.send(&format!("43{id}[\"Bob\",\"yes\"]"));
-    asking.expect("432[[[\"Bob\",\"yes\"]]]");
+    asked.send(&format!("43{id}[\"yes\"]"));
+    asking.expect("432[[\"yes\"]]");
     asking.send("42[\"join\",\"r\"]");
     asking.send("423[\"poll\",\"nobody\",\"\"]");
     asking.expect("433[[]]");
@@ -177,7 +193,7 @@ fn rooms_asks_everybody_in_a_room() {
 #[test]
 fn protocol_serves_what_the_suites_ask() {
     let path = env!("CARGO_BIN_EXE_protocol");
-    let program = Program::start_with(path, &["socket.io", "127.0.0.1:0"]);
+    let program = Program::start_with(path, &["socket.io"]);
     let (mut client, _) = program.join("{\"a\":1}");
     client.expect("42[\"auth\",{\"a\":1}]");
     client.send("42[\"message\",1,\"2\",{\"3\":[true]}]");
@@ -186,7 +202,7 @@ fn protocol_serves_what_the_suites_ask() {
     client.0.send(Message::binary(vec![1, 2, 3])).unwrap();
     client.expect("461-7[{\"_placeholder\":true,\"num\":0}]");
 
-    let program = Program::start_with(path, &["engine.io", "127.0.0.1:0"]);
+    let program = Program::start_with(path, &["engine.io"]);
     let stream = TcpStream::connect(&program.address).unwrap();
     let mut client = Client::over(stream, &program.address, "/engine.io/");
     client.send("40");

@@ -1,6 +1,7 @@
 // One client's life on the wire, `socket.conn`: its transport, its request, and its sockets by namespace.
 'use strict';
 
+const debug = require('debug')('engine:socket');
 const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
@@ -29,9 +30,9 @@ class Connection {
     this._others = null;
     // Whether somebody listens for `packetCreate`, and for what arrives.
     this._isWatched = false;
+    this._isHeard = false;
     // Callbacks of messages that wait to be handed to the transport, by token.
     this._unsent = null;
-    this._isHeard = false;
   }
 
   /** The op that closes a connection: at once, or after what is queued. */
@@ -192,6 +193,7 @@ class Connection {
   }
 
   _onupgrade() {
+    debug('%s upgraded to websocket', this.id);
     this.upgraded = true;
     this._transportName = 'websocket';
     this._transport = null;
@@ -200,6 +202,7 @@ class Connection {
 
   /** The engine's last word about this connection. */
   _onclose(reason, description) {
+    debug('%s closed: %s', this.id, reason);
     const wasClosing = this.readyState === 'closing';
     this.readyState = 'closed';
     this._unsent = null;

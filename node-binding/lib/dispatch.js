@@ -1,6 +1,7 @@
 // Hands a batch of the engine's records to the objects they concern, one after another.
 'use strict';
 
+const debug = require('debug')('engine');
 const { putBack } = require('./binary');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
@@ -212,6 +213,7 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
     bridge.queue.push(Connection.closeOp(conn, true));
     return;
   }
+  debug('opened %s over %s', sid, TRANSPORTS[transport]);
   const connection = new bridge.Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);

@@ -2,6 +2,7 @@
 'use strict';
 
 const { randomBytes } = require('crypto');
+const debug = require('debug')('engine');
 const { EventEmitter } = require('events');
 const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
@@ -129,6 +130,7 @@ class Engine extends EventEmitter {
 
   /** Tells the application of a request that was refused. */
   _refused(req, code, context) {
+    debug('refused %s %s: %s %o', req.method, req.url, MESSAGE[code], context);
     this.emit('connection_error', { req, code, message: MESSAGE[code], context });
   }
 }

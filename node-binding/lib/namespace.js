@@ -1,6 +1,7 @@
 // A namespace: its sockets, its middlewares, and broadcasts to it.
 'use strict';
 
+const debug = require('debug')('socket.io:namespace');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
@@ -152,6 +153,7 @@ class Namespace {
   }
 
   _refuse(socket, error) {
+    debug('a middleware of %s refuses socket %s: %s', this.name, socket.id, error.message);
     socket._discard();
     socket._connection._refuse(this.name, { message: error.message, data: error.data });
     this._cleanUp();
@@ -163,6 +165,7 @@ class Namespace {
       this._cleanUp();
       return;
     }
+    debug('adding socket %s to %s', socket.id, this.name);
     socket._connection._add(socket);
     this.sockets.set(socket.id, socket);
     socket._onconnect();

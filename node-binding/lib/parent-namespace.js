@@ -1,6 +1,7 @@
 // A parent of dynamic namespaces: made by `io.of(regex)` or `io.of(function)`, it gives its children what it was given.
 'use strict';
 
+const debug = require('debug')('socket.io:parent-namespace');
 const { emitLocally } = require('./emitter');
 const { Namespace } = require('./namespace');
 
@@ -18,6 +19,7 @@ class ParentNamespace extends Namespace {
   _register() {}
 
   createChild(name) {
+    debug('creating child namespace %s', name);
     const child = new Namespace(this.server, name);
     this.server._wire.adopt(child);
     child._fns = this._fns.slice();

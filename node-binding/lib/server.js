@@ -1,6 +1,7 @@
 // `Server`: namespaces, options and the ways in.
 'use strict';
 
+const debug = require('debug')('socket.io:server');
 const http = require('http');
 const { EventEmitter } = require('events');
 const { BroadcastOperator } = require('./broadcast');
@@ -65,6 +66,7 @@ class Server {
     if (this._bridge === null || this._bridge.isClosed) {
       this._open(options);
     }
+    debug('attaching to %s, path %s', Number(srv) == srv ? `port ${srv}` : 'an HTTP server', options.path);
     this.httpServer = Number(srv) == srv ? ownServer(Number(srv)) : srv;
     this.engine = new Engine(this._bridge, options);
     this._engines.push(this.engine);
@@ -142,6 +144,7 @@ class Server {
       if (match === null) {
         return false;
       }
+      debug('serving %s', match[1]);
       if (cors === null) {
         serveClientFile(req, res, match[1]);
       } else {
@@ -223,6 +226,7 @@ class Server {
         return parent.createChild(name);
       }
     }
+    debug('initializing namespace %s', name);
     const nsp = new Namespace(this, name);
     this._wire.adopt(nsp);
     this._nsps.set(name, nsp);
@@ -237,6 +241,7 @@ class Server {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
+    debug('client %s wants to join namespace %s', connection.id, name);
     if (connection.protocol === 3 && auth !== null) {
       // Names of a query that every object has by birth must not be taken for fields.
       Object.setPrototypeOf(auth, null);
@@ -247,6 +252,7 @@ class Server {
     }
     this._askParents(name, auth, (child) => {
       if (child === null) {
+        debug('nobody knows namespace %s', name);
         connection._refuse(name, { message: 'Invalid namespace' });
       } else {
         child._add(connection, sid, auth, isBack);

@@ -1,6 +1,7 @@
 // A client in one namespace: the object applications hold.
 'use strict';
 
+const debug = require('debug')('socket.io:socket');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { refuseReserved } = require('./reserved');
 const { throwLater } = require('./errors');
@@ -115,6 +116,9 @@ class Socket {
     refuseReserved(args[0]);
     const last = args.length - 1;
     const ack = last > 0 && typeof args[last] === 'function' ? args.pop() : null;
+    if (debug.enabled) {
+      debug('%s sends %j', this.id, args);
+    }
     if (this._anyOutgoing !== null) {
       this._notifyOutgoing(args);
     }
@@ -365,6 +369,9 @@ class Socket {
     if (this._state !== STATE.CONNECTED) {
       return;
     }
+    if (debug.enabled) {
+      debug('%s received %j', this.id, args);
+    }
     if (this._isHeard) {
       announceArrival(this._connection, this.nsp.name, PACKET.EVENT, ackId === -1 ? null : ackId, args);
     }
@@ -467,6 +474,7 @@ class Socket {
     if (this._state !== STATE.CONNECTED) {
       return this;
     }
+    debug('%s closes: %s', this.id, reason);
     this._state = STATE.DISCONNECTING;
     this._announce('disconnecting', reason, description);
     const announce = this.adapter._leaving(this, null);

@@ -83,11 +83,16 @@ function accept(engine, req, socket, head, res) {
     closePolitely(socket);
     return;
   }
-  const upgrading = engine._bridge.clients.get(req._query.sid);
-  if (upgrading !== undefined) {
-    upgrading._onupgrading();
+  const connection = engine._bridge.clients.get(req._query.sid);
+  if (connection !== undefined) {
+    connection._onupgrading();
   }
-  giveSocket(engine, req, socket, head, answer, () => refuse(engine, req, socket, res, CODE.BAD_REQUEST));
+  giveSocket(engine, req, socket, head, answer, () => {
+    if (connection !== undefined) {
+      connection.upgrading = false;
+    }
+    refuse(engine, req, socket, res, CODE.BAD_REQUEST);
+  });
 }
 
 /** Whether the request is one; if not, it has been refused. */

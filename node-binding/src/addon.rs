@@ -213,8 +213,8 @@ impl Engine {
             answer,
             head,
             handshake: None,
-            sid,
             deflate: None,
+            sid,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -2,24 +2,21 @@
 //! for an upgrade, or a polling client begins a session.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-
-use tokio::net::TcpStream;
 
 use super::Refusal;
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
 use super::shard::{Shard, read_link};
-use super::task::{Attach, Opening, Stream};
+use super::task::{Attach, Opening};
 use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
 use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
-use crate::transport::{Cork, Link, LinkId, Outlet};
+use crate::transport::{Cork, Link, LinkId, Outlet, Stream};
 
 impl Shard {
     /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
@@ -32,8 +29,8 @@ impl Shard {
             upgrade_of,
             handshake,
             dialect,
-            sid,
             deflate,
+            sid,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
@@ -45,18 +42,18 @@ impl Shard {
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
-        let (outlet, reader) = match stream {
-            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
-            Stream::Tcp(stream) => {
-                let Ok(stream) = adopt(stream) else {
-                    if let (None, Some(sid)) = (upgrade_of, sid) {
-                        self.engine.shared.registry.remove(&sid);
-                    }
-                    self.tell(Event::Forget { request });
-                    return;
-                };
-                let (reader, writer) = stream.into_split();
-                (Outlet::Tcp(writer), Some(reader))
+        let (outlet, reader) = match stream.adopt() {
+            Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
+            Ok(Some(wire)) => {
+                let (reader, outlet) = wire.split();
+                (outlet, Some(reader))
+            }
+            Err(_) => {
+                if let (None, Some(sid)) = (upgrade_of, sid) {
+                    self.engine.shared.registry.remove(&sid);
+                }
+                self.tell(Event::Forget { request });
+                return;
             }
         };
         let mut link = Link::new(id, request, outlet, Role::Server, deflate);
@@ -206,14 +203,13 @@ impl Shard {
     pub(super) fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
-        match stream {
-            Stream::Tcp(stream) => {
-                if let Ok(stream) = adopt(stream) {
-                    let farewell = say_farewell(stream, farewell);
-                    tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
-                }
+        match stream.adopt() {
+            Ok(Some(wire)) => {
+                let farewell = wire.say_farewell(farewell);
+                tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
             }
-            Stream::Feed => {
+            Err(_) => {}
+            Ok(None) => {
                 self.tell(Event::FeedWrite {
                     request,
                     bytes: &farewell,
@@ -236,37 +232,5 @@ impl Shard {
         };
         link.write_raw(bytes, &mut cork);
         link.flush(&mut cork);
-    }
-}
-
-pub(super) fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    TcpStream::from_std(stream)
-}
-
-/// Writes the last bytes of a stream, then reads until the peer ends it: closed with bytes unread
-/// it would be reset, and a reset may overtake what was written.
-pub(super) async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) -> io::Result<()> {
-    let (reader, writer) = stream.into_split();
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        writer.writable().await?;
-        match writer.try_write(rest) {
-            Ok(n) => rest = &rest[n..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    drop(writer);
-    let mut unread = [0; 1024];
-    loop {
-        reader.readable().await?;
-        match reader.try_read(&mut unread) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
     }
 }

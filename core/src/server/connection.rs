@@ -111,6 +111,14 @@ impl Connection {
         self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
     }
 
+    /// Nothing is waited for any more.
+    pub(super) fn drop_links(&mut self, now: Instant) {
+        let links = [self.link.as_mut(), self.probe.as_deref_mut()];
+        for link in links.into_iter().flatten() {
+            link.close_outlet(now);
+        }
+    }
+
     /// Bytes that the peer has not yet taken.
     pub(super) fn queued_bytes(&self) -> usize {
         self.session.queued_bytes() + self.link.as_ref().map_or(0, Link::backlog_bytes)

@@ -63,7 +63,7 @@ impl Shard {
             | Task::AttachWebSocket(_)
             | Task::Accepted(_)
             | Task::Resume
-            | Task::Stop => {}
+            | Task::Stop(_) => {}
         }
     }
 
@@ -162,8 +162,7 @@ impl Shard {
         {
             connection.client.expect_ack(namespace, ack.id, at);
         }
-        let when_full = self.engine.config().when_full;
-        self.queue(slot, outgoing, when_full);
+        self.queue(slot, outgoing);
     }
 
     /// Sends to every target once. No allocation and no copy of the payload per receiver.
@@ -202,7 +201,12 @@ impl Shard {
     }
 
     /// Queues packets for one connection.
-    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
+    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+        let when_full = self.engine.config().when_full;
+        self.queue_or(slot, outgoing, when_full);
+    }
+
+    fn queue_or(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -253,9 +257,10 @@ impl Shard {
         self.send_frames(slot, packets::control(parser, kind, namespace, body));
     }
 
+    /// For what the protocol itself has to say: it is never dropped.
     fn send_frames(&mut self, slot: Slot, frames: Frames) {
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile }, WhenFull::Close);
+        self.queue_or(slot, Outgoing { frames, volatile }, WhenFull::Close);
     }
 }
 

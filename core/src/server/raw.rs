@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::frames::Frames;
 use super::shard::Shard;
 use super::task::{Outgoing, SendRaw, Task};
-use crate::config::{InitialPacket, WhenFull};
+use crate::config::InitialPacket;
 use crate::embed::{Event, Raw};
 use crate::hub::Slot;
 use crate::proto::engine::message_frame;
@@ -38,8 +38,7 @@ impl Shard {
             outgoing,
             token,
         } = send;
-        let when_full = self.engine.config().when_full;
-        self.queue(slot, outgoing, when_full);
+        self.queue(slot, outgoing);
         if let Some(token) = token
             && let Some(connection) = self.connections.get_mut(slot)
             && connection.session.is_open()
@@ -57,7 +56,7 @@ impl Shard {
             Some(InitialPacket::Binary(bytes)) => encode(Raw::Binary(bytes)),
         };
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile }, WhenFull::Close);
+        self.queue(slot, Outgoing { frames, volatile });
     }
 
     /// Tells of the messages that are on their way.

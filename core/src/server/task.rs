@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::frames::Frames;
+use super::listen::Accepted;
+use super::stop::Stop;
 use super::websocket;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
@@ -14,7 +16,7 @@ use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
 use crate::proto::websocket::deflate::DeflateParams;
-use crate::transport::{Dialect, Link};
+use crate::transport::{Dialect, Link, Stream};
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
@@ -77,12 +79,12 @@ pub(super) enum Task {
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
     Run(Vec<Task>),
-    /// A TCP connection the listener accepted.
-    Accepted(std::net::TcpStream),
+    /// A connection that a listener accepted.
+    Accepted(Box<Accepted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.
-    Stop,
+    Stop(Stop),
 }
 
 impl Task {
@@ -192,10 +194,10 @@ pub(super) struct Attach {
     pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
-    /// The id that the application has chosen for a new connection.
-    pub(super) sid: Option<Arc<str>>,
     /// What was agreed on about compression.
     pub(super) deflate: Option<DeflateParams>,
+    /// The id that the application has chosen for a new connection.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// What a connection begins with.
@@ -208,11 +210,4 @@ pub(super) struct Opening {
     pub(super) handshake: Option<Arc<Handshake>>,
     /// Its id if it has been chosen, and claimed.
     pub(super) sid: Option<Arc<str>>,
-}
-
-/// A peer's byte stream.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(std::net::TcpStream),
-    Feed,
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)] // Each test file uses its part of it.
 
 mod client;
+mod deflate;
 mod wire;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 pub(crate) use client::*;
+pub(crate) use deflate::*;
 use sori::Config;
 pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{

@@ -73,6 +73,23 @@ impl Wire {
         wire
     }
 
+    /// A WebSocket whose client offers extensions; gives what the engine agreed to.
+    pub(crate) fn websocket_offering(
+        address: SocketAddr,
+        query: &str,
+        offer: &str,
+    ) -> (Wire, Option<String>) {
+        let mut wire = Wire::connect(address);
+        let header = format!("\r\nSec-WebSocket-Extensions: {offer}\r\n\r\n");
+        let request = upgrade_request(query);
+        wire.send(request.trim_end().as_bytes());
+        wire.send(header.as_bytes());
+        let answer = wire.read_answer();
+        assert_eq!(answer.status, 101);
+        let agreed = answer.header("sec-websocket-extensions");
+        (wire, agreed.map(str::to_owned))
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the engine reads");
     }

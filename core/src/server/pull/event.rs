@@ -72,8 +72,56 @@ pub enum PulledEvent {
         /// The rooms it was in, that of its own id first unless it had left that.
         rooms: Vec<Arc<str>>,
     },
+    /// Something happened to a plain WebSocket.
+    WebSocket {
+        /// The WebSocket.
+        socket: Arc<SocketIdentity>,
+        /// What.
+        event: WebSocketEvent,
+    },
     /// Every connection is closed and the engine's threads have ended. The last event.
     Closed,
+}
+
+/// What a plain WebSocket's peer did, in order.
+#[derive(Debug)]
+pub enum WebSocketEvent {
+    /// It is open. Its first event.
+    Open {
+        /// The request that opened it.
+        handshake: Option<Arc<Handshake>>,
+    },
+    /// A whole message.
+    Message {
+        /// The message, with room for one byte more.
+        data: Vec<u8>,
+        /// Whether it is not text. Text is UTF-8, unless the settings skip the check.
+        is_binary: bool,
+    },
+    /// A pong.
+    Pong(Box<[u8]>),
+    /// What was queued for it, more than the high-water mark, has left.
+    Drain,
+    /// It is closed. Its last event.
+    Closed {
+        /// The code of the peer's close frame; 1005 if that had none, 1006 if there was no frame or
+        /// the peer broke the protocol.
+        code: u16,
+        /// The reason in the peer's close frame.
+        reason: Box<str>,
+        /// What went wrong, for people.
+        description: Option<Box<str>>,
+        /// The rooms it was in, that of its own id first unless it had left that.
+        rooms: Vec<Arc<str>>,
+    },
+}
+
+impl WebSocketEvent {
+    pub(super) fn message(bytes: &[u8], is_binary: bool) -> WebSocketEvent {
+        let mut data = Vec::with_capacity(bytes.len() + 1);
+        data.extend_from_slice(bytes);
+        WebSocketEvent::Message { data, is_binary }
+    }
 }
 
 impl PulledEvent {
@@ -93,7 +141,12 @@ impl PulledEvent {
                 .iter()
                 .map(|response| response.data.len() + sum(&response.attachments))
                 .sum(),
+            PulledEvent::WebSocket {
+                event: WebSocketEvent::Message { data, .. },
+                ..
+            } => data.len(),
             PulledEvent::AckTimeout { .. }
+            | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }
             | PulledEvent::Closed => 0,
         }

@@ -15,18 +15,22 @@ mod roster;
 #[cfg(unix)]
 mod signal;
 mod space;
+mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::PulledEvent;
+pub use event::{PulledEvent, WebSocketEvent};
 pub use roster::{SocketIdentity, SocketKey};
+pub use websocket::WebSocketPath;
 
 use super::Engine;
 use crate::config::Config;
+use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
 use crate::error::Error;
+use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
 
 /// An engine and the queue of its events. Every method may be called from any thread.
@@ -123,6 +127,11 @@ impl PullServer {
         self.engine.close();
     }
 
+    /// As [`Engine::close_within`]: what is queued leaves first, for at most this time.
+    pub fn close_within(&self, time: Duration) {
+        self.engine.close_within(time);
+    }
+
     /// Whether [`PullServer::close`] was called.
     pub fn is_closing(&self) -> bool {
         self.engine.is_closing()
@@ -161,7 +170,7 @@ impl PullServer {
         payload: Payload<'_>,
         volatile: bool,
     ) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
+        let socket = self.client(socket)?;
         self.engine.execute(Command::Emit {
             socket,
             payload,
@@ -184,7 +193,7 @@ impl PullServer {
         volatile: bool,
         timeout: Option<Duration>,
     ) -> Result<u64, Gone> {
-        let namespace = self.find(socket)?.namespace;
+        let namespace = self.client(socket)?.namespace;
         let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
         let id = namespace.next_ack();
         let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
@@ -202,7 +211,7 @@ impl PullServer {
     /// # Errors
     /// [`Gone`]
     pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
+        let socket = self.client(socket)?;
         self.engine.execute(Command::Answer {
             socket,
             id: ack,
@@ -228,7 +237,44 @@ impl PullServer {
         self.queue.close_connection(&self.engine, socket)
     }
 
-    /// What the engine knows an accepted socket by, for commands on rooms.
+    /// Serves plain WebSockets at a path of their own. The application calls those of `/feed` the
+    /// namespace `ws:/feed`; each is in it from the start.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the path is none, is taken, or lies below the engine's own.
+    pub fn open_websockets(&self, path: WebSocketPath) -> Result<(), Error> {
+        self.queue.paths().open(&self.engine, path)
+    }
+
+    /// The open namespace of that name, or the plain WebSockets that are called so.
+    pub fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        match self.queue.paths().group(name) {
+            Some(group) => self.engine.hub().namespace(group),
+            None => self.engine.hub().lookup(name),
+        }
+    }
+
+    /// The connection of a plain WebSocket, and how much waits for its peer.
+    ///
+    /// # Errors
+    /// [`Gone`], also for a socket that is none.
+    pub fn websocket(&self, socket: SocketKey) -> Result<(ConnId, Arc<Gauge>), Gone> {
+        self.queue.websocket(socket).ok_or(Gone)
+    }
+
+    /// What is known of a socket, or of a client that asks to be one.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn identity(&self, socket: SocketKey) -> Result<Arc<SocketIdentity>, Gone> {
+        self.queue.identity(socket).ok_or(Gone)
+    }
+
+    fn client(&self, socket: SocketKey) -> Result<SocketRef, Gone> {
+        self.queue.client(socket).ok_or(Gone)
+    }
+
+    /// What the engine knows an accepted socket or a plain WebSocket by, for commands on rooms.
     ///
     /// # Errors
     /// [`Gone`]

@@ -25,11 +25,13 @@ use super::roster::{Member, Roster, SocketIdentity, SocketKey};
 #[cfg(unix)]
 use super::signal::Signal;
 use super::space::Space;
+use super::websocket::Paths;
 use crate::config::Config;
+use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
-use crate::server::{Application, Engine};
+use crate::server::{Application, Engine, Reception};
 
 /// What clients are told that ask for a namespace nobody opened (socket.io's words).
 const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
@@ -40,6 +42,7 @@ pub(super) struct EventQueue {
     sender: Sender<Item>,
     receiver: Receiver<Item>,
     space: Space,
+    paths: Paths,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
     signal: OnceLock<Signal>,
@@ -59,6 +62,7 @@ impl EventQueue {
             sender,
             receiver,
             space: Space::new(config.max_pending_events),
+            paths: Paths::default(),
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -152,7 +156,7 @@ impl EventQueue {
     /// As [`EventQueue::accept`] about the lock.
     pub(super) fn disconnect(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
-        let socket = roster.socket(key).ok_or(Gone)?;
+        let socket = roster.client(key).ok_or(Gone)?;
         if let Some(member) = roster.remove(key) {
             self.part(engine, socket.conn, member, BY_SERVER);
         }
@@ -163,7 +167,7 @@ impl EventQueue {
     /// As [`EventQueue::accept`] about the lock.
     pub(super) fn close_connection(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
-        let conn = roster.socket(key).ok_or(Gone)?.conn;
+        let conn = roster.client(key).ok_or(Gone)?.conn;
         let mut batch = engine.batch();
         for member in roster.remove_connection(conn.slot) {
             if let Some(namespace) = member.namespace {
@@ -184,6 +188,23 @@ impl EventQueue {
         self.roster(key.shard())?.socket(key)
     }
 
+    /// As [`EventQueue::find`], but no plain WebSocket.
+    pub(super) fn client(&self, key: SocketKey) -> Option<SocketRef> {
+        self.roster(key.shard())?.client(key)
+    }
+
+    pub(super) fn websocket(&self, key: SocketKey) -> Option<(ConnId, Arc<Gauge>)> {
+        self.roster(key.shard())?.websocket(key)
+    }
+
+    pub(super) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
+        self.roster(key.shard())?.identity(key)
+    }
+
     pub(super) fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
         let roster = self.roster(socket.conn.shard)?;
         Some(roster.find(socket)?.key)
@@ -194,7 +215,7 @@ impl EventQueue {
     }
 
     /// Nothing for a shard that the engine does not have, as a key made up by the caller may name.
-    fn roster(&self, shard: u8) -> Option<MutexGuard<'_, Roster>> {
+    pub(super) fn roster(&self, shard: u8) -> Option<MutexGuard<'_, Roster>> {
         Some(self.rosters.get(usize::from(shard))?.lock())
     }
 
@@ -209,7 +230,7 @@ impl EventQueue {
         });
     }
 
-    fn push(&self, event: PulledEvent) {
+    pub(super) fn push(&self, event: PulledEvent) {
         self.space.take(event.size());
         self.send(Item::Event(event));
     }
@@ -388,13 +409,17 @@ impl Application for EventQueue {
             Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. }
-            | Event::WebSocket { .. } => {}
+            | Event::Forget { .. } => {}
+            Event::WebSocket { conn, event } => self.handle_websocket(engine, conn, event),
         }
     }
 
     fn is_ready(&self) -> bool {
         self.space.is_left()
+    }
+
+    fn reception(&self) -> Option<&dyn Reception> {
+        Some(self)
     }
 }
 
@@ -432,6 +457,7 @@ mod tests {
             key: SocketKey(1),
             sid: "sid".into(),
             namespace: "/".into(),
+            user_data: Default::default(),
         };
         PulledEvent::AckTimeout {
             socket: Arc::new(socket),
