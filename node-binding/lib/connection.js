@@ -194,6 +194,7 @@ class Connection {
 
   _onupgrade() {
     debug('%s upgraded to websocket', this.id);
+    this.upgrading = false;
     this.upgraded = true;
     this._transportName = 'websocket';
     this._transport = null;

@@ -158,10 +158,10 @@ function handle(bridge, record, reader) {
     }
     case RECORD.UPGRADED: {
       const connection = bridge.connections[record[1]];
-      forget(bridge, record[2]);
       if (connection !== undefined) {
         connection._onupgrade();
       }
+      forget(bridge, record[2]);
       break;
     }
     case RECORD.ANSWER: {
