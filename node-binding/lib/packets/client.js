@@ -10,6 +10,8 @@ const MAX_NAMESPACES = 1024;
 // What the base classes ask a native connection for; there is none behind this one.
 const NO_BRIDGE = Object.freeze({ queue: null, recovery: null });
 
+const nothing = () => {};
+
 class PacketClient {
   constructor(server, conn) {
     this.server = server;
@@ -75,10 +77,15 @@ class PacketClient {
     if (options.volatile && !this.conn.transport.writable) {
       return;
     }
-    // The engine must not drop a part of a packet.
-    const how = { compress: options.compress, volatile: messages.length === 1 && options.volatile };
+    if (messages.length === 1) {
+      this.conn.write(messages[0], options);
+      return;
+    }
+    // The engine must not drop a part of a packet; but while one that may be dropped is on its way, so is `writable` false.
+    const how = { compress: options.compress };
+    const told = options.volatile ? nothing : undefined;
     for (const message of messages) {
-      this.conn.write(message, how);
+      this.conn.write(message, how, told);
     }
   }
 

@@ -3,9 +3,9 @@
 'use strict';
 
 const { Bridge } = require('../bridge');
-const { EngineSocket } = require('../engine-io/socket');
 const { RECOVERY_DEFAULTS } = require('../recovery');
 const { PacketClient } = require('./client');
+const { PacketConnection } = require('./connection');
 const { PacketNamespace } = require('./namespace');
 
 class PacketWire {
@@ -25,7 +25,7 @@ class PacketWire {
 
   /** A native engine that knows nothing of Socket.IO. */
   open(options) {
-    return new Bridge(this.server, { ...options, protocol: 'engine.io', parser: undefined, connectionStateRecovery: undefined }, EngineSocket);
+    return new Bridge(this.server, { ...options, protocol: 'engine.io', parser: undefined, connectionStateRecovery: undefined }, PacketConnection);
   }
 
   /** Takes on the connections of an Engine.IO server, Sori's or another. */
