@@ -11,8 +11,8 @@ NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 installed = $(1)/node_modules/.package-lock.json
 
 # The folders whose packages the tests need.
-TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/browser/package-lock.json \
-	tests/frameworks/package-lock.json tests/node/package-lock.json tests/programs/package-lock.json \
+TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/adapters/package-lock.json \
+	tests/browser/package-lock.json tests/frameworks/package-lock.json tests/node/package-lock.json tests/programs/package-lock.json \
 	tests/types/package-lock.json examples/chat/package-lock.json))
 
 help: ## This list

@@ -178,12 +178,18 @@ export interface ServerOptions {
   destroyUpgradeTimeout: number;
   /** IO threads of the engine. @default one per core, less one for JavaScript */
   shards: number;
-  /** Not supported yet: throws. */
+  /** Where rooms live, and what carries broadcasts to other servers: packets are then made in JavaScript. @default the engine */
   adapter: AdapterConstructor;
-  /** Not supported yet: throws. */
-  parser: any;
+  /** What packets look like on the wire; one that the engine does not know makes them in JavaScript. @default socket.io-parser's */
+  parser: Parser;
   /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
   connectionStateRecovery: RecoveryOptions;
+}
+
+/** As npm `socket.io-parser`: an `Encoder` with `encode(packet)`, and a `Decoder` that emits `decoded`. */
+export interface Parser {
+  Encoder: new () => { encode(packet: any): any[] };
+  Decoder: new () => EventEmitter & { add(chunk: any): void; destroy(): void };
 }
 
 export interface RateLimit {
@@ -498,6 +504,9 @@ export class Server<
   connectTimeout(ms: number): this;
   adapter(): AdapterConstructor | undefined;
   adapter(adapter: AdapterConstructor): this;
-  bind(engine: Engine): this;
+  /** Serves the connections of an Engine.IO server that is attached by other means, as `sori/engine` or `engine.io`. */
+  bind(engine: EventEmitter): this;
+  /** Serves one connection of an Engine.IO server. */
+  onconnection(connection: EventEmitter): this;
   close(callback?: (err?: Error) => void): Promise<void>;
 }

@@ -94,6 +94,7 @@ if check 'build' make --no-print-directory build; then
   check 'examples' tests/examples/run.sh
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
+  check 'node, adapters and clusters' node_tests tests/adapters
   check 'npm packages' node_tests tests/packaging
   check 'types' tests/types/run.sh
   check 'frameworks' node_tests tests/frameworks

@@ -95,26 +95,24 @@ class BroadcastOperator {
     });
   }
 
-  async fetchSockets() {
-    return this._nsp._select(this._rooms, this._except);
+  fetchSockets() {
+    return this._nsp._fetchSockets(this);
   }
 
-  async allSockets() {
-    return new Set(this._nsp._select(this._rooms, this._except).map((socket) => socket.id));
+  allSockets() {
+    return this._nsp._allSockets(this);
   }
 
   socketsJoin(rooms) {
-    this._nsp._addSockets(this._rooms, this._except, namesOf(rooms));
+    this._nsp._addSockets(this, namesOf(rooms));
   }
 
   socketsLeave(rooms) {
-    this._nsp._delSockets(this._rooms, this._except, namesOf(rooms));
+    this._nsp._delSockets(this, namesOf(rooms));
   }
 
   disconnectSockets(close = false) {
-    for (const socket of this._nsp._select(this._rooms, this._except)) {
-      socket.disconnect(close);
-    }
+    this._nsp._disconnectSockets(this, close);
   }
 }
 

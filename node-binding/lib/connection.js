@@ -156,12 +156,6 @@ class Connection {
     this.close();
   }
 
-  /** A WebSocket came that may take over from polling. */
-  _onupgrading() {
-    this.upgrading = true;
-    this.emit('upgrading', { name: 'websocket' });
-  }
-
   _onmessage(data) {
     this.emit('packet', { type: 'message', data });
     this.emit('data', data);
@@ -182,8 +176,25 @@ class Connection {
     }
   }
 
+  /** Whether the answer to its poll may be compressed. */
+  _wantsCompression() {
+    return true;
+  }
+
+  /** A WebSocket came that may take over from polling. */
+  _onupgrading() {
+    this.upgrading = true;
+    this.emit('upgrading', { name: 'websocket' });
+  }
+
+  /** The client did not go through with it. */
+  _onupgradeFailed() {
+    this.upgrading = false;
+  }
+
   _onupgrade() {
     debug('%s upgraded to websocket', this.id);
+    this.upgrading = false;
     this.upgraded = true;
     this._transportName = 'websocket';
     this._transport = null;

@@ -37,12 +37,14 @@ const RECORD = Object.freeze({
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
+const NO_BYTES = Buffer.alloc(0);
 
 /** `json` is an array of records; the attachments they speak of lie one after another in `bytes`. */
 function dispatch(bridge, json, bytes) {
   const { queue } = bridge;
   const records = JSON.parse(json);
-  const reader = bytes === null ? null : new AttachmentReader(bytes);
+  // There may be attachments without a single byte.
+  const reader = new AttachmentReader(bytes === null ? NO_BYTES : bytes);
   queue.scheduled = true;
   for (let i = 0; i < records.length; i++) {
     // An application listener that throws must not cost the others their records.
@@ -156,10 +158,10 @@ function handle(bridge, record, reader) {
     }
     case RECORD.UPGRADED: {
       const connection = bridge.connections[record[1]];
-      forget(bridge, record[2]);
       if (connection !== undefined) {
         connection._onupgrade();
       }
+      forget(bridge, record[2]);
       break;
     }
     case RECORD.ANSWER: {
@@ -212,7 +214,7 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
     return;
   }
   debug('opened %s over %s', sid, TRANSPORTS[transport]);
-  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
+  const connection = new bridge.Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();
@@ -239,7 +241,7 @@ function forget(bridge, requestId) {
     exchange.forgotten();
     const upgraded = bridge.clients.get(exchange.req._query.sid);
     if (upgraded !== undefined && upgraded.upgrading) {
-      upgraded.upgrading = false;
+      upgraded._onupgradeFailed();
     }
   }
 }

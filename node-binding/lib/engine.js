@@ -9,6 +9,7 @@ const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
 const { handleUpgrade } = require('./upgrade');
+const { parseQuery } = require('./verify');
 
 class Engine extends EventEmitter {
   /** `options` are complete, as `completeOptions` gives them. */
@@ -51,10 +52,7 @@ class Engine extends EventEmitter {
     const path = pathPrefix(options);
     const isOurs = (req) => path === req.url.slice(0, path.length);
     this.httpServer = server;
-    this._listen(server, 'close', () => {
-      this.close();
-      this._detach();
-    });
+    this._listen(server, 'close', () => this._onserverClosed());
     this._intercept(server, (req, res) => {
       if (!isOurs(req)) {
         return false;
@@ -72,6 +70,11 @@ class Engine extends EventEmitter {
         endIfUnclaimed(socket, options.destroyUpgradeTimeout || 1000);
       }
     });
+  }
+
+  _onserverClosed() {
+    this.close();
+    this._detach();
   }
 
   _listen(server, event, listener) {
@@ -97,6 +100,11 @@ class Engine extends EventEmitter {
 
   get _choosesIds() {
     return this.generateId !== Engine.prototype.generateId;
+  }
+
+  /** Comes before everything else that is done with a request; an application may do more here. */
+  prepare(req) {
+    parseQuery(req);
   }
 
   handleRequest(req, res) {

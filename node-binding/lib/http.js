@@ -120,7 +120,14 @@ class Exchange {
     if (status === 200) {
       this.addHeaders(headers, body);
     }
-    answerBody(this.engine.opts.httpCompression, req, res, status, headers, body);
+    const connection = this.connection();
+    const isCompressed = connection === undefined || connection._wantsCompression();
+    answerBody(isCompressed && this.engine.opts.httpCompression, req, res, status, headers, body);
+  }
+
+  /** Whose poll it is; undefined for a handshake. */
+  connection() {
+    return this.engine._bridge.clients.get(this.req._query.sid);
   }
 
   addHeaders(headers, body) {
@@ -133,6 +140,10 @@ class Exchange {
       engine.emit('initial_headers', headers, req);
     }
     engine.emit('headers', headers, req);
+    const connection = this.connection();
+    if (connection !== undefined && connection._transport !== null) {
+      connection._transport.emit('headers', headers, req);
+    }
   }
 
   /** The engine opened a connection for it. */

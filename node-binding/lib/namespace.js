@@ -90,7 +90,11 @@ class Namespace {
   /** A client wants in: its socket is made and goes through the middlewares. `isBack`: the engine knows it of old. */
   _add(connection, sid, auth, isBack) {
     const socket = isBack ? this._recover(connection, sid, auth) : new Socket(this, connection, sid, auth);
-    if (this._fns.length === 0 || (socket.recovered && connection._bridge.recovery.skipsMiddlewares)) {
+    this._enter(socket, socket.recovered && connection._bridge.recovery.skipsMiddlewares);
+  }
+
+  _enter(socket, skipsMiddlewares) {
+    if (this._fns.length === 0 || skipsMiddlewares) {
       this._admit(socket);
       return;
     }
@@ -98,7 +102,7 @@ class Namespace {
     this._run(socket, (error) => {
       process.nextTick(() => {
         this._preConnectSockets.delete(socket.id);
-        if (error && connection.readyState === 'open') {
+        if (error && socket._connection.readyState === 'open') {
           this._refuse(socket, error);
         } else {
           this._admit(socket);
@@ -247,18 +251,33 @@ class Namespace {
     return this.server._bridge.select(this._id, names(rooms), names(except));
   }
 
-  _addSockets(rooms, except, joined) {
-    this._changeRooms('J', rooms, except, joined, 'join');
+  async _fetchSockets(operator) {
+    return this._select(operator._rooms, operator._except);
   }
 
-  _delSockets(rooms, except, left) {
-    this._changeRooms('K', rooms, except, left, 'leave');
+  async _allSockets(operator) {
+    return new Set(this._select(operator._rooms, operator._except).map((socket) => socket.id));
   }
 
-  _changeRooms(kind, rooms, except, changed, method) {
+  _disconnectSockets(operator, close) {
+    for (const socket of this._select(operator._rooms, operator._except)) {
+      socket.disconnect(close);
+    }
+  }
+
+  _addSockets(operator, joined) {
+    this._changeRooms('J', operator, joined, 'join');
+  }
+
+  _delSockets(operator, left) {
+    this._changeRooms('K', operator, left, 'leave');
+  }
+
+  _changeRooms(kind, operator, changed, method) {
     if (this._id === -1) {
       return;
     }
+    const { _rooms: rooms, _except: except } = operator;
     if (this.adapter._isWatched) {
       // One by one, so that the room events fire.
       for (const socket of this._select(rooms, except)) {

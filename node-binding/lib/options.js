@@ -46,9 +46,6 @@ const NATIVE = [
 const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
-// An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter'];
-
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
   wsEngine: 'the engine speaks WebSocket itself',
@@ -56,13 +53,11 @@ const IGNORED = {
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
 function checkOptions(given) {
-  for (const name of REFUSED) {
-    if (given[name] !== undefined) {
-      throw refused(name);
-    }
+  if (given.parser && (typeof given.parser.Encoder !== 'function' || typeof given.parser.Decoder !== 'function')) {
+    throw new TypeError('sori: the option "parser" takes an object with two classes, Encoder and Decoder');
   }
-  if (nativeParser(given.parser) === null) {
-    throw refused('parser');
+  if (given.adapter && typeof given.adapter !== 'function') {
+    throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
@@ -83,6 +78,11 @@ function checkOptions(given) {
   if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
     warn('the transport "webtransport" is not supported yet: clients use the others');
   }
+}
+
+/** Whether the engine cannot do what the application's own parts do. */
+function needsPackets({ parser, adapter }) {
+  return Boolean(adapter) || nativeParser(parser) === null;
 }
 
 /** The options with defaults filled in. */
@@ -141,12 +141,6 @@ function choose(names, options) {
   return chosen;
 }
 
-function refused(name) {
-  const error = new Error(`sori: the option "${name}" is not supported yet`);
-  error.code = 'SORI_UNSUPPORTED_OPTION';
-  return error;
-}
-
 function unsupported(message) {
   const error = new Error(`sori: ${message}`);
   error.code = 'SORI_UNSUPPORTED';
@@ -157,4 +151,4 @@ function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused, unsupported };
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, needsPackets, unsupported };

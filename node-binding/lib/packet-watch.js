@@ -6,8 +6,8 @@ const { EventEmitter } = require('events');
 const { hasBinary, takeOut } = require('./binary');
 
 /** Socket.IO packet types; those with attachments are `BINARY` higher. */
-const PACKET = Object.freeze({ CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3 });
-const BINARY = 3;
+const PACKET = Object.freeze({ CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4, BINARY_EVENT: 5, BINARY_ACK: 6 });
+const BINARY = PACKET.BINARY_EVENT - PACKET.EVENT;
 
 // Events about what arrives.
 const INCOMING = ['packet', 'data', 'message'];

@@ -65,4 +65,4 @@ function callLater(callback) {
   }
 }
 
-module.exports = { roomMethods };
+module.exports = { roomMethods, callLater };

@@ -488,4 +488,4 @@ becomesEmitter(Socket);
 Object.assign(Socket.prototype, onAnyMethods, roomMethods, socketSpellings);
 addJson(Socket);
 
-module.exports = { Socket, END };
+module.exports = { Socket, END, STATE };

@@ -89,12 +89,13 @@ function accept(engine, req, socket, head, res) {
     return;
   }
   const connection = engine._bridge.clients.get(req._query.sid);
-  if (connection !== undefined) {
+  const isFirst = connection !== undefined && !connection.upgrading && !connection.upgraded;
+  if (isFirst) {
     connection._onupgrading();
   }
   giveSocket(engine, req, socket, head, answer, () => {
-    if (connection !== undefined) {
-      connection.upgrading = false;
+    if (isFirst) {
+      connection._onupgradeFailed();
     }
     refuse(engine, req, socket, res, CODE.BAD_REQUEST);
   });

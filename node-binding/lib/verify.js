@@ -44,7 +44,7 @@ function runMiddlewares(engine, req, res, done) {
  * `allowRequest` is asked for handshakes only.
  */
 function verify(engine, req, res, isUpgrade, done) {
-  parseQuery(req);
+  engine.prepare(req);
   runMiddlewares(engine, req, res, (error) => {
     if (error) {
       done(CODE.BAD_REQUEST, { name: 'MIDDLEWARE_FAILURE' });
@@ -136,4 +136,4 @@ function contextOf(engine, [code, message], req, isUpgrade) {
   return { name: 'PROTOCOL_MISMATCH', protocol, previousProtocol };
 }
 
-module.exports = { verify };
+module.exports = { parseQuery, verify };

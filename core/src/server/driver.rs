@@ -320,12 +320,11 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
+        let candidate = connection.probe.take_if(|probe| probe.is_over(now));
+        let failed = candidate.as_ref().map(|probe| probe.request);
         let over = [
             connection.link.take_if(|link| link.is_over(now)),
-            connection
-                .probe
-                .take_if(|probe| probe.is_over(now))
-                .map(|probe| *probe),
+            candidate.map(|probe| *probe),
         ];
         let is_gone = connection.is_over && connection.link.is_none() && connection.probe.is_none();
         let lost = connection.link.is_none()
@@ -347,6 +346,9 @@ impl Shard {
                     discard: false,
                 });
             }
+        }
+        if let Some(request) = failed {
+            self.tell(Event::Forget { request });
         }
         if is_gone {
             self.connections.remove(slot);

@@ -108,6 +108,19 @@ pub const SERVERS: &[Server] = &[
         when_missing: WhenMissing::Fail,
     },
     Server {
+        name: "sori+adapter",
+        dialect: Dialect::SocketIo,
+        command: &[
+            "node",
+            "--expose-gc",
+            "servers/socketio-app.js",
+            "./servers/adapter-module.js",
+        ],
+        environment: &[],
+        collects: true,
+        when_missing: WhenMissing::Skip,
+    },
+    Server {
         name: "sori-c",
         dialect: Dialect::SocketIo,
         peer: "sori-rust",
