@@ -52,7 +52,7 @@ install: clib ## The C library into PREFIX=/usr/local (DESTDIR=... for a package
 
 clean: ## Forget all that was built and installed here
 	cargo clean
-	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions)
+	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions) tests/next/.next
 
 # ---- parts
 

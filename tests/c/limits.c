@@ -78,8 +78,8 @@ static void a_policy_that_does_not_exist_is_refused(void)
 
 int main(void)
 {
-    a_client_over_the_rate_is_disconnected();
-    a_client_that_does_not_read_loses_events_where_that_is_wanted();
-    a_policy_that_does_not_exist_is_refused();
+    RUN(a_client_over_the_rate_is_disconnected);
+    RUN(a_client_that_does_not_read_loses_events_where_that_is_wanted);
+    RUN(a_policy_that_does_not_exist_is_refused);
     return 0;
 }

@@ -6,7 +6,7 @@ const next = require('next');
 const { Server } = require('socket.io');
 
 async function start() {
-  const app = next({ dev: true, dir: __dirname, hostname: '127.0.0.1', port: 0, conf: { distDir: 'node_modules/.next' } });
+  const app = next({ dev: true, dir: __dirname, hostname: '127.0.0.1', port: 0 });
   await app.prepare();
   const handle = app.getRequestHandler();
   const httpServer = http.createServer((req, res) => handle(req, res));
