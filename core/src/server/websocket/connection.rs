@@ -24,8 +24,9 @@ pub(in crate::server) struct WebSocket {
     role: Role,
     /// A message of the application's is under way in fragments.
     is_mid_message: bool,
-    /// Broadcasts that wait for its end.
+    /// Broadcasts that wait for its end, and their bytes.
     deferred: Vec<Frame>,
+    deferred_bytes: usize,
     /// The peer's close frame.
     pub(super) closed_by: Option<Box<PeerClose>>,
     /// Chunks of a feed that came while it is not read.
@@ -76,6 +77,7 @@ impl WebSocket {
             role,
             is_mid_message: false,
             deferred: Vec::new(),
+            deferred_bytes: 0,
             closed_by: None,
             unread: Vec::new(),
             pending_pongs: 0,
@@ -97,7 +99,7 @@ impl WebSocket {
     /// Whether `bytes` more are too many for a peer that has not taken what came before.
     pub(super) fn is_full_for(&self, bytes: usize) -> bool {
         let limit = self.settings.max_queued_bytes;
-        let waiting = self.outbox.waiting_bytes() + self.deferred_bytes();
+        let waiting = self.outbox.waiting_bytes() + self.deferred_bytes;
         limit != 0 && waiting > 0 && waiting + bytes > limit
     }
 
@@ -122,6 +124,7 @@ impl WebSocket {
         };
         self.queue(frame, token, counted, press.keys);
         if !self.is_mid_message {
+            self.deferred_bytes = 0;
             for frame in std::mem::take(&mut self.deferred) {
                 self.queue(frame, None, 0, press.keys);
             }
@@ -135,6 +138,7 @@ impl WebSocket {
             false => frame.clone(),
         };
         if self.is_mid_message {
+            self.deferred_bytes += frame.len() + size_of::<Frame>();
             self.deferred.push(frame);
         } else {
             self.queue(frame, None, 0, press.keys);
@@ -189,9 +193,5 @@ impl WebSocket {
             Role::Server => frame,
             Role::Client => frame.masked(keys.next()),
         }
-    }
-
-    fn deferred_bytes(&self) -> usize {
-        self.deferred.iter().map(Frame::len).sum()
     }
 }
