@@ -4,7 +4,9 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::{Cookie, DeflateOptions, HttpCompression, Parser, Protocol, RecoverySettings};
+use sori_core::config::{
+    Cookie, DeflateOptions, HttpCompression, Parser, Protocol, RecoverySettings,
+};
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
