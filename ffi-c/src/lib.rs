@@ -52,3 +52,9 @@ mod websocket;
 mod engine_io;
 
 mod http;
+
+mod client_options;
+
+mod client;
+
+mod client_event;

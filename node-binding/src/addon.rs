@@ -380,7 +380,7 @@ fn strings(json: &str) -> Result<Vec<String>> {
 }
 
 /// Throws a TypeError with that message.
-fn type_error(env: Env, message: &str) -> Error {
+pub(crate) fn type_error(env: Env, message: &str) -> Error {
     match env.throw_type_error(message, None) {
         Ok(()) => Error::new(Status::PendingException, message),
         Err(error) => error,
@@ -388,7 +388,7 @@ fn type_error(env: Env, message: &str) -> Error {
 }
 
 #[cfg(unix)]
-fn duplicate(fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(fd: i32) -> Result<TcpStream> {
     use std::os::fd::BorrowedFd;
     // SAFETY: JavaScript passes the descriptor of a socket that Node holds open, and Node's one
     // thread, which could close it, is in this call.
@@ -403,7 +403,7 @@ fn duplicate(fd: i32) -> Result<TcpStream> {
 }
 
 #[cfg(not(unix))]
-fn duplicate(_fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(_fd: i32) -> Result<TcpStream> {
     Err(Error::from_reason(
         "this system has no descriptors to take over",
     ))

@@ -41,6 +41,15 @@ const MAY_BE_NULL = new Set([
   'sori_server_websocket_broadcast audience',
   'sori_server_websocket_close reason',
   'sori_server_listen_tls bound',
+  'sori_client_new options',
+  'sori_client_connect auth',
+  'sori_client_connect socket',
+  'sori_client_emit args',
+  'sori_client_emit options',
+  'sori_client_emit_with_ack args',
+  'sori_client_emit_with_ack options',
+  'sori_client_answer args',
+  'sori_client_answer options',
 ]);
 
 /** Good arguments, by the function's and the argument's name, by the argument's name, or by its type. */
@@ -70,6 +79,10 @@ const GOOD = {
   'sori_server_websocket_close socket': 'websocket',
   'sori_server_websocket_queued socket': 'websocket',
   'sori_server_socket_id capacity': 'sizeof room_for_id',
+  'sori_client_new client': '&made_client',
+  'sori_client_poll timeout_ms': '0',
+  auth: '"{}"',
+  url: '"http://127.0.0.1:9"',
   kind: 'SORI_WEBSOCKET_TEXT',
   code: '1000',
   ticket: '0',
@@ -91,6 +104,13 @@ const GOOD = {
   attachment: '0',
   ack: '0',
   port: '0',
+  flags: '0',
+  token: '0',
+  ticket: '0',
+  discard: 'false',
+  json: '"{}"',
+  prefix: '"/nulls-"',
+  value: '"x"',
   closes: 'false',
   status: '0',
   namespace_name: '"/"',
@@ -105,6 +125,13 @@ const GOOD = {
   handler: 'handle',
   finalizer: 'finalize',
   'sori_socket': 'socket',
+  'sori_client_socket': 'client_socket',
+  'const struct sori_client *': 'io_client',
+  'const struct sori_client_event *': 'client_event',
+  'const struct sori_client_options *': '&client_options',
+  'struct sori_client_options *': '&client_options',
+  'struct sori_client_event **': '&client_event',
+  'sori_client_socket *': '&client_socket',
   'const struct sori_server *': 'server',
   'const struct sori_event *': 'event',
   'const struct sori_rooms *': 'rooms',
@@ -130,10 +157,16 @@ const GOOD = {
   'const char *const *': 'names',
 };
 
+/** What follows a call that succeeds. */
+const AFTER = {
+  sori_server_new: '\n    sori_server_free(made);',
+  sori_client_new: '\n    sori_client_free(made_client);',
+};
+
 // Not called at all: they give back what the others need. That NULL is fine is tested elsewhere.
 const FREES = /_free$/;
 
-const CLOSES = /^sori_server_close(_within)?$/;
+const CLOSES = /^sori_(server|client)_close(_within)?$/;
 
 // For TLS, from the folder of the tests that use them.
 const pem = (name) => JSON.stringify(readFileSync(path.join(__dirname, '../node/tls', name), 'utf8'));
@@ -180,7 +213,7 @@ function calls({ name, result, parameters }) {
     if (result !== 'sori_status') return `    (void)${call};`;
     const mayBe = MAY_BE_NULL.delete(`${name} ${parameter.name}`);
     const expected = mayBe ? '!= SORI_NULL_ARGUMENT' : '== SORI_NULL_ARGUMENT';
-    const after = name === 'sori_server_new' && mayBe ? '\n    sori_server_free(made);' : '';
+    const after = mayBe ? (AFTER[name] ?? '') : '';
     return `    CHECK(${call} ${expected});${after}`;
   });
 }
@@ -245,9 +278,18 @@ int main(void)
     void *kept;
     sori_tls *tls = NULL, *made_tls = NULL;
     CHECK(sori_tls_new(CERTIFICATE, KEY, &tls) == SORI_OK);
+    sori_client *io_client = NULL, *made_client = NULL;
+    sori_client_event *client_event = NULL;
+    sori_client_socket client_socket;
+    sori_client_options client_options;
+    CHECK(sori_client_options_default(&client_options, sizeof client_options) == SORI_OK);
+    CHECK(sori_client_new("http://127.0.0.1:9", &client_options, &io_client) == SORI_OK);
+    CHECK(sori_client_connect(io_client, "/", NULL, &client_socket) == SORI_OK);
 
 ${lines.join('\n')}
 
+    sori_client_free(io_client);
+    sori_client_event_free(client_event);
     sori_rooms_free(rooms);
     sori_event_free(event);
     sori_event_free(opened);

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::event::PulledEvent;
 #[cfg(unix)]
-use super::signal::Signal;
+use crate::pull::Signal;
 
 /// Events on their way to the application.
 #[derive(Debug, Default)]

@@ -15,9 +15,6 @@ mod queue;
 mod raw;
 mod reception;
 mod roster;
-#[cfg(unix)]
-mod signal;
-mod space;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -3,7 +3,7 @@
 //! # When it is full
 //! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
 //! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
-//! [`super::space::MOST_BYTES`], plus what one read of each shard brought, plus a connection's end for each
+//! the bytes of [`Space`], plus what one read of each shard brought, plus a connection's end for each
 //! connection.
 //!
 //! # Order
@@ -22,15 +22,15 @@ use super::event::PulledEvent;
 use super::mailbox::Mailbox;
 use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
-#[cfg(unix)]
-use super::signal::Signal;
-use super::space::Space;
 use super::websocket::Paths;
 use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
+#[cfg(unix)]
+use crate::pull::Signal;
+use crate::pull::Space;
 use crate::server::{Application, Batch, Engine, Reception};
 
 /// What clients are told that ask for a namespace nobody opened (socket.io's words).
