@@ -1076,7 +1076,7 @@ sori_status sori_server_websocket_ping(const struct sori_server *server,
 
 // Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
 // and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
-// when the peer has answered, or its time is up.
+// when the peer has answered and ended the connection, or its time is up.
 sori_status sori_server_websocket_close(const struct sori_server *server,
                                         sori_socket socket,
                                         uint16_t code,

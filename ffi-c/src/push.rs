@@ -143,8 +143,12 @@ pub unsafe extern "C" fn sori_server_on(
         if name.is_some() && kind != sori_event_kind::SORI_EVENT_MESSAGE {
             return Err(Failure::invalid("only messages have an event_name"));
         }
-        if namespace.is_some() && kind == sori_event_kind::SORI_EVENT_CLOSED {
-            return Err(Failure::invalid("the server's end has no namespace"));
+        let has_no_namespace = matches!(
+            kind,
+            sori_event_kind::SORI_EVENT_CLOSED | sori_event_kind::SORI_EVENT_HANDSHAKE
+        );
+        if namespace.is_some() && has_no_namespace {
+            return Err(Failure::invalid("events of that kind have no namespace"));
         }
         let handler = handler.ok_or_else(|| Failure::null("handler"))?;
         server.handlers().add(Registered {
@@ -244,7 +248,7 @@ unsafe fn hand_over(
     }
 }
 
-/// So many events are taken at most before who runs the loop looks whether it is over.
+/// So many events are handled at most before what their handlers asked for leaves.
 const BATCH: usize = 64;
 
 #[cfg(test)]

@@ -67,9 +67,11 @@ impl Mailbox {
         most: usize,
         timeout: Option<Duration>,
     ) -> bool {
-        // A time too far away to be told is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let is_patient = most > 0 && timeout != Some(Duration::ZERO);
+        // A time too far away to be told is for ever.
+        let deadline = timeout
+            .filter(|_| is_patient)
+            .and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();
         while is_patient && !inner.has_something() {
             inner.waiting += 1;
