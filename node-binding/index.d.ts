@@ -263,8 +263,13 @@ export interface ServerOptions {
   shards: number;
   /** Not supported yet: throws. */
   adapter: AdapterConstructor;
-  /** Not supported yet: throws. */
+  /**
+   * How packets are written: npm `socket.io-parser` (the default) or `socket.io-msgpack-parser`, which cost JavaScript
+   * nothing. Others are not supported yet: throws.
+   */
   parser: any;
+  /** A message that every client gets right behind the open packet. @default none */
+  initialPacket: string | ArrayBuffer | NodeJS.ArrayBufferView;
   /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
   connectionStateRecovery: RecoveryOptions;
 }
@@ -318,6 +323,8 @@ type EngineMiddleware = (req: IncomingMessage, res: ServerResponse, next: (err?:
 
 /** The HTTP side of a server, `io.engine`. Emits `connection`, `initial_headers`, `headers` and `connection_error`. */
 export interface Engine extends EventEmitter {
+  /** A new session's id. Replace it to choose the ids, or promise them; they must be unique. */
+  generateId(req: IncomingMessage): string | Promise<string>;
   readonly opts: Partial<ServerOptions>;
   readonly clientsCount: number;
   readonly httpServer: HttpServer | undefined;
