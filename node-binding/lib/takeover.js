@@ -74,4 +74,4 @@ class TakeOver {
   }
 }
 
-module.exports = { giveSocket };
+module.exports = { giveSocket, canTakeOver, keepAddress };

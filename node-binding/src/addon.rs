@@ -130,6 +130,10 @@ impl Engine {
     /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
     /// have, if JavaScript chose one.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "fields of an object would cost JavaScript more than arguments"
+    )]
     pub fn request(
         &self,
         id: i64,
@@ -177,6 +181,10 @@ impl Engine {
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "fields of an object would cost JavaScript more than arguments"
+    )]
     pub fn adopt(
         &self,
         id: i64,
@@ -380,7 +388,7 @@ fn strings(json: &str) -> Result<Vec<String>> {
 }
 
 /// Throws a TypeError with that message.
-fn type_error(env: Env, message: &str) -> Error {
+pub(crate) fn type_error(env: Env, message: &str) -> Error {
     match env.throw_type_error(message, None) {
         Ok(()) => Error::new(Status::PendingException, message),
         Err(error) => error,
@@ -388,7 +396,7 @@ fn type_error(env: Env, message: &str) -> Error {
 }
 
 #[cfg(unix)]
-fn duplicate(fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(fd: i32) -> Result<TcpStream> {
     use std::os::fd::BorrowedFd;
     // SAFETY: JavaScript passes the descriptor of a socket that Node holds open, and Node's one
     // thread, which could close it, is in this call.
@@ -403,7 +411,7 @@ fn duplicate(fd: i32) -> Result<TcpStream> {
 }
 
 #[cfg(not(unix))]
-fn duplicate(_fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(_fd: i32) -> Result<TcpStream> {
     Err(Error::from_reason(
         "this system has no descriptors to take over",
     ))

@@ -98,6 +98,9 @@ pub enum Command<'a> {
     Ping(Control<'a>),
     /// Sends a pong nobody asked for; what is over 125 bytes is cut off.
     Pong(Control<'a>),
+    /// Sends bytes as they are: complete frames, for applications that mask by themselves. Nothing
+    /// checks them.
+    Raw(Control<'a>),
     /// Closes: what is queued leaves first, then a close frame. The peer is given
     /// [`close_timeout`](crate::config::WebSocketSettings::close_timeout) to answer.
     Close {
@@ -107,8 +110,12 @@ pub enum Command<'a> {
         /// At most 123 bytes of UTF-8; more are cut off. Without a code there is none.
         reason: &'a str,
     },
+    /// Ends the stream, without a close frame, when what is queued has left.
+    End,
     /// Drops the stream at once.
     Terminate,
+    /// Drops the stream at once and has the system tell the peer by a reset, if it can.
+    Reset,
     /// Stops reading: TCP pushes back. A few messages that were read already still come.
     Pause,
     /// Goes on reading.

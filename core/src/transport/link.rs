@@ -200,6 +200,16 @@ impl Link {
         self.control.ending = Some(Ending::Now(now));
     }
 
+    /// Nothing more is written, and the peer is told by a reset once the stream is dropped.
+    pub(crate) fn reset(&mut self) {
+        if let Outlet::Tcp(stream) = mem::replace(&mut self.outlet, Outlet::Closed) {
+            // Where it fails the stream ends as any other.
+            let _ = stream.as_ref().set_zero_linger();
+            // Dropped, it would end its direction in good order first.
+            stream.forget();
+        }
+    }
+
     /// Drops what is queued, but for the frame that has been begun.
     pub(crate) fn drop_queued(&mut self) {
         self.backlog.keep_front();

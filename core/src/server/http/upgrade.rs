@@ -34,6 +34,27 @@ pub(super) enum Handover {
 }
 
 impl Handover {
+    /// What is to be written first.
+    #[cfg(feature = "tower")]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Handover::WebSocket { answer, .. } => answer,
+            Handover::Plain(upgrade) => &upgrade.answer,
+            Handover::Farewell(bytes) => bytes,
+        }
+    }
+
+    /// The same when the answer has gone out and `rest` is left to be written.
+    #[cfg(feature = "tower")]
+    pub(super) fn without_answer(mut self, rest: Bytes) -> Handover {
+        match &mut self {
+            Handover::WebSocket { answer, .. } => *answer = rest,
+            Handover::Plain(upgrade) => upgrade.answer = rest,
+            Handover::Farewell(bytes) => *bytes = rest.into(),
+        }
+        self
+    }
+
     /// `read` is what hyper has read behind the request.
     pub(super) async fn complete(self, engine: &Engine, stream: Wire, read: Bytes) {
         match self {
