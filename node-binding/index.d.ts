@@ -182,6 +182,8 @@ export interface ServerOptions {
   adapter: AdapterConstructor;
   /** What packets look like on the wire; one that the engine does not know makes them in JavaScript. @default socket.io-parser's */
   parser: Parser;
+  /** A message that every client gets right behind the open packet. @default none */
+  initialPacket: string | ArrayBuffer | NodeJS.ArrayBufferView;
   /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
   connectionStateRecovery: RecoveryOptions;
 }
@@ -253,6 +255,8 @@ type EngineMiddleware = (req: IncomingMessage, res: ServerResponse, next: (err?:
  * `payload_too_large` (`{ req, connection, limit }`) for a message over `maxHttpBufferSize`.
  */
 export interface Engine extends EventEmitter {
+  /** A new session's id. Replace it to choose the ids, or promise them; they must be unique. */
+  generateId(req: IncomingMessage): string | Promise<string>;
   readonly opts: Partial<ServerOptions>;
   readonly clientsCount: number;
   readonly httpServer: HttpServer | undefined;
