@@ -1,7 +1,7 @@
 # Builds, runs, tests and measures Sori. `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help build addon packages test peer bench lint demo clean
+.PHONY: help build addon clib pack packages test conformance peer bench lint demo install clean
 MAKEFLAGS += --no-builtin-rules
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -11,15 +11,19 @@ NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 installed = $(1)/node_modules/.package-lock.json
 
 # The folders whose packages the tests need.
-TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/browser/package-lock.json \
-	tests/node/package-lock.json tests/programs/package-lock.json examples/chat/package-lock.json))
+TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/adapters/package-lock.json \
+	tests/browser/package-lock.json tests/frameworks/package-lock.json tests/node/package-lock.json tests/programs/package-lock.json \
+	tests/types/package-lock.json examples/chat/package-lock.json))
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
-build: addon ## The crate, the C library and the Node addon, optimised
-	cargo build --release -p sori $(if $(wildcard ffi-c/Cargo.toml),-p sori-c)
+build: addon clib ## The crate, the C library and the Node addon, optimised
+	cargo build --release -p sori
+
+pack: addon ## The npm packages, ready to publish, in target/npm
+	node node-binding/pack.js $(TARGET)/npm
 
 demo: addon $(call installed,examples/chat) ## The chat on http://localhost:3000 (PORT=3001 for another port)
 	@cd examples/chat && exec node server.js
@@ -27,6 +31,9 @@ demo: addon $(call installed,examples/chat) ## The chat on http://localhost:3000
 test: ## Everything that can be checked here (ONLY="clippy node" for some of it)
 	@tests/setup.sh
 	@tests/run.sh $(ONLY)
+
+conformance: addon $(call installed,tests/versions) $(call installed,tests/next) ## What takes long or much room: every supported Node, Next.js
+	@tests/run.sh conformance
 
 peer: ## The five programs and the demo on npm's socket.io: are the tests right?
 	@tests/setup.sh
@@ -39,9 +46,13 @@ bench: addon $(call installed,tests/bench) ## Side by side with socket.io, socke
 lint: ## Formatting, lock files and clippy
 	@tests/run.sh format locks clippy
 
+install: clib ## The C library into PREFIX=/usr/local (DESTDIR=... for a package)
+	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
+		ffi-c/package/install.sh $(TARGET)/release/c
+
 clean: ## Forget all that was built and installed here
 	cargo clean
-	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench)
+	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions)
 
 # ---- parts
 
@@ -54,6 +65,11 @@ addon: $(call installed,node-binding)
 		fi; \
 	done
 	@test -f node-binding/sori.node
+
+# Header, shared and static library as they are installed, in target/release/c.
+clib:
+	cargo build --release -p sori-c
+	@ffi-c/package/link.sh $(TARGET)/release/libsori.a $(TARGET)/release/c
 
 packages: $(foreach folder,$(TEST_PACKAGES),$(call installed,$(folder)))
 

@@ -70,6 +70,13 @@ if [ "$words" = peer ]; then
   words=nothing-else
 fi
 
+# Only when asked for: these need a gigabyte of packages.
+if [ "$words" = conformance ]; then
+  check 'the addon on Node 18, 20, 22 and 24' node_tests tests/versions
+  check 'Next.js' node_tests tests/next
+  words=nothing-else
+fi
+
 check 'format' cargo fmt --all --check
 check 'locks name no registry' no_registry_in_locks
 check 'clippy' cargo clippy --workspace --all-targets --features sori/full --quiet -- -D warnings
@@ -81,9 +88,16 @@ fi
 check 'package' cargo package -p sori --allow-dirty --quiet
 check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
-  [ ! -x tests/c/run.sh ] || check 'c' tests/c/run.sh
+  check 'c' tests/c/run.sh
+  check 'c, sanitized' tests/c/sanitized.sh
+  check 'c, installed' tests/c/install.sh
+  check 'examples' tests/examples/run.sh
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
+  check 'node, adapters and clusters' node_tests tests/adapters
+  check 'npm packages' node_tests tests/packaging
+  check 'types' tests/types/run.sh
+  check 'frameworks' node_tests tests/frameworks
   check 'programs and demo, take-over' node_tests tests/programs tests/browser
   check 'programs and demo, byte feed' byte_feed tests/programs tests/browser
 else

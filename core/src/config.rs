@@ -44,6 +44,16 @@ impl TransportKind {
     }
 }
 
+/// How many messages a client may send: Engine.IO messages, so that an event counts as one and each
+/// of its attachments as one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In the long run.
+    pub per_second: u32,
+    /// At once, after a time of silence.
+    pub burst: u32,
+}
+
 /// What a connection's messages mean to the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -104,9 +114,15 @@ pub struct Config {
     pub max_payload: usize,
     /// Most binary attachments in one packet. Default 10.
     pub max_attachments: u32,
-    /// Most bytes queued for one slow peer; over it the connection is closed with
-    /// "transport error". A single message may be larger. Default 16 MiB.
+    /// Most bytes queued for one slow peer; over it `overflow` applies. A single message may be
+    /// larger. Default 16 MiB.
     pub max_queued_bytes: usize,
+    /// What happens over `max_queued_bytes`. What the protocol itself has to say is never dropped.
+    /// Default [`Overflow::Close`].
+    pub overflow: Overflow,
+    /// How many messages a client may send; at one more its connection is closed with
+    /// "transport error". Default: any number.
+    pub rate_limit: Option<RateLimit>,
     /// Most events waiting for the application before the engine stops reading. Default 65,536.
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
@@ -156,6 +172,8 @@ impl Default for Config {
             max_payload: 1_000_000,
             max_attachments: 10,
             max_queued_bytes: 16 * 1024 * 1024,
+            overflow: Overflow::default(),
+            rate_limit: None,
             max_pending_events: 65_536,
             max_connections: None,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
@@ -184,6 +202,11 @@ impl Config {
             Some("ping_interval must not be zero")
         } else if self.max_payload == 0 {
             Some("max_payload must not be zero")
+        } else if self
+            .rate_limit
+            .is_some_and(|limit| limit.per_second == 0 || limit.burst == 0)
+        {
+            Some("rate_limit must allow at least one message a second, and one at once")
         } else if self.cors.as_ref().is_some_and(|cors| !cors.is_sound()) {
             Some("cors must name origins, methods and headers in printable ASCII")
         } else if self

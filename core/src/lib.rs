@@ -64,6 +64,10 @@
 
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(any(feature = "client", feature = "server"))]
+mod arguments;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod config;
 #[cfg(all(feature = "tls", feature = "tower"))]
 pub mod docs;
@@ -72,6 +76,8 @@ pub mod error;
 pub mod hub;
 pub mod metrics;
 pub mod proto;
+#[cfg(any(feature = "client", feature = "server"))]
+mod pull;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;

@@ -3,6 +3,9 @@
 mod prometheus;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::hub::Recovery;
 
 #[cfg(feature = "server")]
 pub(crate) use prometheus::CONTENT_TYPE;
@@ -24,6 +27,8 @@ pub struct Counters {
     pub dropped_volatile: Counter,
     /// Connections closed because they read too slowly.
     pub closed_slow: Counter,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: Counter,
     /// Times that reading paused because the application was behind.
     pub paused: Counter,
 }
@@ -56,7 +61,7 @@ impl Counter {
     }
 }
 
-/// The counters of all shards at one moment.
+/// The counters of all shards, and what is kept for recovery, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -74,8 +79,18 @@ pub struct Metrics {
     pub dropped_volatile: u64,
     /// Connections closed because they read too slowly.
     pub closed_slow: u64,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: u64,
     /// Times that reading paused because the application was behind.
     pub paused: u64,
+    /// Namespaces that there are.
+    pub namespaces: u64,
+    /// Sockets that lost their connection and may come back.
+    pub recovery_sockets: u64,
+    /// Packets kept for them.
+    pub recovery_packets: u64,
+    /// Bytes of those packets.
+    pub recovery_bytes: u64,
 }
 
 impl Metrics {
@@ -92,7 +107,17 @@ impl Metrics {
                 sent: sum.sent + shard.sent.value(),
                 dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),
                 closed_slow: sum.closed_slow + shard.closed_slow.value(),
+                dropped_full: sum.dropped_full + shard.dropped_full.value(),
                 paused: sum.paused + shard.paused.value(),
+                ..sum
             })
+    }
+
+    /// Adds what a namespace keeps for those who may come back.
+    pub fn add_recovery(&mut self, store: &mut Recovery, now: Instant) {
+        self.recovery_sockets += store.away(now) as u64;
+        let (packets, bytes) = store.size();
+        self.recovery_packets += packets as u64;
+        self.recovery_bytes += bytes as u64;
     }
 }

@@ -15,8 +15,8 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         answer: Bytes::from_static(b"HTTP/1.1 101\r\n\r\n"),
         head: Bytes::copy_from_slice(head),
         handshake: None,
-        sid: None,
         deflate: None,
+        sid: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }
@@ -252,6 +252,18 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
         r#"message / ["echo"]"#,
     ];
     assert_eq!(lines(&rig, &sid, 4), expected);
+}
+
+#[test]
+fn a_feed_that_fails_to_upgrade_its_session_is_forgotten() {
+    let rig = Rig::new();
+    let mut client = rig.join(Way::Polling);
+    let url = format!("{WEBSOCKET}&sid={}", client.sid);
+    let feed = attach(&rig, &url, 6, &frame(TEXT, b"not a probe"));
+    assert_eq!(frames_of(&written(&rig, 6, 18)), [(CLOSE, Vec::new())]);
+    rig.engine.feed_closed(feed);
+    rig.wait(|log| (log.forgotten == [RequestId(6)]).then_some(()));
+    client.expect_nothing();
 }
 
 #[test]

@@ -59,8 +59,8 @@ fn a_handshake_that_is_brought_comes_back_and_knows_its_session() {
         answer: Bytes::new(),
         head: Bytes::new(),
         handshake: Some(Arc::clone(&websocket)),
-        sid: None,
         deflate: None,
+        sid: None,
     };
     engine.attach_feed("/socket.io/?EIO=4&transport=websocket", upgrade);
 

@@ -238,6 +238,21 @@ fn requests_are_refused_in_the_words_of_ws() {
 }
 
 #[test]
+fn one_too_many_is_told_before_it_is_a_websocket() {
+    let running = start(|config| config.max_connections = Some(1));
+    let (mut wire, answer) = open(&running, "/chat", "");
+    assert_eq!(answer.status, 101);
+    assert_eq!(wire.read_text(), "/chat");
+    let refused = ask(&running, &request("/chat", ""));
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(
+        refused.ends_with("\r\n\r\nToo many connections"),
+        "{refused}"
+    );
+    assert_eq!(running.engine.metrics().refused, 1);
+}
+
+#[test]
 fn other_paths_are_pages_and_engine_io_is_served_beside() {
     let running = start(|_| {});
     let (_, answer) = open(&running, "/elsewhere", "");

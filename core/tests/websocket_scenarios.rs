@@ -421,6 +421,43 @@ fn an_engine_that_closes_says_going_away() {
 }
 
 #[test]
+fn an_engine_closes_soon_although_peers_hold_on() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    let mut half_closed = group.open(Role::Server);
+    half_closed.wire.send_frame(CLOSE, b"");
+    half_closed.wire.read_close();
+    let mut broken = group.open(Role::Server);
+    broken.wire.send(b"\xff\xff");
+    broken.wire.read_close();
+    let stuffed = group.open(Role::Client);
+    group.stuff(&stuffed, 100_000);
+    let paused = group.open(Role::Server);
+    group.ask(&paused, websocket::Command::Pause);
+    let waiting = group.open(Role::Server);
+    group.close(&waiting, 1000, "");
+    // Far less than the close timeout of each of them.
+    assert!(rig.close() < PATIENCE);
+    assert_eq!(
+        group.wait_closed(&half_closed),
+        ["closing 0 ", "close 1005 "]
+    );
+}
+
+#[test]
+fn a_close_code_that_must_not_be_sent_is_not() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    for code in [0, 999, 1005, 1006, 5000] {
+        let mut peer = group.open(Role::Server);
+        group.close(&peer, code, "unsaid");
+        assert_eq!(peer.wire.read_close(), b"");
+        peer.wire.finish();
+        group.wait_closed(&peer);
+    }
+}
+
+#[test]
 fn engine_io_and_websockets_live_on_one_engine() {
     let rig = Rig::of_one_shard();
     let group = Group::new(&rig);

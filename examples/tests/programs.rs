@@ -16,12 +16,13 @@ struct Program {
 
 impl Program {
     fn start(path: &str) -> Program {
-        Program::start_with(path, &["127.0.0.1:0"])
+        Program::start_with(path, &[])
     }
 
-    fn start_with(path: &str, arguments: &[&str]) -> Program {
+    fn start_with(path: &str, more: &[&str]) -> Program {
         let mut child = Command::new(path)
-            .args(arguments)
+            .arg("127.0.0.1:0")
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -150,6 +151,21 @@ fn chat_shows_its_page() {
 }
 
 #[test]
+fn ticker_tells_the_price_of_what_is_watched() {
+    let program = Program::start_with(env!("CARGO_BIN_EXE_ticker"), &["10"]);
+    let (mut client, _) = program.join("");
+    client.send("421[\"watch\",\"nothing\"]");
+    client.expect("431[null]");
+    client.send("422[\"watch\",\"GINGER\"]");
+    let price = client.receive();
+    assert!(price.starts_with("432[4"), "{price}");
+    for _ in 0..2 {
+        let told = client.receive();
+        assert!(told.starts_with("42[\"price\",\"GINGER\",4"), "{told}");
+    }
+}
+
+#[test]
 fn rooms_asks_everybody_in_a_room() {
     let program = Program::start(env!("CARGO_BIN_EXE_rooms"));
     let (mut asking, _) = program.join("{\"name\":\"Ada\"}");
@@ -165,8 +181,8 @@ fn rooms_asks_everybody_in_a_room() {
         .strip_prefix("42")
         .and_then(|rest| rest.strip_suffix("[\"poll\",\"tea?\"]"))
         .unwrap_or_else(|| panic!("{question}"));
-    asked.send(&format!("43{id}[\"Bob\",\"yes\"]"));
-    asking.expect("432[[[\"Bob\",\"yes\"]]]");
+    asked.send(&format!("43{id}[\"yes\"]"));
+    asking.expect("432[[\"yes\"]]");
     asking.send("42[\"join\",\"r\"]");
     asking.send("423[\"poll\",\"nobody\",\"\"]");
     asking.expect("433[[]]");
@@ -198,7 +214,7 @@ fn beside_axum_serves_pages_and_a_chat_on_one_port() {
 #[test]
 fn protocol_serves_what_the_suites_ask() {
     let path = env!("CARGO_BIN_EXE_protocol");
-    let program = Program::start_with(path, &["socket.io", "127.0.0.1:0"]);
+    let program = Program::start_with(path, &["socket.io"]);
     let (mut client, _) = program.join("{\"a\":1}");
     client.expect("42[\"auth\",{\"a\":1}]");
     client.send("42[\"message\",1,\"2\",{\"3\":[true]}]");
@@ -207,9 +223,43 @@ fn protocol_serves_what_the_suites_ask() {
     client.0.send(Message::binary(vec![1, 2, 3])).unwrap();
     client.expect("461-7[{\"_placeholder\":true,\"num\":0}]");
 
-    let program = Program::start_with(path, &["engine.io", "127.0.0.1:0"]);
+    let program = Program::start_with(path, &["engine.io"]);
     let stream = TcpStream::connect(&program.address).unwrap();
     let mut client = Client::over(stream, &program.address, "/engine.io/");
     client.send("40");
     client.expect("40");
+}
+
+#[test]
+fn client_says_what_it_reads_and_writes_what_it_hears() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    let (mut ada, ada_id) = program.join("");
+    ada.send("421[\"enter\",\"tea\"]");
+    ada.expect("431[true]");
+    let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
+        .args([&format!("http://{}", program.address), "tea"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut heard = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut hear = || heard.next().unwrap().unwrap();
+    assert_eq!(hear(), "in tea");
+    let entered = ada.receive();
+    let id = entered.split('"').nth(3).unwrap();
+    let mut says = client.stdin.take().unwrap();
+    says.write_all("Grüß \"dich\"\n".as_bytes()).unwrap();
+    let said = r#"Grüß \"dich\""#;
+    ada.expect(&format!("42[\"said\",\"{id}\",\"{said}\"]"));
+    assert_eq!(hear(), format!("{id}: \"{said}\""));
+    ada.send("42[\"say\",[1]]");
+    ada.expect(&format!("42[\"said\",\"{ada_id}\",[1]]"));
+    assert_eq!(hear(), format!("{ada_id}: [1]"));
+    // What it said last leaves before it does.
+    says.write_all(b"bye\n").unwrap();
+    drop(says);
+    assert_eq!(hear(), "gone: io client disconnect");
+    assert!(client.wait().unwrap().success());
+    ada.expect(&format!("42[\"said\",\"{id}\",\"bye\"]"));
+    ada.expect(&format!("42[\"left\",\"{id}\"]"));
 }

@@ -27,6 +27,14 @@ mod server;
 
 mod tls;
 
+mod push;
+
+mod cork;
+
+mod kind;
+
+mod texts;
+
 mod event;
 
 mod handshake;
@@ -38,3 +46,15 @@ mod message;
 mod broadcast;
 
 mod rooms;
+
+mod websocket;
+
+mod engine_io;
+
+mod http;
+
+mod client_options;
+
+mod client;
+
+mod client_event;

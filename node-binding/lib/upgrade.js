@@ -2,8 +2,8 @@
 'use strict';
 
 const { createHash } = require('crypto');
-const { validateHeaderName, validateHeaderValue } = require('http');
-const { CODE, MESSAGE } = require('./errors');
+const { STATUS_CODES, validateHeaderName, validateHeaderValue } = require('http');
+const { CODE, MESSAGE, statusOf } = require('./errors');
 const { giveSocket } = require('./takeover');
 const { verify } = require('./verify');
 
@@ -38,8 +38,9 @@ function handleUpgrade(engine, req, socket, head) {
 /** Refuses with an Engine.IO error code. */
 function refuse(engine, req, socket, res, code, context) {
   const message = context && context.message ? context.message : MESSAGE[code];
-  if (context && context.name === 'TOO_MANY_CONNECTIONS') {
-    refuseRaw(socket, 503, 'Service Unavailable', message);
+  const status = statusOf(code, context);
+  if (status > 403) {
+    refuseRaw(socket, status, STATUS_CODES[status], message);
     return;
   }
   if (code === CODE.UNSUPPORTED_PROTOCOL_VERSION) {
@@ -76,13 +77,28 @@ function accept(engine, req, socket, head, res) {
     socket.destroy();
     return;
   }
-  const answer = switchingProtocols(engine, req, res);
+  const extensions = answerExtensions(engine, req);
+  if (extensions === undefined) {
+    refuseRaw(socket, 400, 'Bad Request', 'Invalid or unacceptable Sec-WebSocket-Extensions header');
+    return;
+  }
+  const answer = switchingProtocols(engine, req, res, extensions);
   if (req._query.transport !== 'websocket') {
     socket.write(answer);
     closePolitely(socket);
     return;
   }
-  giveSocket(engine, req, socket, head, answer, () => refuse(engine, req, socket, res, CODE.BAD_REQUEST));
+  const connection = engine._bridge.clients.get(req._query.sid);
+  const isFirst = connection !== undefined && !connection.upgrading && !connection.upgraded;
+  if (isFirst) {
+    connection._onupgrading();
+  }
+  giveSocket(engine, req, socket, head, answer, () => {
+    if (isFirst) {
+      connection._onupgradeFailed();
+    }
+    refuse(engine, req, socket, res, CODE.BAD_REQUEST);
+  });
 }
 
 /** Whether the request is one; if not, it has been refused. */
@@ -115,14 +131,30 @@ function subprotocol(req) {
   return isValid ? names[0] : null;
 }
 
+/** What the engine answers to the extensions the client offers: null for nothing, undefined when it must refuse. */
+function answerExtensions(engine, req) {
+  const offer = req.headers['sec-websocket-extensions'];
+  if (!engine.opts.perMessageDeflate || offer === undefined) {
+    return null;
+  }
+  try {
+    return engine._bridge.native.answerExtensions(offer);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The complete head of the 101 answer, with the headers that middlewares and `headers` listeners add. */
-function switchingProtocols(engine, req, res) {
+function switchingProtocols(engine, req, res, extensions = null) {
   const key = req.headers['sec-websocket-key'];
   const digest = createHash('sha1').update(`${key}${GUID}`).digest('base64');
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${digest}`];
   const protocol = subprotocol(req);
   if (protocol) {
     lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+  }
+  if (extensions !== null) {
+    lines.push(`Sec-WebSocket-Extensions: ${extensions}`);
   }
   const { headers } = res;
   if (!req._query.sid) {

@@ -59,6 +59,10 @@ impl Server {
         Server::launch(config, Hooks::default())
     }
 
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     #[cfg(feature = "tower")]
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine

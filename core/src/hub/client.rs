@@ -360,6 +360,11 @@ impl Client {
         true
     }
 
+    /// Takes the connection out of all namespaces, and gives them.
+    pub fn leave_all(&mut self) -> Vec<Arc<Namespace>> {
+        std::mem::take(&mut self.joined)
+    }
+
     /// Whether the connection is in `namespace`.
     pub fn is_in(&self, namespace: NamespaceId) -> bool {
         self.joined.iter().any(|joined| joined.id() == namespace)
@@ -376,11 +381,6 @@ impl Client {
             .iter()
             .flat_map(|rare| &rare.pending)
             .map(|name| &**name)
-    }
-
-    /// The namespaces the connection is in.
-    pub fn joined(&self) -> &[Arc<Namespace>] {
-        &self.joined
     }
 
     /// The answer to ack `id` is due by `at`.

@@ -26,8 +26,13 @@ impl Metrics {
             received,
             sent,
             dropped_volatile,
+            dropped_full,
             closed_slow,
             paused,
+            namespaces,
+            recovery_sockets,
+            recovery_packets,
+            recovery_bytes,
         } = *self;
         let rows = [
             ("connections", "gauge", "Connections open now.", connections),
@@ -62,6 +67,12 @@ impl Metrics {
                 dropped_volatile,
             ),
             (
+                "messages_dropped_full_total",
+                "counter",
+                "Messages dropped because a client's queue was full.",
+                dropped_full,
+            ),
+            (
                 "connections_closed_slow_total",
                 "counter",
                 "Connections closed because they read too slowly.",
@@ -72,6 +83,30 @@ impl Metrics {
                 "counter",
                 "Times that a connection was not read because the application was behind.",
                 paused,
+            ),
+            (
+                "namespaces",
+                "gauge",
+                "Namespaces that there are.",
+                namespaces,
+            ),
+            (
+                "recovery_sockets",
+                "gauge",
+                "Sockets that lost their connection and may come back.",
+                recovery_sockets,
+            ),
+            (
+                "recovery_packets",
+                "gauge",
+                "Packets kept for sockets that may come back.",
+                recovery_packets,
+            ),
+            (
+                "recovery_bytes",
+                "gauge",
+                "Bytes of the packets kept for sockets that may come back.",
+                recovery_bytes,
             ),
         ];
         let mut text = String::new();

@@ -11,6 +11,7 @@
 
 use std::fmt;
 
+pub(crate) mod attachments;
 pub mod engine;
 pub mod event_stream;
 pub mod handshake;

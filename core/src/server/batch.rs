@@ -318,6 +318,9 @@ impl<'e> Batch<'e> {
             for room in &away.rooms {
                 namespace.join(conn, room);
             }
+            if let Some(data) = away.data {
+                namespace.keep(conn, data);
+            }
             missed
         });
         // Pushed under the store's lock: what is logged from now on comes behind it.

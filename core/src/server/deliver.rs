@@ -7,6 +7,7 @@ use super::frames::Frames;
 use super::packets;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use crate::config::Overflow;
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
@@ -38,6 +39,9 @@ impl Shard {
                 if left == Some(true) {
                     self.send_control(slot, PacketType::Disconnect, namespace.name(), "");
                 }
+                let id = namespace.id();
+                drop(namespace);
+                self.engine.shared.hub.retire(id);
             }
             Task::Close {
                 slot,
@@ -51,6 +55,7 @@ impl Shard {
             Task::Request(request) => self.handle_request(*request),
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
+            Task::FeedEnded { request } => self.handle_feed_ended(request),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
             Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
             Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),
@@ -116,6 +121,9 @@ impl Shard {
         } else if !is_in {
             // The connection ended before the application's answer came.
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            self.engine.shared.hub.retire(id);
         }
     }
 
@@ -167,6 +175,7 @@ impl Shard {
         self.next_mark += 1;
         let mark = self.next_mark;
         let limit = self.engine.config().max_queued_bytes;
+        let overflow = self.engine.config().overflow;
         for slot in targets.except.iter().flat_map(|list| list.iter()) {
             if let Some(connection) = self.connections.get_mut(*slot) {
                 connection.broadcast_mark = mark;
@@ -190,13 +199,18 @@ impl Shard {
                 self.dirty.push(*slot);
             }
             if admission == Admission::Full {
-                self.queue_to_slow(*slot, outgoing.clone());
+                self.queue_to_slow(*slot, outgoing.clone(), overflow);
             }
         }
     }
 
     /// Queues packets for one connection.
     pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+        let overflow = self.engine.config().overflow;
+        self.queue_or(slot, outgoing, overflow);
+    }
+
+    fn queue_or(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -211,7 +225,7 @@ impl Shard {
             (Admission::Queue, frames) => send_all(connection, &frames),
             (Admission::Full, frames) => {
                 let volatile = outgoing.volatile;
-                self.queue_to_slow(slot, Outgoing { frames, volatile });
+                self.queue_to_slow(slot, Outgoing { frames, volatile }, overflow);
             }
         }
         self.touch(slot);
@@ -220,7 +234,7 @@ impl Shard {
     /// Queues packets for one whose queue seems full. What was queued in this turn has not been
     /// written yet, which is not the peer's fault: only what is left then counts.
     #[cold]
-    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing) {
+    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         self.flush(slot);
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
@@ -230,6 +244,10 @@ impl Shard {
         match admit(connection, &outgoing, limit, counters) {
             Admission::Drop => {}
             Admission::Queue => send_all(connection, &outgoing.frames),
+            Admission::Full if overflow == Overflow::Drop => {
+                let frames = outgoing.frames.in_form(connection.dialect.binary);
+                counters.dropped_full.add(frames.len() as u64);
+            }
             Admission::Full => {
                 counters.closed_slow.increment();
                 tell!(warn, sid = &*connection.sid, "slow reader closed");
@@ -244,9 +262,10 @@ impl Shard {
         self.send_frames(slot, packets::control(parser, kind, namespace, body));
     }
 
+    /// For what the protocol itself has to say: it is never dropped.
     fn send_frames(&mut self, slot: Slot, frames: Frames) {
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile });
+        self.queue_or(slot, Outgoing { frames, volatile }, Overflow::Close);
     }
 }
 
@@ -255,12 +274,12 @@ impl Shard {
 enum Admission {
     Queue,
     Drop,
-    /// The queue is full: the connection is to be closed.
+    /// The queue is full.
     Full,
 }
 
-/// Whether packets may be queued for a connection, by the policy for slow readers: volatile packets
-/// are dropped when they would have to wait, and a connection whose queue is full is closed.
+/// Whether packets may be queued for a connection: volatile ones are dropped when they would have to
+/// wait, and for the others there may be no room.
 fn admit(
     connection: &mut Connection,
     outgoing: &Outgoing,

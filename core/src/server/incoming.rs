@@ -144,6 +144,9 @@ pub(super) fn deliver(
             };
             engine.shared.application.handle(engine, event);
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            engine.shared.hub.retire(id);
             return None;
         }
         Err(Violation::State) => {

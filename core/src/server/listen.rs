@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Engine;
 use super::shard::thread_ended;
 use super::task::Task;
@@ -25,12 +27,14 @@ pub(super) enum Transport {
     Tls(crate::tls::Tls),
 }
 
-/// A connection that has been accepted, before its first byte.
+/// A connection that has been accepted, before the engine has read its first byte.
 #[derive(Debug)]
 pub(super) enum Accepted {
     Tcp(std::net::TcpStream, Transport),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
+    /// By somebody else, who has read this much of it.
+    Brought(std::net::TcpStream, Bytes),
 }
 
 /// A socket that connections come from.
@@ -96,6 +100,16 @@ impl Engine {
             }))
         });
         accepting.inspect_err(|_| remove(path))
+    }
+
+    /// Speaks HTTP on a connection that somebody else accepted, from its first request on or from
+    /// any later one: as if a listener of the engine had accepted it. `read` is what was read from
+    /// it, from the first byte of that request on. Once the engine is closing it is dropped.
+    pub fn serve(&self, stream: std::net::TcpStream, read: Bytes) {
+        if !self.is_closing() {
+            let accepted = Box::new(Accepted::Brought(stream, read));
+            self.push(self.pick_shard(), Task::Accepted(accepted));
+        }
     }
 
     /// Starts the thread of a listener. It counts as one of the engine's:
@@ -201,13 +215,27 @@ impl Accepted {
             },
             #[cfg(unix)]
             Accepted::Unix(_) => Peer::default(),
+            Accepted::Brought(stream, _) => Peer {
+                remote_address: stream.peer_addr().ok(),
+                is_secure: false,
+            },
+        }
+    }
+
+    /// What was read of it by who accepted it.
+    pub(super) fn read(&self) -> Bytes {
+        match self {
+            Accepted::Brought(_, read) => read.clone(),
+            _ => Bytes::new(),
         }
     }
 
     /// Puts it onto the runtime that calls, and takes what stands below HTTP to where HTTP begins.
     pub(super) async fn into_wire(self) -> io::Result<Wire> {
         let stream = match self {
-            Accepted::Tcp(stream, Transport::Plain) => Stream::Tcp(stream),
+            Accepted::Tcp(stream, Transport::Plain) | Accepted::Brought(stream, _) => {
+                Stream::Tcp(stream)
+            }
             #[cfg(feature = "tls")]
             Accepted::Tcp(stream, Transport::Tls(tls)) => {
                 let session = rustls::ServerConnection::new(tls.current());

@@ -17,6 +17,7 @@ mod listen;
 mod packets;
 pub mod pull;
 mod raw;
+mod reading;
 mod registry;
 mod requests;
 mod shard;
@@ -150,12 +151,12 @@ pub struct Upgrade {
     pub head: Bytes,
     /// The request, for [`Event::Open`]. An application that remembers it by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
-    /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
-    /// closed. Nothing if it belongs to a session already.
-    pub sid: Option<Arc<str>>,
     /// What the answer agrees to about compression, by
     /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
     pub deflate: Option<DeflateParams>,
+    /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
+    /// closed. Nothing if it belongs to a session already.
+    pub sid: Option<Arc<str>>,
 }
 
 /// A polling request that the application brings.
@@ -196,6 +197,7 @@ impl Engine {
             close_timeout: config.close_timeout,
             max_payload: config.max_payload,
             allow_upgrades: config.offers_upgrade(),
+            rate_limit: config.rate_limit,
         });
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),
@@ -247,6 +249,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -267,14 +283,21 @@ impl Engine {
             config, registry, ..
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
-        if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
-        {
-            self.shared.shards[0].counters.refused.increment_shared();
-            tell!(warn, connections = limit, "connection refused");
+        if matches!(verified, Verified::Handshake(_)) && self.is_full() {
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)
+    }
+
+    /// Whether there is no place for one more connection; then one has been refused.
+    fn is_full(&self) -> bool {
+        let limit = self.shared.config.max_connections;
+        let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
+        if is_full {
+            self.shared.shards[0].counters.refused.increment_shared();
+            tell!(warn, connections = limit, "connection refused");
+        }
+        is_full
     }
 
     /// Takes a polling request; [`Event::Answer`] answers it, perhaps much later. Gives the
@@ -330,6 +353,13 @@ impl Engine {
                 bytes,
             },
         );
+    }
+
+    /// The peer of a plain WebSocket's feed has ended its half of the stream: nothing more comes, but
+    /// it can still be written to.
+    pub fn feed_ended(&self, feed: FeedId) {
+        let request = feed.request;
+        self.push(feed.shard, Task::FeedEnded { request });
     }
 
     /// A feed's stream is over.
@@ -439,8 +469,8 @@ impl Engine {
             answer,
             head,
             handshake,
-            sid,
             deflate,
+            sid,
         } = upgrade;
         let attach = Attach {
             request,

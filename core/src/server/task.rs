@@ -75,6 +75,8 @@ pub(super) enum Task {
         request: RequestId,
         bytes: Option<Bytes>,
     },
+    /// The peer of a plain WebSocket's feed has ended its half of the stream.
+    FeedEnded { request: RequestId },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
@@ -197,10 +199,10 @@ pub(super) struct Attach {
     pub(super) dialect: Dialect,
     /// The request that brought it.
     pub(super) handshake: Option<Arc<Handshake>>,
-    /// The id that the application has chosen for a new connection.
-    pub(super) sid: Option<Arc<str>>,
     /// What was agreed on about compression.
     pub(super) deflate: Option<DeflateParams>,
+    /// The id that the application has chosen for a new connection.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// What a connection begins with.

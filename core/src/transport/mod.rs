@@ -13,7 +13,7 @@ mod tls;
 pub(crate) use dialect::{BinaryForm, Dialect};
 pub use event_stream::EventStream;
 pub(crate) use event_stream::{EventWriter, Pushed, event_stream};
-pub(crate) use link::{Cork, Link, LinkId, Outlet};
+pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
 pub(crate) use stream::{Inlet, Stream, Wire};
 #[cfg(feature = "tls")]

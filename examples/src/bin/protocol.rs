@@ -6,8 +6,8 @@
 //! /socket.io/    namespaces / and /custom; emits auth(client's auth) to who joins
 //!                /: message(…) is answered by message-back(…), message-with-ack(…, ack) by ack(…)
 //!
-//! cargo run -p sori-examples --bin protocol -- engine.io 127.0.0.1:3000 [allow-eio3]
-//! cargo run -p sori-examples --bin protocol -- socket.io 127.0.0.1:3000 [allow-eio3]
+//! cargo run -p sori-examples --bin protocol -- 127.0.0.1:3000 engine.io [allow-eio3]
+//! cargo run -p sori-examples --bin protocol -- 127.0.0.1:3000 socket.io [allow-eio3]
 //! ```
 //! Pings come fast (every 300 ms, to be answered within 200), as the suites wait for some.
 #![allow(clippy::print_stdout)] // It is how a program tells where it listens.
@@ -22,8 +22,8 @@ use sori::{Ack, Binary, Cors, Error, Server, ServerBuilder, Socket};
 
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
-    let protocol = arguments.next();
     let address = arguments.next().unwrap_or("127.0.0.1:3000".to_owned());
+    let protocol = arguments.next();
     let allow_eio3 = arguments.next().as_deref() == Some("allow-eio3");
     let builder = Server::builder()
         .ping_interval(Duration::from_millis(300))

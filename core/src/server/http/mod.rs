@@ -40,19 +40,20 @@ use tokio::sync::watch;
 use super::Engine;
 use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
-use crate::transport::{EventStream, Patient, Wire};
+use crate::transport::{EventStream, Patient};
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
 
 /// Serves HTTP on one accepted connection, on the shard that calls it.
 pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: watch::Receiver<()>) {
-    let peer = accepted.peer();
+    let (peer, read) = (accepted.peer(), accepted.read());
     tokio::task::spawn_local(async move {
         // A TLS handshake that takes too long is a head that takes too long.
         let timeout = engine.config().request_timeout;
         let begun = tokio::time::timeout(timeout, accepted.into_wire());
         if let Some(Ok(Ok(stream))) = unless(stop.changed(), begun).await {
+            let stream = Patient::new(stream, read, timeout);
             serve_wire(engine.clone(), stream, peer, stop).await;
         }
         // The shard may have waited for the last of them.
@@ -60,7 +61,7 @@ pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: wat
     });
 }
 
-async fn serve_wire(engine: Engine, stream: Wire, peer: Peer, mut stop: watch::Receiver<()>) {
+async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch::Receiver<()>) {
     let timeout = engine.config().request_timeout;
     let owner = engine.clone();
     let leaving: Rc<Cell<Option<Handover>>> = Rc::default();
@@ -80,7 +81,7 @@ async fn serve_wire(engine: Engine, stream: Wire, peer: Peer, mut stop: watch::R
         .header_read_timeout(timeout)
         .max_buf_size(MAX_HEAD)
         .title_case_headers(true)
-        .serve_connection(Patient::new(stream, timeout), service);
+        .serve_connection(stream, service);
     // What goes wrong here is the client's loss: hyper has closed its connection.
     if unless(stop.changed(), &mut connection).await.is_none() {
         Pin::new(&mut connection).graceful_shutdown();
@@ -88,9 +89,12 @@ async fn serve_wire(engine: Engine, stream: Wire, peer: Peer, mut stop: watch::R
     }
     if let Some(handover) = left.take() {
         let parts = connection.into_parts();
-        handover
-            .complete(&owner, parts.io.into_stream(), parts.read_buf)
-            .await;
+        let (stream, unread) = parts.io.into_parts();
+        let read = match unread.is_empty() {
+            true => parts.read_buf,
+            false => [parts.read_buf, unread].concat().into(),
+        };
+        handover.complete(&owner, stream, read).await;
     }
 }
 
