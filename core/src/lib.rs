@@ -43,6 +43,8 @@
 //! | `tls` | TLS on the own listener: `Server::listen_tls` | |
 //! | `tower` | the server as a tower service and layer, for axum, hyper and others | |
 //! | `tracing` | events and spans for `tracing` subscribers | |
+//! | `client` | a client of Socket.IO and WebSocket servers | |
+//! | `client-tls` | the same for servers behind TLS | |
 //! | `full` | all of them | |
 //!
 //! Without any of them the crate is the codecs, the session and the hub: no IO.

@@ -12,14 +12,16 @@
 //!
 //! # Examples
 //! With axum:
-//! ```ignore
+//! ```no_run
+//! # async fn example(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
 //! let server = sori::Server::builder().build()?;
 //! let app = axum::Router::new()
 //!     .route("/", axum::routing::get(|| async { "hello" }))
 //!     .layer(server.layer());
 //! axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
 //! ```
-//! `examples/src/bin/axum.rs` is the whole program.
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -294,3 +294,20 @@ fn namespaces_have_handlers_of_their_own() {
     client.join();
     client.sync();
 }
+
+#[test]
+fn handlers_share_what_the_server_was_built_with() {
+    struct Greeting(&'static str);
+    let running = Running::start_with(|builder| builder.state(Greeting("hi")).state(7_u32));
+    running
+        .server
+        .of("/")
+        .on("greet", |socket: Socket, ack: Ack| {
+            let greeting = socket.state::<Greeting>().map(|greeting| greeting.0);
+            let number = socket.state::<u32>().as_deref().copied();
+            ack.send((greeting, number, socket.state::<u64>().is_some()))
+        });
+    let mut client = running.client();
+    client.send(r#"421["greet"]"#);
+    client.expect(r#"431["hi",7,false]"#);
+}

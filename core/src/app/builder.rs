@@ -1,5 +1,6 @@
 //! The settings of a server, one method each.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,32 @@ impl ServerBuilder {
     /// once more.
     pub fn recovery(mut self, recovery: RecoverySettings) -> ServerBuilder {
         self.config.recovery = Some(recovery);
+        self
+    }
+
+    /// Keeps `value` for all handlers, which find it by its type with [`Socket::state`], in place of
+    /// the value of the same type kept before.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # use sori::{Server, Socket};
+    /// #[derive(Default)]
+    /// struct Visits(AtomicU64);
+    ///
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let server = Server::builder().state(Visits::default()).build()?;
+    /// server.of("/").on_connect(|socket: Socket| {
+    ///     let visits = socket.state::<Visits>().expect("it was given to the builder");
+    ///     visits.0.fetch_add(1, Ordering::Relaxed);
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Socket::state`]: crate::Socket::state
+    pub fn state<T: Any + Send + Sync>(mut self, value: T) -> ServerBuilder {
+        self.hooks.state.insert(value);
         self
     }
 

@@ -9,6 +9,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 
+use super::data::DataMap;
 use super::outcome::{Async, Plain, guard};
 use crate::embed::Handshake;
 use crate::server::{Admission, Reception, Reply};
@@ -61,6 +62,8 @@ pub(super) struct Hooks {
     pub(super) initial_headers: Option<Arc<HeadersHook>>,
     pub(super) headers: Option<Arc<HeadersHook>>,
     pub(super) fallback: Option<Arc<FallbackHook>>,
+    /// What all handlers share.
+    pub(super) state: DataMap,
 }
 
 impl fmt::Debug for Hooks {

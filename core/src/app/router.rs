@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::connect::{self, Asking};
+use super::data::DataMap;
 use super::dynamic::Pattern;
 use super::error::{AckError, HandlerError};
 use super::lane::{self, Job, Message};
@@ -239,6 +240,11 @@ impl Router {
 
     pub(super) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    /// What all handlers share.
+    pub(super) fn state(&self) -> &DataMap {
+        &self.hooks.state
     }
 
     pub(super) fn streams(&self) -> &Streams {

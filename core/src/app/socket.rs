@@ -274,6 +274,12 @@ impl Socket {
         self.inner.extras.lock().as_ref()?.data.find()
     }
 
+    /// The value of that type that the server was built with; see
+    /// [`ServerBuilder::state`](crate::ServerBuilder::state).
+    pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.inner.router.state().find()
+    }
+
     /// Takes it out of its namespace; the client is told. What was sent before still arrives. Its
     /// handlers hear nothing more of it but the disconnect, "server namespace disconnect".
     pub fn disconnect(&self) {

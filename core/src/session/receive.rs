@@ -14,9 +14,9 @@ impl Session {
     ///
     /// Pongs, probes, upgrades and closes are dealt with here. Nothing is received while closing or
     /// after, nor from a transport that carries the connection no more. A message over
-    /// [`Settings::rate_limit`] means "transport error". A close packet (`1`) means
-    /// "transport close" on both transports; engine.io ignores it over WebSocket, and such a client
-    /// is then found out by its missing pongs only.
+    /// [`Settings::rate_limit`](crate::session::Settings::rate_limit) means "transport error". A
+    /// close packet (`1`) means "transport close" on both transports; engine.io ignores it over
+    /// WebSocket, and such a client is then found out by its missing pongs only.
     #[inline]
     pub fn handle_packet<'p>(
         &mut self,

@@ -27,7 +27,7 @@ pub(super) struct State {
     pub(super) path: Box<str>,
     pub(super) group: NamespaceId,
     pub(super) settings: Arc<WebSocketSettings>,
-    pub(super) handlers: RwLock<Handlers>,
+    pub(super) handlers: RwLock<Arc<Handlers>>,
 }
 
 #[derive(Clone, Default)]
@@ -95,23 +95,28 @@ impl Endpoint {
         R: Eventually<Result<Admission, Refusal>, K>,
     {
         let check = move |handshake| check(handshake).into_eventual();
-        self.state.handlers.write().check = Some(Arc::new(check));
+        self.handlers(|handlers| handlers.check = Some(Arc::new(check)));
     }
 
     /// Calls `handler` for every client, before any message of its. It takes the place of the one
     /// before.
     pub fn on_open(&self, handler: impl Fn(&Socket) + Send + Sync + 'static) {
-        self.state.handlers.write().on_open = Some(Arc::new(handler));
+        self.handlers(|handlers| handlers.on_open = Some(Arc::new(handler)));
     }
 
     /// Calls `handler` for every message. It takes the place of the one before.
     pub fn on_message(&self, handler: impl Fn(&Socket, Message<'_>) + Send + Sync + 'static) {
-        self.state.handlers.write().on_message = Some(Arc::new(handler));
+        self.handlers(|handlers| handlers.on_message = Some(Arc::new(handler)));
     }
 
     /// Calls `handler` for every client that is gone. It takes the place of the one before.
     pub fn on_close(&self, handler: impl Fn(&Socket, Close<'_>) + Send + Sync + 'static) {
-        self.state.handlers.write().on_close = Some(Arc::new(handler));
+        self.handlers(|handlers| handlers.on_close = Some(Arc::new(handler)));
+    }
+
+    /// Changes handlers: a new set of them, which messages that come from now on find.
+    fn handlers(&self, change: impl FnOnce(&mut Handlers)) {
+        change(Arc::make_mut(&mut self.state.handlers.write()));
     }
 
     /// Addresses every client.

@@ -194,7 +194,7 @@ impl Endpoints {
 
 /// Calls a handler, if there is one. Its panic ends its connection.
 fn call(socket: &Socket, call: impl FnOnce(&Handlers, &Socket) -> Option<()>) {
-    let handlers = socket.endpoint().handlers.read().clone();
+    let handlers = Arc::clone(&socket.endpoint().handlers.read());
     if let Err(_error) = guard(|| call(&handlers, socket)) {
         tell!(warn, error = %_error, "handler failed");
         socket.close(1011, "");

@@ -29,7 +29,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         socket.on("enter", async |socket: SocketRef, done: AckSender| {
             socket.join("room");
-            let _ = done.send(&());
+            // No argument: an array of fixed size counts as a tuple.
+            let _ = done.send(&[(); 0]);
         });
         socket.on("shout", async |io: SocketIo, Data(news): Data<News>| {
             let _ = io.to("room").emit("news", &news).await;
