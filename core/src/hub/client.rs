@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Namespace, NamespaceId};
+use crate::proto::attachments::Incomplete;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{self, Packet, PacketType};
 use crate::proto::{DecodeError, query};
@@ -25,19 +26,18 @@ pub struct Client {
 struct Rare {
     /// Names of namespaces the application has not yet let it into.
     pending: Vec<Box<str>>,
-    incomplete: Option<Incomplete>,
+    incomplete: Option<Incomplete<Header>>,
     /// Acks with a timeout, in the order they were asked for.
     ack_deadlines: Vec<AckDeadline>,
 }
 
+/// A packet that attachments follow.
 #[derive(Debug)]
-struct Incomplete {
+struct Header {
     namespace: NamespaceId,
     is_ack: bool,
     id: Option<u64>,
     data: Box<str>,
-    expected: usize,
-    attachments: Vec<Bytes>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -206,14 +206,13 @@ impl Client {
                 self.complete(namespace, &packet)
             }
             (PacketType::BinaryEvent | PacketType::BinaryAck, Some(namespace)) => {
-                let incomplete = Incomplete {
+                let header = Header {
                     namespace: namespace.id(),
                     is_ack: packet.kind == PacketType::BinaryAck,
                     id: packet.id,
                     data: packet.data.unwrap_or("[]").into(),
-                    expected: packet.attachments as usize,
-                    attachments: Vec::new(),
                 };
+                let incomplete = Incomplete::new(header, packet.attachments);
                 self.rare().incomplete = Some(incomplete);
                 Ok(Incoming::Nothing)
             }
@@ -232,11 +231,10 @@ impl Client {
             .map(|rare| &mut rare.incomplete)
             .ok_or_else(unannounced)?;
         let incomplete = slot.as_mut().ok_or_else(unannounced)?;
-        incomplete.attachments.push(Bytes::copy_from_slice(bytes));
-        if incomplete.attachments.len() < incomplete.expected {
+        if !incomplete.take(bytes) {
             return Ok(Incoming::Nothing);
         }
-        let packet = slot.take().ok_or_else(unannounced)?;
+        let (packet, attachments) = slot.take().ok_or_else(unannounced)?.into_parts();
         // The peer may have been taken out of the namespace meanwhile.
         if !self
             .joined
@@ -245,7 +243,7 @@ impl Client {
         {
             return Err(Violation::State);
         }
-        let (namespace, attachments) = (packet.namespace, packet.attachments);
+        let namespace = packet.namespace;
         let data = packet.data.into_string().into();
         match (packet.is_ack, packet.id) {
             (false, ack) => Ok(Incoming::Event {
