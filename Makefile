@@ -32,7 +32,7 @@ peer: ## The five programs and the demo on npm's socket.io: are the tests right?
 	@tests/setup.sh
 	@tests/run.sh peer
 
-bench: addon $(call installed,tests/bench) ## Side by side with socket.io (ARGS="--quick" for a short look)
+bench: addon clib $(call installed,tests/bench) ## Side by side with socket.io (ARGS="--quick" for a short look)
 	cargo run --release -p sori-bench -- $(ARGS)
 
 lint: ## Formatting, lock files and clippy

@@ -110,6 +110,18 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// Socket.IO: namespaces, events, acks, rooms.
+#define SORI_PROTOCOL_SOCKET_IO 0
+
+// Messages go to the program and come from it as they are: SORI_EVENT_RAW_*, sori_server_raw_send().
+#define SORI_PROTOCOL_ENGINE_IO 1
+
+// JSON text, each binary value in a message of its own (npm socket.io-parser).
+#define SORI_PARSER_JSON 0
+
+// MessagePack, binary values inside (npm socket.io-msgpack-parser).
+#define SORI_PARSER_MESSAGE_PACK 1
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
@@ -192,6 +204,10 @@ enum sori_event_kind
     SORI_EVENT_BROADCAST_ACK = 6,
     // The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    // A client wants to open a connection and waits for sori_server_allow() or sori_server_deny(), as
+    // options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
+    // the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_HANDSHAKE = 8,
     // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -204,6 +220,19 @@ enum sori_event_kind
     // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
     // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
     SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
+    // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_RAW_OPEN = 32,
+    // A message of a connection without Socket.IO: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_RAW_MESSAGE = 33,
+    // All up to the message that sori_server_raw_send() was given sori_event_token() for has been
+    // handed to the transport.
+    SORI_EVENT_RAW_SENT = 34,
+    // A connection without Socket.IO is carried by a WebSocket from now on.
+    SORI_EVENT_RAW_UPGRADE = 35,
+    // A connection without Socket.IO is over: sori_event_reason(), sori_event_description(). Its last
+    // event; each has exactly one.
+    SORI_EVENT_RAW_CLOSE = 36,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -341,6 +370,31 @@ typedef struct sori_server_options {
     size_t max_connections;
     // Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     uint32_t allow_eio3;
+    // Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    // clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    size_t deflate_threshold;
+    // What messages mean, one of SORI_PROTOCOL_*. Default SORI_PROTOCOL_SOCKET_IO.
+    uint32_t protocol;
+    // How Socket.IO packets are written, one of SORI_PARSER_*; clients must be made with the same.
+    // To this program nothing changes. Default SORI_PARSER_JSON.
+    uint32_t parser;
+    // Whether SORI_EVENT_HANDSHAKE asks about every client that wants to open a connection: 1 or 0.
+    // Default 0: all may.
+    uint32_t ask_handshakes;
+    // Origins whose pages may use the server, separated by blanks, for example
+    // "https://app.example"; "*" for all. NULL, the default: browsers let none but those of the
+    // server's own.
+    const char *cors_origins;
+    // Whether browsers may send cookies from pages of those origins: 1 or 0. With "*" they never do.
+    // Default 0.
+    uint32_t cors_credentials;
+    // Whether the cookie is sent over TLS alone: 1 or 0. Default 0.
+    uint32_t cookie_secure;
+    // The name of a cookie with the session's id that a polling handshake sets, for load balancers
+    // that keep a client with its node. NULL, the default: none.
+    const char *cookie;
+    // Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
+    size_t http_compression_threshold;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -363,6 +417,14 @@ typedef struct sori_metrics {
     uint64_t closed_slow;
     // Times that reading paused because too many events waited for sori_server_poll().
     uint64_t paused;
+    // Namespaces that there are.
+    uint64_t namespaces;
+    // Sockets that lost their connection and may come back.
+    uint64_t recovery_sockets;
+    // Packets kept for them.
+    uint64_t recovery_packets;
+    // Bytes of those packets.
+    uint64_t recovery_bytes;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
@@ -553,6 +615,12 @@ sori_status sori_server_adopt(const struct sori_server *server,
 // ask for one that is not are refused ("Invalid namespace") without an event.
 sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
 
+// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+// for all. One that is not there is made when its first socket is accepted, and goes with its last
+// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+sori_status sori_server_open_namespaces(const struct sori_server *server,
+                                        const char *prefix);
+
 // Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
 // wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
 // time was up, in `*count`. Each event is yours until sori_event_free(), also after the server is
@@ -676,6 +744,14 @@ struct sori_text sori_event_auth(const struct sori_event *event);
 // accepted, with its id, its rooms and what it missed. It is a new sori_socket all the same.
 bool sori_event_is_recovered(const struct sori_event *event);
 
+// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+// back; empty if nothing, or if it is no socket that comes back.
+struct sori_text sori_event_recovery_data(const struct sori_event *event);
+
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+// ticket for sori_server_allow() and sori_server_deny().
+uint64_t sori_event_token(const struct sori_event *event);
+
 // SORI_EVENT_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
 
@@ -727,11 +803,11 @@ size_t sori_event_room_count(const struct sori_event *event);
 // the last.
 struct sori_text sori_event_room(const struct sori_event *event, size_t index);
 
-// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
-// not count. Text is UTF-8.
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+// NUL behind it that does not count. Text is UTF-8.
 struct sori_bytes sori_event_data(const struct sori_event *event);
 
-// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
 bool sori_event_is_binary(const struct sori_event *event);
 
 // SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
@@ -811,6 +887,13 @@ sori_status sori_server_find(const struct sori_server *server,
                              const char *namespace_name,
                              const char *id,
                              sori_socket *socket);
+
+// Keeps `json` for the socket that comes back in place of this one after its connection was lost,
+// instead of what was kept before: sori_event_recovery_data() of its SORI_EVENT_CONNECT is that text.
+// For nothing if options.recovery_ms is 0.
+sori_status sori_server_set_recovery_data(const struct sori_server *server,
+                                          sori_socket socket,
+                                          const char *json);
 
 // Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 // `options` may be NULL.
@@ -982,7 +1065,7 @@ sori_status sori_server_websocket_ping(const struct sori_server *server,
 
 // Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
 // and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
-// when the peer has answered, or its time is up.
+// when the peer has answered and ended the connection, or its time is up.
 sori_status sori_server_websocket_close(const struct sori_server *server,
                                         sori_socket socket,
                                         uint16_t code,
@@ -1003,6 +1086,43 @@ sori_status sori_server_websocket_resume(const struct sori_server *server, sori_
 sori_status sori_server_websocket_queued(const struct sori_server *server,
                                          sori_socket socket,
                                          size_t *bytes);
+
+// Sends one message of `length` bytes at `data` over a connection of a server whose
+// options.protocol is SORI_PROTOCOL_ENGINE_IO; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY, whatever the transport. `flags` are of SORI_EMIT_*. If `token` is not 0,
+// SORI_EVENT_RAW_SENT tells of it once the message has been handed to the transport; of what the
+// connection still held when it ended it never tells.
+sori_status sori_server_raw_send(const struct sori_server *server,
+                                 sori_socket socket,
+                                 uint32_t kind,
+                                 const uint8_t *data,
+                                 size_t length,
+                                 uint32_t flags,
+                                 uint64_t token);
+
+// Closes a connection of a server whose options.protocol is SORI_PROTOCOL_ENGINE_IO: at once if
+// `discard`, else when what is queued for it has left. SORI_EVENT_RAW_CLOSE follows.
+sori_status sori_server_raw_close(const struct sori_server *server,
+                                  sori_socket socket,
+                                  bool discard);
+
+// Lets a client open its connection that SORI_EVENT_HANDSHAKE told of; `ticket` is that event's
+// sori_event_token(). SORI_GONE: it has left, its time (options.connect_timeout_ms) was up, or it has
+// been decided about.
+sori_status sori_server_allow(const struct sori_server *server,
+                              uint64_t ticket);
+
+// As sori_server_allow(), but turns the client away with `message`: polling by 403 and
+// {"code":4,"message":"..."}, a WebSocket by 400.
+sori_status sori_server_deny(const struct sori_server *server,
+                             uint64_t ticket,
+                             const char *message);
+
+// From now on this header stands in every answer under the server's path that is no refusal, those
+// of WebSocket handshakes among them. A name may be added several times.
+sori_status sori_server_add_header(const struct sori_server *server,
+                                   const char *name,
+                                   const char *value);
 
 // Fills `options` with the defaults. `size` is sizeof(*options).
 sori_status sori_client_options_default(struct sori_client_options *options, size_t size);

@@ -202,6 +202,18 @@ export interface CookieOptions {
   encode?: (value: string) => string;
 }
 
+/** As npm `ws` means them. */
+export interface PerMessageDeflateOptions {
+  threshold?: number;
+  serverNoContextTakeover?: boolean;
+  clientNoContextTakeover?: boolean;
+  serverMaxWindowBits?: number | boolean;
+  clientMaxWindowBits?: number | boolean;
+  zlibDeflateOptions?: { level?: number; [zlibOption: string]: any };
+  zlibInflateOptions?: object;
+  concurrencyLimit?: number;
+}
+
 export interface ServerOptions {
   /** @default "/socket.io" */
   path: string;
@@ -229,8 +241,11 @@ export interface ServerOptions {
   transports: ('polling' | 'websocket' | 'webtransport')[];
   /** @default true */
   allowUpgrades: boolean;
-  /** Compression of WebSocket messages: not supported yet, a warning says so. @default false */
-  perMessageDeflate: boolean | object;
+  /**
+   * Compression of WebSocket messages with clients that can. What is under `threshold` (1024 bytes) never is.
+   * Of zlib's options only `level` counts. @default false
+   */
+  perMessageDeflate: boolean | PerMessageDeflateOptions;
   /** Compression of polling answers. @default { threshold: 1024 } */
   httpCompression: boolean | { threshold?: number; [zlibOption: string]: any };
   /** Cookie with the session's id on the polling handshake. @default false */

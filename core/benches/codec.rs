@@ -93,6 +93,7 @@ fn main() {
     for len in [100, 1 << 10, 16 << 10] {
         deflate(len);
     }
+    compressed_broadcast(2 << 10);
     msgpack();
 }
 
@@ -124,7 +125,7 @@ fn engine_v3(poll: &[Frame]) {
 }
 
 /// Chat messages one after another, so that context helps as it does in life.
-fn deflate(len: usize) {
+fn chat(len: usize) -> Vec<Frame> {
     let message = |i: usize| {
         let row = |k: usize| {
             let (id, user) = ((i * 31 + k) * 7919 % 10_007, (i + k) % 37);
@@ -133,7 +134,43 @@ fn deflate(len: usize) {
         let text: String = (0..=len / 40).map(row).collect();
         Frame::text(&[b"42[\"chat\",[", &text.as_bytes()[..len - 11]])
     };
-    let messages: Vec<Frame> = (0..64).map(message).collect();
+    (0..64).map(message).collect()
+}
+
+/// A message to many who keep their context: compressed once for all, and for each of them.
+fn compressed_broadcast(len: usize) {
+    const RECEIVERS: usize = 1_000;
+    let class = DeflateClass {
+        window_bits: 15,
+        no_context: false,
+    };
+    let messages = chat(len);
+    let mut pool = DeflatePool::new(&DeflateOptions::default());
+    let mut receivers: Vec<Deflater> = (0..RECEIVERS).map(|_| Deflater::new(class)).collect();
+    let mut next = messages.iter().cycle();
+    let once = time(|| {
+        if let Some(frame) = next.next() {
+            let compressed = pool.compress(class.window_bits, frame);
+            for deflater in &mut receivers {
+                black_box(deflater.share(frame, &compressed, &pool));
+            }
+        }
+    });
+    let each = time(|| {
+        if let Some(frame) = next.next() {
+            for deflater in &mut receivers {
+                black_box(deflater.compress(frame, &mut pool));
+            }
+        }
+    });
+    let name = format!("broadcast of {len} bytes, each receiver");
+    print(&format!("{name}, compressed once"), once / RECEIVERS as f64);
+    print(&format!("{name}, one by one"), each / RECEIVERS as f64);
+}
+
+/// Both ways, with and without context.
+fn deflate(len: usize) {
+    let messages = chat(len);
     for no_context in [true, false] {
         let class = DeflateClass {
             window_bits: 15,

@@ -54,6 +54,17 @@ pub enum Protocol {
     EngineIo,
 }
 
+/// How Socket.IO packets are written; clients must be made with the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parser {
+    /// JSON text, each binary value in a message of its own (npm `socket.io-parser`).
+    #[default]
+    Json,
+    /// MessagePack, binary values inside (npm `socket.io-msgpack-parser`). To an application nothing
+    /// changes: it is given, and gives, JSON and attachments.
+    MessagePack,
+}
+
 /// A message that every client gets right behind the open packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitialPacket {
@@ -69,6 +80,8 @@ pub enum InitialPacket {
 pub struct Config {
     /// What messages mean. Default: Socket.IO.
     pub protocol: Protocol,
+    /// How Socket.IO packets are written. Default: JSON.
+    pub parser: Parser,
     /// What every client is sent right behind the open packet (`initialPacket`). Default: nothing.
     pub initial_packet: Option<InitialPacket>,
     /// Path under which clients find the engine. Default `/socket.io`.
@@ -127,6 +140,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             protocol: Protocol::SocketIo,
+            parser: Parser::Json,
             initial_packet: None,
             path: "/socket.io".to_owned(),
             ping_interval: Duration::from_secs(25),

@@ -283,7 +283,7 @@ pub enum Command<'a> {
         message: Raw<'a>,
         /// Drop it if the connection is not writable.
         volatile: bool,
-        /// Whether it may be compressed where the connection can.
+        /// Whether it is worth compressing where the connection can: a hint.
         compress: bool,
         /// [`Event::Sent`] tells of this token once the message is on its way. A message that was
         /// dropped counts as being so when what was queued before it is.

@@ -3,9 +3,10 @@
 //   client asks    enter(room, answer)   say(...)
 //   client hears   entered(id)   said(id, ...)   left(id)
 //
-// It owns its event loop: poll(2) waits for Sori's events and for a signal to stop.
+// It owns its event loop: poll(2) waits for Sori's events and for a signal to stop. It is the twin of
+// examples/src/bin/chat.rs and examples/node/chat.js.
 //
-//   cc -Iinclude examples/c/chat.c -Ltarget/release -lsori -o chat && ./chat 3000
+//   cc examples/c/chat.c $(pkg-config --cflags --libs sori) -o chat && ./chat 3000
 
 #include <poll.h>
 #include <signal.h>

@@ -42,10 +42,7 @@ impl Program {
         let stream = TcpStream::connect(&self.address).unwrap();
         let patience = Some(Duration::from_secs(10));
         stream.set_read_timeout(patience).unwrap();
-        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", self.address);
-        let (stream, _) = tungstenite::client(url, stream).unwrap();
-        let mut client = Client(stream);
-        client.receive();
+        let mut client = Client::over(stream, &self.address, "/socket.io/");
         client.send(&format!("40{auth}"));
         let joined = client.receive();
         let id = joined.split('"').nth(3).unwrap().to_owned();
@@ -64,18 +61,27 @@ impl Drop for Program {
 struct Client(WebSocket<TcpStream>);
 
 impl Client {
+    /// A client whose session is open.
+    fn over(stream: TcpStream, address: &str, path: &str) -> Client {
+        let url = format!("ws://{address}{path}?EIO=4&transport=websocket");
+        let (stream, _) = tungstenite::client(url, stream).unwrap();
+        let mut client = Client(stream);
+        client.receive();
+        client
+    }
+
     fn send(&mut self, packet: &str) {
         self.0.send(Message::text(packet)).unwrap();
     }
 
+    /// The next text that is no ping of the server.
     fn receive(&mut self) -> String {
-        self.0
-            .read()
-            .unwrap()
-            .into_text()
-            .unwrap()
-            .as_str()
-            .to_owned()
+        loop {
+            let message = self.0.read().unwrap().into_text().unwrap();
+            if message.as_str() != "2" {
+                return message.as_str().to_owned();
+            }
+        }
     }
 
     #[track_caller]
@@ -216,4 +222,23 @@ fn client_says_what_it_reads_and_writes_what_it_hears() {
     assert!(client.wait().unwrap().success());
     ada.expect(&format!("42[\"said\",\"{id}\",\"bye\"]"));
     ada.expect(&format!("42[\"left\",\"{id}\"]"));
+}
+
+#[test]
+fn protocol_serves_what_the_suites_ask() {
+    let path = env!("CARGO_BIN_EXE_protocol");
+    let program = Program::start_with(path, &["socket.io"]);
+    let (mut client, _) = program.join("{\"a\":1}");
+    client.expect("42[\"auth\",{\"a\":1}]");
+    client.send("42[\"message\",1,\"2\",{\"3\":[true]}]");
+    client.expect("42[\"message-back\",1,\"2\",{\"3\":[true]}]");
+    client.send("451-7[\"message-with-ack\",{\"_placeholder\":true,\"num\":0}]");
+    client.0.send(Message::binary(vec![1, 2, 3])).unwrap();
+    client.expect("461-7[{\"_placeholder\":true,\"num\":0}]");
+
+    let program = Program::start_with(path, &["engine.io"]);
+    let stream = TcpStream::connect(&program.address).unwrap();
+    let mut client = Client::over(stream, &program.address, "/engine.io/");
+    client.send("40");
+    client.expect("40");
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use sori_core::embed::Response;
-use sori_core::server::pull::{PulledEvent, SocketIdentity, SocketKey, WebSocketEvent};
+use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, WebSocketEvent};
 
 use crate::handshake::Request;
 use crate::kind::sori_event_kind;
@@ -28,6 +28,7 @@ pub struct sori_event {
     is_recovered: bool,
     is_binary: bool,
     close_code: u16,
+    token: u64,
     texts: Texts,
     /// Whom it speaks of, for those who ask.
     socket_id: Lazy,
@@ -76,6 +77,7 @@ impl sori_event {
             is_recovered: false,
             is_binary: false,
             close_code: 0,
+            token: 0,
             texts: Texts::default(),
             socket_id: Lazy::default(),
             namespace: Lazy::default(),
@@ -106,11 +108,15 @@ impl sori_event {
                 socket,
                 auth,
                 recovered,
+                kept,
                 handshake,
             } => {
                 let auth = auth.unwrap_or_default();
                 let mut event = sori_event::of(SORI_EVENT_CONNECT, socket);
                 event.texts.put(Text::Auth, &auth);
+                if let Some(kept) = kept {
+                    event.texts.put(Text::RecoveryData, &kept);
+                }
                 event.is_recovered = recovered;
                 event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
                 event
@@ -171,7 +177,47 @@ impl sori_event {
                 event
             }
             PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
+            PulledEvent::Raw { socket, event } => sori_event::of_raw(socket, event),
+            PulledEvent::Handshake { ticket, handshake } => {
+                let mut event = sori_event::empty(SORI_EVENT_HANDSHAKE);
+                event.token = ticket;
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
+        }
+    }
+
+    fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {
+        match event {
+            RawEvent::Open { handshake, .. } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_OPEN, socket);
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
+                event
+            }
+            RawEvent::Message { data, is_binary } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_MESSAGE, socket);
+                event.is_binary = is_binary;
+                event.data = data;
+                event.data.push(0);
+                event
+            }
+            RawEvent::Upgrade => sori_event::of(SORI_EVENT_RAW_UPGRADE, socket),
+            RawEvent::Sent(token) => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_SENT, socket);
+                event.token = token;
+                event
+            }
+            RawEvent::Close {
+                reason,
+                description,
+            } => {
+                let description = description.unwrap_or_default();
+                let mut event = sori_event::of(SORI_EVENT_RAW_CLOSE, socket);
+                event.texts.put(Text::Reason, reason.as_str());
+                event.texts.put(Text::Description, &description);
+                event
+            }
         }
     }
 
@@ -327,6 +373,22 @@ pub unsafe extern "C" fn sori_event_is_recovered(event: *const sori_event) -> bo
     unsafe { look(event, false, |event| Some(event.is_recovered)) }
 }
 
+/// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+/// back; empty if nothing, or if it is no socket that comes back.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::RecoveryData) }
+}
+
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+/// ticket for sori_server_allow() and sori_server_deny().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.token)) }
+}
+
 /// SORI_EVENT_MESSAGE: the event's name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_name(event: *const sori_event) -> sori_text {
@@ -457,8 +519,8 @@ pub unsafe extern "C" fn sori_event_room(event: *const sori_event, index: usize)
     unsafe { look(event, sori_text::EMPTY, room) }
 }
 
-/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
-/// not count. Text is UTF-8.
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+/// NUL behind it that does not count. Text is UTF-8.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes {
     let data = |event: &sori_event| Some(sori_bytes::of(event.data.split_last()?.1));
@@ -466,7 +528,7 @@ pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes
     unsafe { look(event, sori_bytes::EMPTY, data) }
 }
 
-/// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_is_binary(event: *const sori_event) -> bool {
     // SAFETY: the header's rules.

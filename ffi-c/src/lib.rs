@@ -49,6 +49,10 @@ mod rooms;
 
 mod websocket;
 
+mod engine_io;
+
+mod http;
+
 mod client_options;
 
 mod client;

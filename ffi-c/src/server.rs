@@ -122,14 +122,19 @@ pub unsafe extern "C" fn sori_server_new(
         if server.is_null() {
             return Err(Failure::null("server"));
         }
-        // SAFETY: the header's rules.
-        let config = unsafe {
-            match options.is_null() {
-                true => Default::default(),
-                false => pointer::read_extensible(options, "options")?.config()?,
+        let (config, asks) = match options.is_null() {
+            true => (Default::default(), false),
+            false => {
+                // SAFETY: the header's rules.
+                let options = unsafe { pointer::read_extensible(options, "options") }?;
+                // SAFETY: the header's rules.
+                (unsafe { options.config() }?, options.ask_handshakes != 0)
             }
         };
         let pull = PullServer::start(config)?;
+        if asks {
+            pull.ask_about_handshakes();
+        }
         let handlers = Handlers::default();
         let handle = Box::into_raw(Box::new(sori_server { pull, handlers }));
         // SAFETY: not NULL, as seen above.
@@ -245,6 +250,26 @@ pub unsafe extern "C" fn sori_server_open_namespace(
             return Err(Failure::invalid("a namespace's name begins with '/'"));
         }
         server.open_namespace(name);
+        Ok(())
+    })
+}
+
+/// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+/// for all. One that is not there is made when its first socket is accepted, and goes with its last
+/// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_open_namespaces(
+    server: *const sori_server,
+    prefix: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, prefix) =
+            unsafe { (sori_server::open(server)?, pointer::text(prefix, "prefix")?) };
+        if !prefix.starts_with('/') {
+            return Err(Failure::invalid("a namespace's name begins with '/'"));
+        }
+        server.open_namespaces(prefix);
         Ok(())
     })
 }

@@ -149,6 +149,22 @@ pub unsafe extern "C" fn sori_server_find(
     })
 }
 
+/// Keeps `json` for the socket that comes back in place of this one after its connection was lost,
+/// instead of what was kept before: sori_event_recovery_data() of its SORI_EVENT_CONNECT is that text.
+/// For nothing if options.recovery_ms is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_set_recovery_data(
+    server: *const sori_server,
+    socket: sori_socket,
+    json: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, json) = unsafe { (sori_server::open(server)?, pointer::text(json, "json")?) };
+        Ok(server.keep(SocketKey(socket), json)?)
+    })
+}
+
 /// Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 /// `options` may be NULL.
 #[unsafe(no_mangle)]

@@ -18,6 +18,7 @@ pub(crate) enum Text {
     Name,
     Args,
     Auth,
+    RecoveryData,
     Reason,
     Description,
 }

@@ -266,7 +266,7 @@ pub unsafe extern "C" fn sori_server_websocket_ping(
 
 /// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
 /// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
-/// when the peer has answered, or its time is up.
+/// when the peer has answered and ended the connection, or its time is up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_websocket_close(
     server: *const sori_server,

@@ -39,6 +39,12 @@ class Bridge {
     return this.native.namespace(name);
   }
 
+  /** A namespace that is used no more. */
+  forgetNamespace(nspId) {
+    this.queue.flush();
+    this.native.forgetNamespace(nspId);
+  }
+
   /** Gives `exchange` a number by which the engine's answers find it. */
   track(exchange) {
     const id = ++this.lastRequest;

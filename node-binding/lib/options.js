@@ -2,6 +2,7 @@
 'use strict';
 
 const { asBuffer } = require('./binary');
+const { nativeParser } = require('./parsers');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
 const DEFAULTS = Object.freeze({
@@ -40,14 +41,14 @@ const NATIVE = [
   'shards',
   'protocol',
 ];
+const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter', 'parser'];
+const REFUSED = ['adapter'];
 
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
-  perMessageDeflate: 'messages are sent uncompressed',
   wsEngine: 'the engine speaks WebSocket itself',
 };
 
@@ -57,6 +58,9 @@ function checkOptions(given) {
     if (given[name] !== undefined) {
       throw refused(name);
     }
+  }
+  if (nativeParser(given.parser) === null) {
+    throw refused('parser');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
@@ -79,6 +83,9 @@ function completeOptions(given) {
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
   }
+  if (options.perMessageDeflate) {
+    options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };
+  }
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
   }
@@ -93,6 +100,14 @@ function nativeOptions(options) {
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
   }
+  if (options.perMessageDeflate) {
+    chosen.perMessageDeflate = choose(NATIVE_DEFLATE, options.perMessageDeflate);
+    const { level = -1 } = options.perMessageDeflate.zlibDeflateOptions || {};
+    if (level >= 0) {
+      chosen.perMessageDeflate.level = level;
+    }
+  }
+  chosen.parser = nativeParser(options.parser);
   if (options.initialPacket) {
     chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];
   }

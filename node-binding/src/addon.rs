@@ -11,6 +11,7 @@ use napi::{Error, Status};
 use napi_derive::napi;
 use sori::Error as EngineError;
 use sori::embed::{ConnId, NamespaceId, RequestId};
+use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
 use crate::names::Meanings;
@@ -50,6 +51,7 @@ struct Adopted {
     url: String,
     head: Bytes,
     answer: Bytes,
+    deflate: Option<DeflateParams>,
     /// The session's id, if JavaScript chose one.
     sid: Option<Arc<str>>,
 }
@@ -93,6 +95,12 @@ impl Engine {
     #[napi]
     pub fn namespace(&self, name: String) -> u32 {
         self.native.hub().register(&name).id().0
+    }
+
+    /// Nothing names that namespace any more: it goes as soon as nobody is in it or may come back.
+    #[napi]
+    pub fn forget_namespace(&self, namespace: u32) {
+        self.native.hub().release(NamespaceId(namespace));
     }
 
     /// Executes a text of operations; see `operations.rs`.
@@ -157,6 +165,14 @@ impl Engine {
         }
     }
 
+    /// What is answered to the extensions that a client offers: a header's value, or null for none.
+    /// Throws if the offer has to be refused.
+    #[napi]
+    pub fn answer_extensions(&self, offer: String) -> Result<Option<String>> {
+        let agreed = self.agree_on_deflate(Some(&offer));
+        agreed.map(|params| params.map(|params| params.to_string()))
+    }
+
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
@@ -168,8 +184,10 @@ impl Engine {
         url: String,
         head: Buffer,
         answer: String,
+        offer: Option<String>,
         sid: Option<String>,
     ) -> Result<bool> {
+        let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
             return Ok(false);
         }
@@ -183,6 +201,7 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
             sid: sid.map(Arc::from),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
@@ -200,6 +219,7 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
             sid,
         } = adopted;
         let upgrade = Upgrade {
@@ -207,7 +227,7 @@ impl Engine {
             answer,
             head,
             handshake: None,
-            deflate: None,
+            deflate,
             sid,
         };
         match stream {
@@ -304,6 +324,15 @@ impl Engine {
     #[napi]
     pub fn metrics(&self) -> String {
         serde_json::to_string(&self.native.metrics()).unwrap_or_default()
+    }
+
+    /// What comes of a client's offer; nothing if the engine does not compress.
+    fn agree_on_deflate(&self, offer: Option<&str>) -> Result<Option<DeflateParams>> {
+        match (offer, &self.native.config().per_message_deflate) {
+            (Some(offer), Some(options)) => deflate::negotiate(offer, options)
+                .map_err(|error| Error::from_reason(error.to_string())),
+            _ => Ok(None),
+        }
     }
 
     fn feed_of(&self, id: i64) -> Option<FeedId> {

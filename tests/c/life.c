@@ -20,7 +20,7 @@ static void the_defaults_are_as_documented(void)
     CHECK(options.max_payload == 1000000 && options.max_attachments == 10);
     CHECK(options.max_queued_bytes == 16 * 1024 * 1024);
     CHECK(options.max_pending_events == 65536 && options.max_connections == 0);
-    CHECK(options.allow_eio3 == 0);
+    CHECK(options.allow_eio3 == 0 && options.deflate_threshold == 0);
 }
 
 static void settings_that_cannot_work_are_refused(void)
@@ -45,6 +45,21 @@ static void settings_that_cannot_work_are_refused(void)
     options.size = 0;
     CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
     CHECK(server == NULL);
+}
+
+static void messages_are_compressed_if_the_options_say_so(void)
+{
+    for (size_t threshold = 0; threshold <= 1024; threshold += 1024) {
+        sori_server_options options;
+        CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+        options.deflate_threshold = threshold;
+        sori_server *server = NULL;
+        uint16_t port;
+        CHECK(sori_server_new(&options, &server) == SORI_OK);
+        CHECK(sori_server_listen(server, "127.0.0.1", 0, &port) == SORI_OK);
+        CHECK(client_may_compress(port) == (threshold > 0));
+        sori_server_free(server);
+    }
 }
 
 static void an_address_in_use_is_an_io_error(void)
@@ -223,6 +238,7 @@ int main(void)
     CHECK(strcmp(sori_version(), "0.1.0") == 0);
     RUN(the_defaults_are_as_documented);
     RUN(settings_that_cannot_work_are_refused);
+    RUN(messages_are_compressed_if_the_options_say_so);
     RUN(an_address_in_use_is_an_io_error);
     RUN(polling_ends_with_its_timeout);
     RUN(the_descriptor_is_readable_while_events_wait);

@@ -225,6 +225,73 @@ static void several_threads_may_run_and_each_event_is_handled_once(void)
     sori_server_free(server);
 }
 
+struct speech {
+    const sori_server *server;
+    sori_socket socket;
+    const char *word;
+    int is_corked;
+};
+
+static void *speak(void *context)
+{
+    const struct speech *self = context;
+    if (self->is_corked)
+        CHECK(sori_server_cork(self->server) == SORI_OK);
+    CHECK(sori_server_emit(self->server, self->socket, self->word, NULL, NULL) == SORI_OK);
+    // A cork that is left in ends with its thread.
+    return NULL;
+}
+
+static void on_another_thread(struct speech speech)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, speak, &speech) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void what_is_asked_for_under_a_cork_leaves_in_order_at_its_end(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    client *peer = client_open(port);
+    sori_socket socket = client_join(peer, server);
+    const char *room = "x";
+    sori_audience members;
+    CHECK(sori_audience_default(&members, sizeof members) == SORI_OK);
+    members.rooms = &room;
+    members.room_count = 1;
+
+    CHECK(sori_server_uncork(server) == SORI_OK);
+    CHECK(sori_server_cork(server) == SORI_OK);
+    CHECK(sori_server_cork(server) == SORI_OK);
+    CHECK(sori_server_emit(server, socket, "second", NULL, NULL) == SORI_OK);
+    CHECK(sori_server_join(server, socket, &room, 1) == SORI_OK);
+    CHECK(sori_server_broadcast(server, "/", &members, "third", NULL, NULL) == SORI_OK);
+    CHECK(sori_server_uncork(server) == SORI_OK);
+    // Other threads are not held back, and so are heard first.
+    on_another_thread((struct speech){server, socket, "first", 0});
+    client_expect(peer, "42[\"first\"]");
+    CHECK(sori_server_emit(server, socket, "fourth", NULL, NULL) == SORI_OK);
+    CHECK(sori_server_uncork(server) == SORI_OK);
+    client_expect(peer, "42[\"second\"]");
+    client_expect(peer, "42[\"third\"]");
+    client_expect(peer, "42[\"fourth\"]");
+
+    on_another_thread((struct speech){server, socket, "fifth", 1});
+    client_expect(peer, "42[\"fifth\"]");
+
+    CHECK(sori_server_cork(server) == SORI_OK);
+    CHECK(sori_server_emit(server, socket, "sixth", NULL, NULL) == SORI_OK);
+    check_no_event(server);
+    client_expect(peer, "42[\"sixth\"]");
+    CHECK(sori_server_disconnect(server, socket) == SORI_OK);
+    sori_event_free(next_event(server, SORI_EVENT_DISCONNECT));
+    client_expect(peer, "41");
+    CHECK(sori_server_uncork(server) == SORI_OK);
+    client_close(peer);
+    sori_server_free(server);
+}
+
 int main(void)
 {
     RUN(handlers_are_called_with_what_they_asked_for_in_order);
@@ -234,5 +301,6 @@ int main(void)
     RUN(a_handler_may_register_another_which_sees_the_next_event);
     RUN(an_event_loop_hands_over_when_the_descriptor_is_readable);
     RUN(several_threads_may_run_and_each_event_is_handled_once);
+    RUN(what_is_asked_for_under_a_cork_leaves_in_order_at_its_end);
     return 0;
 }

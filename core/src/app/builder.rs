@@ -8,7 +8,9 @@ use http::{HeaderMap, Request, Response};
 
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
-use crate::config::{Config, Cookie, Cors, HttpCompression, RecoverySettings, TransportKind};
+use crate::config::{
+    Config, Cookie, Cors, DeflateOptions, HttpCompression, RecoverySettings, TransportKind,
+};
 use crate::embed::Handshake;
 use crate::error::Error;
 
@@ -30,8 +32,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a server starts with `build`"]
 pub struct ServerBuilder {
-    config: Config,
-    hooks: Hooks,
+    pub(super) config: Config,
+    pub(super) hooks: Hooks,
 }
 
 macro_rules! setters {
@@ -131,6 +133,15 @@ impl ServerBuilder {
     /// See [`Config::http_compression`] for the default.
     pub fn http_compression(mut self, compression: Option<HttpCompression>) -> ServerBuilder {
         self.config.http_compression = compression;
+        self
+    }
+
+    /// Compresses messages over WebSockets (permessage-deflate) with clients that can; `None`
+    /// compresses none.
+    ///
+    /// See [`Config::per_message_deflate`] for the default.
+    pub fn per_message_deflate(mut self, options: Option<DeflateOptions>) -> ServerBuilder {
+        self.config.per_message_deflate = options;
         self
     }
 

@@ -57,6 +57,10 @@ impl Server {
         Server::launch(config, Hooks::default())
     }
 
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
         let router = Arc::new(Router::new(config.shards, hooks));
         let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;

@@ -350,7 +350,7 @@ impl Sockets {
                 id: packet.id,
                 data: packet.data.unwrap_or("[]").into(),
             };
-            self.incomplete = Some(Incomplete::new(header, packet.attachments));
+            self.incomplete = Some(Incomplete::new(header, packet.attachments as usize));
             return Ok(());
         }
         let Some(at) = self.find(packet.namespace) else {

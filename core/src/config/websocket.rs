@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::proto::websocket::Limits;
 use crate::proto::websocket::deflate::DeflateOptions;
 
@@ -15,8 +16,8 @@ pub struct WebSocketSettings {
     pub max_payload: usize,
     /// Most frames of one message; 0 for no limit. More are answered 1008. Default 16,384.
     pub max_fragments: u32,
-    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit.
-    /// Default 60.
+    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit: then
+    /// those are answered that fit into the queue. Default 60.
     pub max_pending_pongs: u32,
     /// Whether pings are answered. Default true.
     pub auto_pong: bool,
@@ -63,6 +64,14 @@ impl Default for WebSocketSettings {
 }
 
 impl WebSocketSettings {
+    /// # Errors
+    /// [`Error::Misuse`] names the first setting that cannot work, and why.
+    pub fn validate(&self) -> Result<(), Error> {
+        let deflate = self.deflate.as_ref();
+        let rule = deflate.and_then(DeflateOptions::broken_rule);
+        rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
+    }
+
     /// What the decoder is to hold peers to.
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no IO, no peers"))]
     pub(crate) fn limits(&self) -> Limits {

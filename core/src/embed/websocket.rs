@@ -102,7 +102,7 @@ pub enum Command<'a> {
     /// [`close_timeout`](crate::config::WebSocketSettings::close_timeout) to answer.
     Close {
         /// A code for which [`is_valid_close_code`](crate::proto::websocket::is_valid_close_code)
-        /// holds. Without one the frame is empty.
+        /// holds. Without one, or with another, the frame is empty.
         code: Option<u16>,
         /// At most 123 bytes of UTF-8; more are cut off. Without a code there is none.
         reason: &'a str,
@@ -177,7 +177,8 @@ pub struct Broadcast<'a> {
 pub struct Gauge(AtomicUsize);
 
 impl Gauge {
-    /// Bytes that wait; 0 when the connection is over.
+    /// Bytes that wait. When the connection is over, nothing but what was sent by this gauge
+    /// afterwards.
     pub fn queued_bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }

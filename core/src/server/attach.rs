@@ -175,7 +175,7 @@ impl Shard {
     /// The refusal that the client is to be told.
     pub(super) fn may_open(&self, chosen: Option<&Arc<str>>) -> Result<(), Refusal> {
         let limit = self.engine.config().max_connections;
-        let is_full = limit.is_some_and(|limit| self.engine.metrics().connections >= limit as u64);
+        let is_full = limit.is_some_and(|limit| self.engine.counters().connections >= limit as u64);
         if is_full || self.is_stopping() {
             self.handle().counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{Protocol, TransportKind};
+use crate::config::{Config, Parser, Protocol, TransportKind};
 use crate::embed::{Event, Raw, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
+use crate::proto::DecodeError;
 use crate::session::{Received, Session};
 
 /// A peer broke the Socket.IO protocol; its session is closing.
@@ -31,16 +32,26 @@ pub(super) fn receive(
     received: Received<'_>,
     now: Instant,
 ) -> Option<Broken> {
-    if engine.config().protocol == Protocol::EngineIo {
+    let Config {
+        protocol,
+        parser,
+        max_attachments,
+        ..
+    } = *engine.config();
+    if protocol == Protocol::EngineIo {
         receive_raw(engine, peer.conn, received);
         return None;
     }
     let incoming = match received {
         Received::Nothing | Received::Heartbeat => return None,
-        Received::Text(text) => peer
-            .client
-            .handle_text(text, engine.config().max_attachments),
-        Received::Binary(bytes) => peer.client.handle_binary(bytes),
+        Received::Text(text) => match parser {
+            Parser::Json => peer.client.handle_text(text, max_attachments),
+            Parser::MessagePack => Err(Violation::Packet(DecodeError::InvalidMsgpack)),
+        },
+        Received::Binary(bytes) => match parser {
+            Parser::Json => peer.client.handle_binary(bytes),
+            Parser::MessagePack => peer.client.handle_message_pack(bytes, max_attachments),
+        },
     };
     count(engine, peer.conn);
     deliver(engine, peer, incoming, now)
@@ -107,8 +118,8 @@ pub(super) fn deliver(
             deliver_ack(engine, socket, id, data, attachments)?
         }
         Ok(Incoming::Connect { namespace, auth }) => {
-            joining = auth;
-            let auth = joining.as_deref();
+            joining = (namespace, auth);
+            let (namespace, auth) = (&*joining.0, joining.1.as_deref());
             let fixed = client.fixed_sid(namespace, session_id);
             let claimed = match fixed {
                 None => claim(engine, conn, namespace, auth, now),
@@ -133,6 +144,9 @@ pub(super) fn deliver(
             };
             engine.shared.application.handle(engine, event);
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            engine.shared.hub.retire(id);
             return None;
         }
         Err(Violation::State) => {

@@ -14,8 +14,10 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod packets;
 pub mod pull;
 mod raw;
+mod reading;
 mod registry;
 mod requests;
 mod shard;
@@ -239,6 +241,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -259,13 +275,20 @@ impl Engine {
             config, registry, ..
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
-        if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.metrics().connections >= limit as u64
-        {
-            self.shared.shards[0].counters.refused.increment_shared();
+        if matches!(verified, Verified::Handshake(_)) && self.is_full() {
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)
+    }
+
+    /// Whether there is no place for one more connection; then one has been refused.
+    fn is_full(&self) -> bool {
+        let limit = self.shared.config.max_connections;
+        let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
+        if is_full {
+            self.shared.shards[0].counters.refused.increment_shared();
+        }
+        is_full
     }
 
     /// Takes a polling request; [`Event::Answer`] answers it, perhaps much later. Gives the

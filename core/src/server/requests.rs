@@ -101,6 +101,15 @@ impl Shard {
 
     fn handle_poll(&mut self, slot: Slot, poll: PendingPoll) {
         let now = self.now;
+        // A client that comes when its time is up is too late, whether the timers have come to it
+        // or not.
+        let is_due = |connection: &mut Connection| {
+            let due = connection.session.next_timeout();
+            due.is_some_and(|due| due <= now)
+        };
+        if self.connections.get_mut(slot).is_some_and(is_due) {
+            self.handle_timeout(slot);
+        }
         let Some(connection) = self.connections.get_mut(slot) else {
             self.engine.answer(poll.responder, unknown_sid());
             return;

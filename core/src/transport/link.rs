@@ -205,9 +205,11 @@ impl Link {
         self.backlog.keep_front();
     }
 
-    /// A link that waits for its peer's end does so until `deadline` at the latest.
+    /// A link that is coming to its end does so by `deadline` at the latest.
     pub(crate) fn end_by(&mut self, deadline: Instant) {
-        if let Some(Ending::AwaitPeer(at)) = &mut self.control.ending {
+        if let Some(Ending::AwaitPeer(at) | Ending::Drain(at) | Ending::Now(at)) =
+            &mut self.control.ending
+        {
             *at = deadline.min(*at);
         }
     }

@@ -10,7 +10,7 @@ mod stream;
 mod tls;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
-pub(crate) use link::{Cork, Link, LinkId, Outlet};
+pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
 pub(crate) use stream::{Inlet, Stream, Wire};
 #[cfg(feature = "tls")]

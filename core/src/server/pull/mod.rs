@@ -12,6 +12,8 @@
 mod event;
 mod mailbox;
 mod queue;
+mod raw;
+mod reception;
 mod roster;
 mod websocket;
 
@@ -19,7 +21,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::{PulledEvent, WebSocketEvent};
+pub use event::{PulledEvent, RawEvent, WebSocketEvent};
+pub use raw::RawOptions;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
@@ -90,6 +93,25 @@ impl PullServer {
     /// Lets clients ask for the namespace of that name.
     pub fn open_namespace(&self, name: &str) {
         self.engine.hub().register(name);
+    }
+
+    /// Lets clients ask for every namespace whose name begins with `prefix`. One that is not there
+    /// is made when its first socket is accepted, and goes with its last.
+    pub fn open_namespaces(&self, prefix: &str) {
+        self.queue.open_prefix(prefix);
+    }
+
+    /// Keeps `data` for the socket that comes back in place of this one, instead of what was kept
+    /// before; its [`PulledEvent::Connect`] carries it. For nothing unless the settings have
+    /// `recovery`.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn keep(&self, socket: SocketKey, data: &str) -> Result<(), Gone> {
+        let SocketRef { conn, namespace } = self.client(socket)?;
+        let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
+        namespace.keep(conn, data.into());
+        Ok(())
     }
 
     /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the

@@ -15,14 +15,15 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::Gone;
 use super::event::PulledEvent;
 use super::mailbox::Mailbox;
+use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
 use super::websocket::Paths;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
@@ -41,6 +42,10 @@ pub(super) struct EventQueue {
     mailbox: Mailbox,
     space: Space,
     paths: Paths,
+    desk: Desk,
+    /// Beginnings of the names that clients may ask for without their being open.
+    prefixes: RwLock<Vec<Box<str>>>,
+    protocol: Protocol,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
     signal: OnceLock<Arc<Signal>>,
@@ -52,6 +57,9 @@ impl EventQueue {
             mailbox: Mailbox::default(),
             space: Space::new(config.max_pending_events),
             paths: Paths::default(),
+            desk: Desk::default(),
+            prefixes: RwLock::default(),
+            protocol: config.protocol,
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -107,7 +115,11 @@ impl EventQueue {
     ) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let (conn, socket) = roster.asking(key).ok_or(Gone)?;
-        let namespace = engine.hub().register(&socket.namespace).id();
+        // Held until the socket is in it: one that comes with its first socket may go with its last.
+        let known = engine.hub().lookup(&socket.namespace);
+        let made = || engine.hub().register_transient(&socket.namespace);
+        let held = known.unwrap_or_else(made);
+        let namespace = held.id();
         roster.admit(key, namespace);
         batch.execute(Command::Accept {
             socket: SocketRef { conn, namespace },
@@ -180,6 +192,20 @@ impl EventQueue {
         self.roster(key.shard())?.websocket(key)
     }
 
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(super) fn open_prefix(&self, prefix: &str) {
+        self.prefixes.write().push(prefix.into());
+    }
+
+    /// Whether clients may ask for a namespace of that name that is not there.
+    fn may_be_made(&self, name: &str) -> bool {
+        let prefixes = self.prefixes.read();
+        prefixes.iter().any(|prefix| name.starts_with(&**prefix))
+    }
+
     pub(super) fn paths(&self) -> &Paths {
         &self.paths
     }
@@ -219,13 +245,17 @@ impl EventQueue {
     }
 
     /// Lets the application know of what this thread has pushed.
-    fn announce(&self) {
+    pub(super) fn announce(&self) {
         self.mailbox.announce();
     }
 }
 
 impl Application for EventQueue {
     fn handle(&self, engine: &Engine, event: Event<'_>) {
+        let is_connections = matches!(event, Event::Open { .. } | Event::Close { .. });
+        if self.protocol == Protocol::EngineIo && is_connections {
+            return self.handle_raw(event);
+        }
         match event {
             Event::Message {
                 socket,
@@ -289,7 +319,8 @@ impl Application for EventQueue {
                 auth,
                 recovered,
             } => {
-                if engine.hub().lookup(namespace).is_none() {
+                let known = engine.hub().lookup(namespace);
+                if known.is_none() && !self.may_be_made(namespace) {
                     engine.execute(Command::Refuse {
                         conn,
                         namespace,
@@ -301,10 +332,12 @@ impl Application for EventQueue {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
                     let auth = auth.map(Into::into);
                     let handshake = roster.handshake_of(conn.slot);
+                    let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,
                         recovered,
+                        kept,
                         handshake,
                     });
                 }
@@ -342,6 +375,11 @@ impl Application for EventQueue {
                 if let (Some(mut roster), Some(handshake)) = (self.roster(conn.shard), handshake) {
                     roster.open(conn.slot, Arc::clone(handshake));
                 }
+            }
+            Event::Upgraded { .. } | Event::Raw { .. } | Event::Sent { .. }
+                if self.protocol == Protocol::EngineIo =>
+            {
+                self.handle_raw(event);
             }
             // Of no concern to somebody who knows sockets, not connections.
             Event::Upgraded { .. }

@@ -4,7 +4,7 @@
 use super::task::{Ask, Broadcast, Outgoing};
 use crate::embed::websocket::{self, Command, Gauge, MessageKind};
 use crate::hub::ConnId;
-use crate::proto::websocket::{Frame, Opcode};
+use crate::proto::websocket::{Frame, Opcode, is_valid_close_code};
 use crate::server::Batch;
 use crate::server::task::Task;
 
@@ -23,7 +23,10 @@ impl Batch<'_> {
             }
             Command::Ping(control) => send_control(Frame::ping(control.data), control),
             Command::Pong(control) => send_control(Frame::pong(control.data), control),
-            Command::Close { code, reason } => Ask::Close(Frame::close(code, reason)),
+            Command::Close { code, reason } => {
+                let code = code.filter(|code| is_valid_close_code(*code));
+                Ask::Close(Frame::close(code, reason))
+            }
             Command::Terminate => Ask::Terminate,
             Command::Pause => Ask::Pause,
             Command::Resume => Ask::Resume,

@@ -71,7 +71,12 @@ impl Shard {
                             tell(engine, conn, Event::Failed(Failure::PingFlood));
                             break;
                         }
-                        websocket.answer_ping(payload, mask_keys);
+                        // RFC 6455 §5.5.3 lets pings go unanswered.
+                        let is_full =
+                            websocket.link.has_backlog() && websocket.is_full_for(payload.len());
+                        if !is_full {
+                            websocket.answer_ping(payload, mask_keys);
+                        }
                     }
                     tell(engine, conn, Event::Ping(payload));
                 }
@@ -153,6 +158,13 @@ impl Shard {
     /// A feed's stream is over: nothing can be written to it either.
     pub(in crate::server) fn handle_websocket_feed_end(&mut self, slot: Slot) {
         let now = self.now;
+        if let Some(websocket) = self.connections.websocket_mut(slot) {
+            // What came before the end is heard, though the application had paused.
+            websocket.is_held = false;
+            for bytes in std::mem::take(&mut websocket.unread) {
+                self.handle_websocket_feed(slot, bytes);
+            }
+        }
         self.handle_websocket_end(slot, None);
         if let Some(websocket) = self.connections.websocket_mut(slot) {
             websocket.link.close_outlet(now);
