@@ -60,6 +60,7 @@
 //! | [`embed`] | the waist all languages share: commands in, events out |
 //! | `server` | shards, sockets, clocks, HTTP (feature `server`) |
 //! | `app` | the Rust face: handlers, typed events, ack futures (feature `server`) |
+//! | `client` | clients of Socket.IO and WebSocket servers (feature `client`; TLS: `client-tls`) |
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::connection::Rules;
+use super::limits::Limits;
 use super::reconnect::Reconnection;
 use super::session::Settings;
-use super::sockets::Limits;
 use crate::config::TransportKind;
 use crate::error::Error;
 

@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::{DisconnectReason, Event, SocketKey};
+use super::limits::{Full, Limits, Manner, Room};
 use super::reconnect::{Backoff, Reconnection};
 use super::session::{Ending, Received, Session, Settings, Transmit, TransportEnd};
-use super::sockets::{Full, Limits, Manner, Room, Sockets};
+use super::sockets::Sockets;
 use crate::config::TransportKind;
 use crate::embed::Payload;
 use crate::proto::engine::{self, Packet};

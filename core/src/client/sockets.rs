@@ -11,13 +11,14 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::event::{ConnectError, DisconnectReason, Event, SocketKey};
+use super::limits::{Full, Limits, Manner, Room, Violation};
+use super::packet::{Header, Joined, Refusal, answer_packets, event_packets, packet};
+use super::recovery::{Recovery, last_text};
 use super::session::Outgoing;
 use crate::arguments::AckError;
 use crate::embed::{Payload, Response};
@@ -36,15 +37,6 @@ pub(crate) struct Sockets {
     unsent_bytes: usize,
     packets: VecDeque<Outgoing>,
     events: VecDeque<Event>,
-}
-
-/// What a server may make the client keep.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Most binary attachments in one packet.
-    pub(crate) max_attachments: u32,
-    /// Most bytes of events that come before the server says that the socket is connected.
-    pub(crate) max_unseen_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -71,13 +63,6 @@ enum Standing {
     Connected,
 }
 
-/// What the server knows a recoverable socket by.
-#[derive(Debug)]
-struct Recovery {
-    pid: Box<str>,
-    offset: Option<Box<str>>,
-}
-
 #[derive(Debug)]
 struct OpenAck {
     deadline: Option<Instant>,
@@ -89,57 +74,6 @@ struct Unsent {
     packets: Vec<Outgoing>,
     size: usize,
     ack: Option<u64>,
-}
-
-/// A packet that attachments follow.
-#[derive(Debug)]
-struct Header {
-    namespace: Box<str>,
-    is_ack: bool,
-    id: Option<u64>,
-    data: Box<str>,
-}
-
-/// Too much waits to be sent already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
-
-/// The server's bytes are no Socket.IO packets, or too much of them is to be kept; for people.
-pub(crate) type Violation = String;
-
-/// The JSON of the server's CONNECT.
-#[derive(Deserialize)]
-struct Joined {
-    sid: Box<str>,
-    pid: Option<Box<str>>,
-}
-
-/// The JSON of a CONNECT_ERROR.
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    message: String,
-    data: Option<Box<RawValue>>,
-}
-
-/// How to emit, beyond what.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner {
-    /// Drop it rather than let it wait.
-    pub(crate) volatile: bool,
-    /// Whether an answer is asked for, and how long it may take.
-    pub(crate) ack: Option<Option<Duration>>,
-}
-
-/// What there is room for now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    /// What is sent leaves at once.
-    pub(crate) is_writable: bool,
-    /// Bytes that may still be queued.
-    pub(crate) bytes: usize,
-    /// Nothing waits: then a single message may be larger.
-    pub(crate) is_empty: bool,
 }
 
 impl Sockets {
@@ -350,7 +284,7 @@ impl Sockets {
                 id: packet.id,
                 data: packet.data.unwrap_or("[]").into(),
             };
-            self.incomplete = Some(Incomplete::new(header, packet.attachments));
+            self.incomplete = Some(Incomplete::new(header, packet.attachments as usize));
             return Ok(());
         }
         let Some(at) = self.find(packet.namespace) else {
@@ -658,87 +592,6 @@ impl Socket {
             0,
         )
     }
-}
-
-impl Recovery {
-    /// `pid` and `offset`, in front of the fields of `auth`, a JSON object or empty.
-    fn join(&self, auth: &str) -> String {
-        let quote = |text: &str| serde_json::Value::from(text).to_string();
-        let mut data = format!("{{\"pid\":{}", quote(&self.pid));
-        if let Some(offset) = &self.offset {
-            data.push_str(&format!(",\"offset\":{}", quote(offset)));
-        }
-        let fields = auth.trim().trim_start_matches('{').trim_start();
-        if !fields.is_empty() && fields != "}" {
-            data.push(',');
-            data.push_str(fields);
-        } else {
-            data.push('}');
-        }
-        data
-    }
-}
-
-/// The last argument of an event, if it is a string: what a server that lets sockets recover puts
-/// there is the event's offset.
-fn last_text(data: &str) -> Option<Box<str>> {
-    if !data.trim_end().ends_with("\"]") {
-        return None;
-    }
-    let elements: Vec<&RawValue> = serde_json::from_str(data).ok()?;
-    let last = elements.get(1..)?.last()?;
-    serde_json::from_str(last.get()).ok()
-}
-
-fn event_packets(namespace: &str, ack: Option<u64>, payload: &Payload<'_>) -> Vec<Outgoing> {
-    let kind = match payload.attachments.is_empty() {
-        true => PacketType::Event,
-        false => PacketType::BinaryEvent,
-    };
-    message(kind, namespace, ack, payload)
-}
-
-fn answer_packets(namespace: &str, id: u64, payload: &Payload<'_>) -> Vec<Outgoing> {
-    let kind = match payload.attachments.is_empty() {
-        true => PacketType::Ack,
-        false => PacketType::BinaryAck,
-    };
-    message(kind, namespace, Some(id), payload)
-}
-
-fn message(
-    kind: PacketType,
-    namespace: &str,
-    id: Option<u64>,
-    payload: &Payload<'_>,
-) -> Vec<Outgoing> {
-    let attachments = payload.attachments.len();
-    let mut packets = Vec::with_capacity(1 + attachments);
-    packets.push(packet(
-        kind,
-        namespace,
-        id,
-        payload.json,
-        attachments as u32,
-    ));
-    packets.extend(payload.attachments.iter().cloned().map(Outgoing::Binary));
-    packets
-}
-
-fn packet(
-    kind: PacketType,
-    namespace: &str,
-    id: Option<u64>,
-    data: &[u8],
-    attachments: u32,
-) -> Outgoing {
-    let mut bytes = vec![b'4'];
-    socket::encode(kind, attachments, namespace, id, data, &mut bytes);
-    // Payloads are JSON, and so UTF-8; what is not would be mended rather than sent.
-    Outgoing::Text(
-        String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-    )
 }
 
 /// What socket.io-client says of a server that only knows protocol 4.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Namespace, NamespaceId};
+use crate::proto::attachments::Incomplete;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{self, PacketType};
 use crate::proto::{DecodeError, msgpack, query};
@@ -25,7 +26,7 @@ pub struct Client {
 struct Rare {
     /// Names of namespaces the application has not yet let it into.
     pending: Vec<Box<str>>,
-    incomplete: Option<Incomplete>,
+    incomplete: Option<Incomplete<Header>>,
     /// Acks with a timeout, in the order they were asked for.
     ack_deadlines: Vec<AckDeadline>,
 }
@@ -55,14 +56,13 @@ impl Whole<'_> {
     }
 }
 
+/// A packet that attachments follow.
 #[derive(Debug)]
-struct Incomplete {
+struct Header {
     namespace: NamespaceId,
     is_ack: bool,
     id: Option<u64>,
     data: Box<str>,
-    expected: usize,
-    attachments: Vec<Bytes>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -260,14 +260,13 @@ impl Client {
                 Ok(Incoming::Disconnect { namespace })
             }
             (_, Some(namespace)) if expected > 0 => {
-                let incomplete = Incomplete {
+                let header = Header {
                     namespace: namespace.id(),
                     is_ack: packet.kind == PacketType::BinaryAck,
                     id: packet.id,
                     data: packet.data.as_deref().unwrap_or("[]").into(),
-                    expected,
-                    attachments: Vec::new(),
                 };
+                let incomplete = Incomplete::new(header, expected);
                 self.rare().incomplete = Some(incomplete);
                 Ok(Incoming::Nothing)
             }
@@ -290,11 +289,10 @@ impl Client {
             .map(|rare| &mut rare.incomplete)
             .ok_or_else(unannounced)?;
         let incomplete = slot.as_mut().ok_or_else(unannounced)?;
-        incomplete.attachments.push(Bytes::copy_from_slice(bytes));
-        if incomplete.attachments.len() < incomplete.expected {
+        if !incomplete.take(bytes) {
             return Ok(Incoming::Nothing);
         }
-        let packet = slot.take().ok_or_else(unannounced)?;
+        let (packet, attachments) = slot.take().ok_or_else(unannounced)?.into_parts();
         // The peer may have been taken out of the namespace meanwhile.
         if !self
             .joined
@@ -303,7 +301,7 @@ impl Client {
         {
             return Err(Violation::State);
         }
-        let (namespace, attachments) = (packet.namespace, packet.attachments);
+        let namespace = packet.namespace;
         let data = packet.data.into_string().into();
         match (packet.is_ack, packet.id) {
             (false, ack) => Ok(Incoming::Event {

@@ -12,10 +12,10 @@ pub(crate) struct Incomplete<H> {
 
 impl<H> Incomplete<H> {
     /// `expected` is not zero.
-    pub(crate) fn new(header: H, expected: u32) -> Incomplete<H> {
+    pub(crate) fn new(header: H, expected: usize) -> Incomplete<H> {
         Incomplete {
             header,
-            expected: expected as usize,
+            expected,
             attachments: Vec::new(),
         }
     }

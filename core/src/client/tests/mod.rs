@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::connection::{Connection, Step};
 use super::event::{Event, SocketKey};
+use super::limits::Manner;
 use super::reconnect::Reconnection;
 use super::session::{Outgoing, Transmit, TransportEnd};
-use super::sockets::Manner;
 use crate::config::TransportKind;
 use crate::embed::Payload;
 
