@@ -1,7 +1,7 @@
 # Builds, runs, tests and measures Sori. `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help build addon packages test peer bench lint demo clean
+.PHONY: help build addon packages test conformance peer bench lint demo clean
 MAKEFLAGS += --no-builtin-rules
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -16,7 +16,7 @@ TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/browser/packa
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 build: addon ## The crate, the C library and the Node addon, optimised
 	cargo build --release -p sori $(if $(wildcard ffi-c/Cargo.toml),-p sori-c)
@@ -28,7 +28,11 @@ test: ## Everything that can be checked here (ONLY="clippy node" for some of it)
 	@tests/setup.sh
 	@tests/run.sh $(ONLY)
 
-peer: ## The five programs and the demo on npm's socket.io: are the tests right?
+conformance: addon ## All Autobahn fuzzing cases, as a server and as a client (takes minutes)
+	@tests/setup.sh
+	@tests/conformance/run.sh
+
+peer: ## The programs, the demo and the tests of sori/ws on npm's socket.io and ws: are the tests right?
 	@tests/setup.sh
 	@tests/run.sh peer
 
@@ -40,7 +44,7 @@ lint: ## Formatting, lock files and clippy
 
 clean: ## Forget all that was built and installed here
 	cargo clean
-	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench)
+	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench) tests/conformance/.venv
 
 # ---- parts
 

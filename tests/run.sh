@@ -48,6 +48,10 @@ socket_io() {
   SORI_TEST_MODULE=socket.io node_tests "$@"
 }
 
+ws_itself() {
+  SORI_TEST_WS_MODULE=ws node --test --test-reporter=spec --test-timeout=120000 --test-concurrency=2 tests/node/ws-*.test.js
+}
+
 no_registry_in_locks() {
   ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
 }
@@ -60,7 +64,8 @@ every_interleaving() {
 
 # Only when asked for: it says something about the tests, not about Sori.
 if [ "$words" = peer ]; then
-  check 'programs and demo on the peer, socket.io' socket_io tests/programs tests/browser
+  check 'programs and demo on the peers, socket.io and ws' socket_io tests/programs tests/browser
+  check 'tests of sori/ws on the peer, ws' ws_itself
   words=nothing-else
 fi
 
@@ -74,6 +79,7 @@ if check 'build' make --no-print-directory build; then
   [ ! -x tests/c/run.sh ] || check 'c' tests/c/run.sh
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
+  check 'fuzzing cases for WebSockets' tests/conformance/run.sh quick
   check 'programs and demo, take-over' node_tests tests/programs tests/browser
   check 'programs and demo, byte feed' byte_feed tests/programs tests/browser
 else

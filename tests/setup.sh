@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need and this machine does not have: Chromium, and npm packages as locked.
+# Installs what the tests need and this machine does not have: Chromium, npm packages as locked, fuzzing cases.
 # Does nothing, quickly, when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -47,5 +47,16 @@ for part in fmt clippy; do
   cargo $part --version >/dev/null 2>&1 || fail "cargo $part is missing. Install it: rustup component add rustfmt clippy"
 done
 
+# The fuzzing cases for WebSockets run on Python.
+install_kosoku() {
+  venv=tests/conformance/.venv
+  [ -x "$venv/bin/kosoku" ] && return 0
+  require python3 'Python 3.10 or newer with venv (Debian: python3 python3-venv)'
+  echo 'Installing the fuzzing cases for WebSockets.'
+  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check kosoku==0.1.0 ||
+    fail 'kosoku could not be installed from PyPI (Debian: python3-venv is needed too).'
+}
+
 has_chromium || install_chromium
+install_kosoku
 make --no-print-directory -s packages
