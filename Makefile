@@ -1,7 +1,7 @@
 # Builds, runs, tests and measures Sori. `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help build addon packages test conformance peer bench lint demo clean
+.PHONY: help build addon clib packages test conformance peer bench lint demo install clean
 MAKEFLAGS += --no-builtin-rules
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -18,8 +18,8 @@ help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
 		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
-build: addon ## The crate, the C library and the Node addon, optimised
-	cargo build --release -p sori $(if $(wildcard ffi-c/Cargo.toml),-p sori-c)
+build: addon clib ## The crate, the C library and the Node addon, optimised
+	cargo build --release -p sori
 
 demo: addon $(call installed,examples/chat) ## The chat on http://localhost:3000 (PORT=3001 for another port)
 	@cd examples/chat && exec node server.js
@@ -42,6 +42,10 @@ bench: addon $(call installed,tests/bench) ## Side by side with socket.io (ARGS=
 lint: ## Formatting, lock files and clippy
 	@tests/run.sh format locks clippy
 
+install: clib ## The C library into PREFIX=/usr/local (DESTDIR=... for a package)
+	@PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DESTDIR="$(DESTDIR)" \
+		ffi-c/package/install.sh $(TARGET)/release/c
+
 clean: ## Forget all that was built and installed here
 	cargo clean
 	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench) tests/conformance/.venv
@@ -57,6 +61,11 @@ addon: $(call installed,node-binding)
 		fi; \
 	done
 	@test -f node-binding/sori.node
+
+# Header, shared and static library as they are installed, in target/release/c.
+clib:
+	cargo build --release -p sori-c
+	@ffi-c/package/link.sh $(TARGET)/release/libsori.a $(TARGET)/release/c
 
 packages: $(foreach folder,$(TEST_PACKAGES),$(call installed,$(folder)))
 

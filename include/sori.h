@@ -81,8 +81,35 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// Socket.IO: namespaces, events, acks, rooms.
+#define SORI_PROTOCOL_SOCKET_IO 0
+
+// Messages go to the program and come from it as they are: SORI_EVENT_RAW_*, sori_server_raw_send().
+#define SORI_PROTOCOL_ENGINE_IO 1
+
+// JSON text, each binary value in a message of its own (npm socket.io-parser).
+#define SORI_PARSER_JSON 0
+
+// MessagePack, binary values inside (npm socket.io-msgpack-parser).
+#define SORI_PARSER_MESSAGE_PACK 1
+
+// Bytes that a socket's id takes, with its NUL.
+#define SORI_SOCKET_ID_SIZE 21
+
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
+
+// A message is text, in UTF-8.
+#define SORI_WEBSOCKET_TEXT 1
+
+// A message is bytes.
+#define SORI_WEBSOCKET_BINARY 2
+
+// A peer for whom more than max_queued_bytes would wait is disconnected, with code 1008.
+#define SORI_OVERFLOW_CLOSE 1
+
+// What would make more than max_queued_bytes wait for a peer is dropped.
+#define SORI_OVERFLOW_DROP 2
 
 // How a call went. Values are never renumbered; new ones may be added.
 enum sori_status
@@ -146,6 +173,35 @@ enum sori_event_kind
     SORI_EVENT_BROADCAST_ACK = 6,
     // The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    // A client wants to open a connection and waits for sori_server_allow() or sori_server_deny(), as
+    // options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
+    // the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_HANDSHAKE = 8,
+    // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_OPEN = 16,
+    // A message of a WebSocket: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_WEBSOCKET_MESSAGE = 17,
+    // A WebSocket's answer to sori_server_websocket_ping(): sori_event_data().
+    SORI_EVENT_WEBSOCKET_PONG = 18,
+    // What was queued for a WebSocket, more than options.high_water, has left.
+    SORI_EVENT_WEBSOCKET_DRAIN = 19,
+    // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
+    // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
+    SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
+    // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_RAW_OPEN = 32,
+    // A message of a connection without Socket.IO: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_RAW_MESSAGE = 33,
+    // All up to the message that sori_server_raw_send() was given sori_event_token() for has been
+    // handed to the transport.
+    SORI_EVENT_RAW_SENT = 34,
+    // A connection without Socket.IO is carried by a WebSocket from now on.
+    SORI_EVENT_RAW_UPGRADE = 35,
+    // A connection without Socket.IO is over: sori_event_reason(), sori_event_description(). Its last
+    // event; each has exactly one.
+    SORI_EVENT_RAW_CLOSE = 36,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -163,6 +219,9 @@ typedef struct sori_rooms sori_rooms;
 
 // A server: its IO threads, its connections and the events that wait. Opaque.
 typedef struct sori_server sori_server;
+
+// A certificate and its private key, for sori_server_listen_tls(). Opaque.
+typedef struct sori_tls sori_tls;
 
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
@@ -209,6 +268,28 @@ typedef struct sori_server_options {
     // Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
     // clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
     size_t deflate_threshold;
+    // What messages mean, one of SORI_PROTOCOL_*. Default SORI_PROTOCOL_SOCKET_IO.
+    uint32_t protocol;
+    // How Socket.IO packets are written, one of SORI_PARSER_*; clients must be made with the same.
+    // To this program nothing changes. Default SORI_PARSER_JSON.
+    uint32_t parser;
+    // Whether SORI_EVENT_HANDSHAKE asks about every client that wants to open a connection: 1 or 0.
+    // Default 0: all may.
+    uint32_t ask_handshakes;
+    // Origins whose pages may use the server, separated by blanks, for example
+    // "https://app.example"; "*" for all. NULL, the default: browsers let none but those of the
+    // server's own.
+    const char *cors_origins;
+    // Whether browsers may send cookies from pages of those origins: 1 or 0. With "*" they never do.
+    // Default 0.
+    uint32_t cors_credentials;
+    // Whether the cookie is sent over TLS alone: 1 or 0. Default 0.
+    uint32_t cookie_secure;
+    // The name of a cookie with the session's id that a polling handshake sets, for load balancers
+    // that keep a client with its node. NULL, the default: none.
+    const char *cookie;
+    // Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
+    size_t http_compression_threshold;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -231,10 +312,28 @@ typedef struct sori_metrics {
     uint64_t closed_slow;
     // Times that reading paused because too many events waited for sori_server_poll().
     uint64_t paused;
+    // Namespaces that there are.
+    uint64_t namespaces;
+    // Sockets that lost their connection and may come back.
+    uint64_t recovery_sockets;
+    // Packets kept for them.
+    uint64_t recovery_packets;
+    // Bytes of those packets.
+    uint64_t recovery_bytes;
 } sori_metrics;
 
-// A socket: one client in one namespace. Never 0, and never used for another socket of the same
-// server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
+// Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
+// any call on the server but sori_server_free(). In C++ it may throw; in C it must not longjmp out.
+typedef void (*sori_handler)(const struct sori_server *server,
+                             const struct sori_event *event,
+                             void *user_data);
+
+// Gives back what a handler was registered with.
+typedef void (*sori_finalizer)(void *user_data);
+
+// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
+// socket of the same server, so it may be kept after the socket is gone; calls with it then give
+// SORI_GONE. So do calls for the other kind of socket.
 typedef uint64_t sori_socket;
 
 // Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
@@ -281,6 +380,37 @@ typedef struct sori_audience {
     size_t except_count;
 } sori_audience;
 
+// The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
+// change what you want.
+typedef struct sori_websocket_options {
+    // sizeof(sori_websocket_options), set by sori_websocket_options_default().
+    size_t size;
+    // Subprotocols that are spoken: of those a client offers, the first that is among them is agreed
+    // on. A client without one is let in all the same.
+    const char *const *protocols;
+    // How many they are. Default 0.
+    size_t protocol_count;
+    // Origins, for example "https://example.com", whose pages may open one; others are answered 403.
+    // Programs that are no browsers name no origin and are let in.
+    const char *const *origins;
+    // How many they are. 0, the default: every page may.
+    size_t origin_count;
+    // Largest message a peer may send, in bytes; 0 for no limit. Default 100 MiB.
+    size_t max_payload;
+    // Most bytes that wait for a slow peer; 0 for no limit. A single message may be larger. Default
+    // 16 MiB.
+    size_t max_queued_bytes;
+    // SORI_EVENT_WEBSOCKET_DRAIN comes when more bytes than this have waited and none does any more.
+    // Default 16 KiB.
+    size_t high_water;
+    // How long a peer may take to answer a close. Default 30,000.
+    uint32_t close_timeout_ms;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
+    uint32_t compression;
+} sori_websocket_options;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -314,9 +444,28 @@ sori_status sori_server_listen(const struct sori_server *server,
                                uint16_t port,
                                uint16_t *bound);
 
+// Takes over a TCP connection that your program accepted, for programs with an HTTP server of their
+// own: `fd` is its descriptor, and `read` the `length` bytes that were read from it so far, from the
+// first byte of a request's head on. All that comes after is the server's to read and to answer: that
+// request, whether it asks for a WebSocket or for long polling, and those that follow it on the same
+// connection. What is not under options.path is answered 404.
+//
+// The descriptor is the server's from then on, which will close it; on failure it stays yours.
+// SORI_UNSUPPORTED on Windows.
+sori_status sori_server_adopt(const struct sori_server *server,
+                              int fd,
+                              const uint8_t *read,
+                              size_t length);
+
 // Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
 // ask for one that is not are refused ("Invalid namespace") without an event.
 sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
+
+// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+// for all. One that is not there is made when its first socket is accepted, and goes with its last
+// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+sori_status sori_server_open_namespaces(const struct sori_server *server,
+                                        const char *prefix);
 
 // Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
 // wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
@@ -330,7 +479,8 @@ sori_status sori_server_poll(const struct sori_server *server,
 
 // Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 // poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+// the same at each call and lives as long as the server. It may be readable once when there is
+// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
 sori_status sori_server_fd(const struct sori_server *server, int *fd);
 
 // Closes every connection and stops listening, without waiting. A disconnect event of each socket
@@ -338,16 +488,84 @@ sori_status sori_server_fd(const struct sori_server *server, int *fd);
 // give SORI_CLOSED from now on. Closing again does nothing.
 sori_status sori_server_close(const struct sori_server *server);
 
+// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+// milliseconds, after which nothing is waited for any longer.
+sori_status sori_server_close_within(const struct sori_server *server, uint32_t timeout_ms);
+
 // Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
 sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
+
+// Reads a certificate, followed by those that vouch for it, and its private key, from texts in PEM,
+// and stores them in `*tls`. Nothing is stored on failure.
+sori_status sori_tls_new(const char *certificates_pem, const char *key_pem, struct sori_tls **tls);
+
+// Takes another certificate and key, for connections that come from now on, on every listener that
+// was given `tls`. Open ones stay as they are. On failure nothing changes.
+sori_status sori_tls_reload(const struct sori_tls *tls,
+                            const char *certificates_pem,
+                            const char *key_pem);
+
+// Gives `tls` back. Listeners keep what they were given. NULL is fine.
+void sori_tls_free(struct sori_tls *tls);
+
+// As sori_server_listen(), for clients that speak TLS. Handshakes that take longer than
+// request_timeout_ms are ended.
+sori_status sori_server_listen_tls(const struct sori_server *server,
+                                   const char *host,
+                                   uint16_t port,
+                                   const struct sori_tls *tls,
+                                   uint16_t *bound);
+
+// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
+// removed when the server has closed. Not on Windows.
+sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
+
+// Has `handler` called with every event of a kind, from sori_server_run() or
+// sori_server_dispatch(). `namespace_name` and `event_name` pick among them; NULL stands for any.
+// `event_name` is for SORI_EVENT_MESSAGE alone. All handlers that an event fits are called, in the
+// order in which they were registered. What fits none is dropped, but a client that asks to join is
+// then let in.
+//
+// `user_data` is handed to the handler. When the server is freed, and no handler runs any more,
+// `finalizer`, unless it is NULL, is called with it once, by the thread that frees. If this call
+// fails it is not called, and `user_data` stays yours.
+sori_status sori_server_on(const struct sori_server *server,
+                           int32_t kind,
+                           const char *namespace_name,
+                           const char *event_name,
+                           sori_handler handler,
+                           void *user_data,
+                           sori_finalizer finalizer);
+
+// Hands every event to its handlers until the server is closed and SORI_EVENT_CLOSED has been
+// handed over as well: SORI_OK. To end it, call sori_server_close(), from a handler or from any
+// other thread.
+//
+// What a C++ handler throws comes out here. The event is freed then, the others still wait, and it
+// may be called again.
+sori_status sori_server_run(const struct sori_server *server);
+
+// Hands up to `most` events to their handlers, waiting up to `timeout_ms` milliseconds for the
+// first: 0 does not wait, a negative timeout waits for ever. Stores in `*count`, which may be
+// NULL, how many there were. For programs with an event loop: call it, without waiting, when
+// sori_server_fd() is readable. After SORI_EVENT_CLOSED it gives SORI_CLOSED. For exceptions see
+// sori_server_run().
+sori_status sori_server_dispatch(const struct sori_server *server,
+                                 size_t most,
+                                 int32_t timeout_ms,
+                                 size_t *count);
 
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);
 
 // The socket it speaks of; 0 for kinds that speak of none.
 sori_socket sori_event_socket(const struct sori_event *event);
+
+// What sori_server_set_user_data() was last given for the socket, also in the socket's
+// SORI_EVENT_DISCONNECT; NULL if nothing.
+void *sori_event_user_data(const struct sori_event *event);
 
 // The socket's id, which its client knows too: 20 characters.
 struct sori_text sori_event_socket_id(const struct sori_event *event);
@@ -361,6 +579,14 @@ struct sori_text sori_event_auth(const struct sori_event *event);
 // SORI_EVENT_CONNECT: whether the client lost its connection a while ago and comes back, once it is
 // accepted, with its id, its rooms and what it missed. It is a new sori_socket all the same.
 bool sori_event_is_recovered(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+// back; empty if nothing, or if it is no socket that comes back.
+struct sori_text sori_event_recovery_data(const struct sori_event *event);
+
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+// ticket for sori_server_allow() and sori_server_deny().
+uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
@@ -413,6 +639,17 @@ size_t sori_event_room_count(const struct sori_event *event);
 // the last.
 struct sori_text sori_event_room(const struct sori_event *event, size_t index);
 
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+// NUL behind it that does not count. Text is UTF-8.
+struct sori_bytes sori_event_data(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
+bool sori_event_is_binary(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+// connection broke off or the peer broke the protocol.
+uint16_t sori_event_close_code(const struct sori_event *event);
+
 // Gives an event back. NULL is fine.
 void sori_event_free(struct sori_event *event);
 
@@ -460,6 +697,39 @@ sori_status sori_server_refuse(const struct sori_server *server,
                                sori_socket socket,
                                const char *message,
                                const char *data);
+
+// Keeps a pointer of yours with a socket, or with a client that asks to be one: each of its events
+// brings it, see sori_event_user_data(). The library does not look at it. Set it before you accept,
+// and give back what it points to when you are told of the disconnect, or of SORI_GONE at accept.
+sori_status sori_server_set_user_data(const struct sori_server *server,
+                                      sori_socket socket,
+                                      void *user_data);
+
+// Stores in `*user_data` what sori_server_set_user_data() was last given for the socket; NULL if
+// nothing.
+sori_status sori_server_user_data(const struct sori_server *server,
+                                  sori_socket socket,
+                                  void **user_data);
+
+// Stores a socket's id, which its client knows too, in `id`, with a NUL behind it. `capacity` is
+// how much room there is: SORI_SOCKET_ID_SIZE is enough.
+sori_status sori_server_socket_id(const struct sori_server *server,
+                                  sori_socket socket,
+                                  char *id,
+                                  size_t capacity);
+
+// Stores in `*socket` the accepted socket with that id. SORI_GONE: there is none in the namespace.
+sori_status sori_server_find(const struct sori_server *server,
+                             const char *namespace_name,
+                             const char *id,
+                             sori_socket *socket);
+
+// Keeps `json` for the socket that comes back in place of this one after its connection was lost,
+// instead of what was kept before: sori_event_recovery_data() of its SORI_EVENT_CONNECT is that text.
+// For nothing if options.recovery_ms is 0.
+sori_status sori_server_set_recovery_data(const struct sori_server *server,
+                                          sori_socket socket,
+                                          const char *json);
 
 // Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 // `options` may be NULL.
@@ -560,6 +830,13 @@ sori_status sori_server_rooms(const struct sori_server *server,
                               sori_socket socket,
                               struct sori_rooms **rooms);
 
+// Stores in `*rooms` a list of the rooms of a namespace that have a member, without those that are
+// named like a socket's id and hold that socket alone. How many members a room has, and who they
+// are, tells sori_server_sockets(). Free the list with sori_rooms_free().
+sori_status sori_server_all_rooms(const struct sori_server *server,
+                                  const char *namespace_name,
+                                  struct sori_rooms **rooms);
+
 // How many rooms the list has; 0 for NULL.
 size_t sori_rooms_count(const struct sori_rooms *rooms);
 
@@ -569,6 +846,14 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 // Gives a list back. NULL is fine.
 void sori_rooms_free(struct sori_rooms *rooms);
 
+// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
+// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+// code 1000.
+sori_status sori_server_disconnect_many(const struct sori_server *server,
+                                        const char *namespace_name,
+                                        const struct sori_audience *audience,
+                                        bool closes);
+
 // Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
 // are, which may be more. `sockets` may be NULL if `capacity` is 0.
 sori_status sori_server_sockets(const struct sori_server *server,
@@ -577,6 +862,103 @@ sori_status sori_server_sockets(const struct sori_server *server,
                                 sori_socket *sockets,
                                 size_t capacity,
                                 size_t *count);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_websocket_options_default(struct sori_websocket_options *options, size_t size);
+
+// Serves plain WebSockets, for peers without Socket.IO, at `path`, for example "/feed", on every
+// listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
+// has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
+// named "ws:/feed".
+sori_status sori_server_open_websockets(const struct sori_server *server,
+                                        const char *path,
+                                        const struct sori_websocket_options *options);
+
+// Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY.
+sori_status sori_server_websocket_send(const struct sori_server *server,
+                                       sori_socket socket,
+                                       uint32_t kind,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Sends one message to many WebSockets of a path, named like "ws:/feed", to each once. `except` is one
+// of them who does not get it, in most cases the sender; 0 for nobody.
+sori_status sori_server_websocket_broadcast(const struct sori_server *server,
+                                            const char *namespace_name,
+                                            const struct sori_audience *audience,
+                                            sori_socket except,
+                                            uint32_t kind,
+                                            const uint8_t *data,
+                                            size_t length);
+
+// Sends a ping with up to 125 bytes at `data`; SORI_EVENT_WEBSOCKET_PONG tells of the answer. Pings of
+// the peer are answered without you.
+sori_status sori_server_websocket_ping(const struct sori_server *server,
+                                       sori_socket socket,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
+// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
+// when the peer has answered, or its time is up.
+sori_status sori_server_websocket_close(const struct sori_server *server,
+                                        sori_socket socket,
+                                        uint16_t code,
+                                        const char *reason);
+
+// Drops a WebSocket's connection at once; SORI_EVENT_WEBSOCKET_CLOSE follows.
+sori_status sori_server_websocket_terminate(const struct sori_server *server, sori_socket socket);
+
+// Stops reading from a WebSocket, so that its peer has to wait, until sori_server_websocket_resume().
+// A few messages that were read already still come.
+sori_status sori_server_websocket_pause(const struct sori_server *server,
+                                        sori_socket socket);
+
+// Goes on reading from a WebSocket.
+sori_status sori_server_websocket_resume(const struct sori_server *server, sori_socket socket);
+
+// Stores in `*bytes` how much has been sent to a WebSocket and has not left yet.
+sori_status sori_server_websocket_queued(const struct sori_server *server,
+                                         sori_socket socket,
+                                         size_t *bytes);
+
+// Sends one message of `length` bytes at `data` over a connection of a server whose
+// options.protocol is SORI_PROTOCOL_ENGINE_IO; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY, whatever the transport. `flags` are of SORI_EMIT_*. If `token` is not 0,
+// SORI_EVENT_RAW_SENT tells of it once the message has been handed to the transport; of what the
+// connection still held when it ended it never tells.
+sori_status sori_server_raw_send(const struct sori_server *server,
+                                 sori_socket socket,
+                                 uint32_t kind,
+                                 const uint8_t *data,
+                                 size_t length,
+                                 uint32_t flags,
+                                 uint64_t token);
+
+// Closes a connection of a server whose options.protocol is SORI_PROTOCOL_ENGINE_IO: at once if
+// `discard`, else when what is queued for it has left. SORI_EVENT_RAW_CLOSE follows.
+sori_status sori_server_raw_close(const struct sori_server *server,
+                                  sori_socket socket,
+                                  bool discard);
+
+// Lets a client open its connection that SORI_EVENT_HANDSHAKE told of; `ticket` is that event's
+// sori_event_token(). SORI_GONE: it has left, its time (options.connect_timeout_ms) was up, or it has
+// been decided about.
+sori_status sori_server_allow(const struct sori_server *server,
+                              uint64_t ticket);
+
+// As sori_server_allow(), but turns the client away with `message`: polling by 403 and
+// {"code":4,"message":"..."}, a WebSocket by 400.
+sori_status sori_server_deny(const struct sori_server *server,
+                             uint64_t ticket,
+                             const char *message);
+
+// From now on this header stands in every answer under the server's path that is no refusal, those
+// of WebSocket handshakes among them. A name may be added several times.
+sori_status sori_server_add_header(const struct sori_server *server,
+                                   const char *name,
+                                   const char *value);
 
 #ifdef __cplusplus
 }  // extern "C"

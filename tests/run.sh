@@ -76,7 +76,10 @@ check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-def
 check 'rust' cargo test --workspace --quiet
 check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
-  [ ! -x tests/c/run.sh ] || check 'c' tests/c/run.sh
+  check 'c' tests/c/run.sh
+  check 'c, sanitized' tests/c/sanitized.sh
+  check 'c, installed' tests/c/install.sh
+  check 'examples' tests/examples/run.sh
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
   check 'fuzzing cases for WebSockets' tests/conformance/run.sh quick

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need and this machine does not have: Chromium, npm packages as locked, fuzzing cases.
+# Installs what the tests need and this machine does not have: Chromium, what the C tests build with,
+# npm packages as locked, and the fuzzing cases for WebSockets.
 # Does nothing, quickly, when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,24 +22,35 @@ has_chromium() {
   return 1
 }
 
-install_chromium() {
-  how='Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of a Chromium or Chrome.'
-  command -v apt-get >/dev/null 2>&1 || fail "Chromium is missing. $how"
+has_c_tools() {
+  for name in cmake pkg-config valgrind; do
+    command -v "$name" >/dev/null 2>&1 || return 1
+  done
+  pkg-config --exists libuv
+}
+
+# install NAME HOW PACKAGE...
+install() {
+  name=$1
+  how=$2
+  shift 2
+  command -v apt-get >/dev/null 2>&1 || fail "$name is missing. $how"
   as_root=
   if [ "$(id -u)" -ne 0 ]; then
-    sudo -n true 2>/dev/null || fail "Chromium is missing, and only root may install it. $how"
+    sudo -n true 2>/dev/null || fail "$name is missing, and only root may install it. $how"
     as_root='sudo -n'
   fi
-  echo 'Installing Chromium for the browser tests.'
+  echo "Installing $name for the tests."
   apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq"
   # The lists of packages may be empty or old: fetch them when the first try fails.
-  $apt install -y --no-install-recommends chromium >/dev/null 2>&1 ||
-    { $apt update && $apt install -y --no-install-recommends chromium >/dev/null; } ||
-    fail "Chromium could not be installed. $how"
+  $apt install -y --no-install-recommends "$@" >/dev/null 2>&1 ||
+    { $apt update && $apt install -y --no-install-recommends "$@" >/dev/null; } ||
+    fail "$name could not be installed. $how"
 }
 
 require cargo 'Rust 1.88 or newer (https://rustup.rs)'
 require cc 'a C compiler (Debian: gcc)'
+require c++ 'a C++ compiler (Debian: g++)'
 require node 'Node.js 20 or newer'
 require npm 'npm'
 node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
@@ -57,6 +69,9 @@ install_kosoku() {
     fail 'kosoku could not be installed from PyPI (Debian: python3-venv is needed too).'
 }
 
-has_chromium || install_chromium
+has_chromium || install Chromium \
+  'Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of a Chromium or Chrome.' chromium
+has_c_tools || install 'CMake, pkg-config, valgrind or libuv' \
+  'Install them (Debian: apt-get install cmake pkg-config valgrind libuv1-dev).' cmake pkg-config valgrind libuv1-dev
 install_kosoku
 make --no-print-directory -s packages

@@ -5,6 +5,8 @@ mod websocket;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 #[cfg(feature = "server")]
 pub(crate) use http::Origin;
 pub use http::{Cookie, Cors, HttpCompression, SameSite};
@@ -42,10 +44,46 @@ impl TransportKind {
     }
 }
 
+/// What a connection's messages mean to the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Socket.IO: namespaces, events, acks, rooms.
+    #[default]
+    SocketIo,
+    /// Nothing: messages go to the application and come from it as they are.
+    EngineIo,
+}
+
+/// How Socket.IO packets are written; clients must be made with the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parser {
+    /// JSON text, each binary value in a message of its own (npm `socket.io-parser`).
+    #[default]
+    Json,
+    /// MessagePack, binary values inside (npm `socket.io-msgpack-parser`). To an application nothing
+    /// changes: it is given, and gives, JSON and attachments.
+    MessagePack,
+}
+
+/// A message that every client gets right behind the open packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitialPacket {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Bytes),
+}
+
 /// The settings of an engine. The defaults are socket.io's where socket.io has the setting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// What messages mean. Default: Socket.IO.
+    pub protocol: Protocol,
+    /// How Socket.IO packets are written. Default: JSON.
+    pub parser: Parser,
+    /// What every client is sent right behind the open packet (`initialPacket`). Default: nothing.
+    pub initial_packet: Option<InitialPacket>,
     /// Path under which clients find the engine. Default `/socket.io`.
     pub path: String,
     /// From one pong to the next ping. Default 25 s.
@@ -54,7 +92,7 @@ pub struct Config {
     pub ping_timeout: Duration,
     /// How long an upgrade may take from its first byte. Default 10 s.
     pub upgrade_timeout: Duration,
-    /// How long a connection may stay in no namespace. Default 45 s.
+    /// How long a connection may stay in no namespace (Socket.IO only). Default 45 s.
     pub connect_timeout: Duration,
     /// How long a broadcast waits for acks when it does not say. Default 10 s.
     pub broadcast_ack_timeout: Duration,
@@ -101,6 +139,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
+            protocol: Protocol::SocketIo,
+            parser: Parser::Json,
+            initial_packet: None,
             path: "/socket.io".to_owned(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),

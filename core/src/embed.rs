@@ -4,6 +4,7 @@
 //! the places that must handle it.
 
 mod handshake;
+mod raw;
 pub mod websocket;
 
 use std::borrow::Cow;
@@ -17,7 +18,9 @@ use crate::error::DisconnectReason;
 use crate::hub::Namespace;
 pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
 pub use crate::proto::engine::Revision;
+pub(crate) use handshake::percent_decoded;
 pub use handshake::{Handshake, Peer};
+pub use raw::Raw;
 
 /// What the engine tells the application. Events of one connection come in order, on the thread of
 /// its shard; what they borrow is gone when the handler returns.
@@ -98,6 +101,27 @@ pub enum Event<'a> {
     Leave {
         /// The socket that is gone.
         socket: SocketRef,
+    },
+    /// An Engine.IO message as it came (only with `Protocol::EngineIo`).
+    Raw {
+        /// The connection.
+        conn: ConnId,
+        /// The message.
+        message: Raw<'a>,
+    },
+    /// All that was queued for a connection up to a [`Command::Send`] that carried this token has
+    /// been handed to its transport. What a connection still held when it ended is never told.
+    Sent {
+        /// The connection.
+        conn: ConnId,
+        /// The command's token.
+        token: u64,
+    },
+    /// The client's heartbeat came: a pong, or in protocol 3 a ping (only with
+    /// `Protocol::EngineIo`).
+    Heartbeat {
+        /// The connection.
+        conn: ConnId,
     },
     /// The connection is carried by a WebSocket from now on.
     Upgraded {
@@ -250,6 +274,20 @@ pub enum Command<'a> {
         volatile: bool,
         /// Ask everybody for an answer.
         ack: Option<AckRequest>,
+    },
+    /// Sends an Engine.IO message to one connection, as it is.
+    Send {
+        /// To whom.
+        conn: ConnId,
+        /// The message.
+        message: Raw<'a>,
+        /// Drop it if the connection is not writable.
+        volatile: bool,
+        /// Whether it is worth compressing where the connection can: a hint.
+        compress: bool,
+        /// [`Event::Sent`] tells of this token once the message is on its way. A message that was
+        /// dropped counts as being so when what was queued before it is.
+        token: Option<u64>,
     },
     /// Puts a socket into rooms.
     Join {

@@ -26,6 +26,7 @@
 //! ([`ConnectRequest`]), and the broadcasts ([`Broadcast`]). A [`Socket`] is one client there; its
 //! [`Handshake`] is the HTTP request that it came with.
 //! Answers go out through [`Ack`] and come in through `emit_with_ack`, on sockets and broadcasts.
+//! [`engine_io`] serves messages without events and rooms.
 //! [`Binary`] stands for bytes in arguments. What handlers do wrong, [`Server::on_error`] is told;
 //! [`app`] says what happens in which order, and when there is too much.
 //!
@@ -54,19 +55,25 @@ pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod transport;
 
 #[cfg(feature = "server")]
 pub use app::{
     Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
-    HandlerError, Namespace, Result, Server, ServerBuilder, Socket,
+    HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
 };
 pub use config::{Config, Cors, TransportKind};
 pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};
 #[cfg(feature = "server")]
 pub use http;
+#[cfg(feature = "tls")]
+pub use rustls;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "server"))]

@@ -1,6 +1,9 @@
 //! Counters of an engine. Each shard counts for itself; a snapshot adds the shards up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::hub::Recovery;
 
 /// One shard's counters. Written by the shard alone unless it says otherwise, read by anybody.
 #[derive(Debug, Default)]
@@ -51,7 +54,7 @@ impl Counter {
     }
 }
 
-/// The counters of all shards at one moment.
+/// The counters of all shards, and what is kept for recovery, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -71,6 +74,14 @@ pub struct Metrics {
     pub closed_slow: u64,
     /// Times that reading paused because the application was behind.
     pub paused: u64,
+    /// Namespaces that there are.
+    pub namespaces: u64,
+    /// Sockets that lost their connection and may come back.
+    pub recovery_sockets: u64,
+    /// Packets kept for them.
+    pub recovery_packets: u64,
+    /// Bytes of those packets.
+    pub recovery_bytes: u64,
 }
 
 impl Metrics {
@@ -88,6 +99,15 @@ impl Metrics {
                 dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),
                 closed_slow: sum.closed_slow + shard.closed_slow.value(),
                 paused: sum.paused + shard.paused.value(),
+                ..sum
             })
+    }
+
+    /// Adds what a namespace keeps for those who may come back.
+    pub fn add_recovery(&mut self, store: &mut Recovery, now: Instant) {
+        self.recovery_sockets += store.away(now) as u64;
+        let (packets, bytes) = store.size();
+        self.recovery_packets += packets as u64;
+        self.recovery_bytes += bytes as u64;
     }
 }

@@ -21,6 +21,10 @@ fn a_socket_comes_back_with_its_id_its_rooms_and_what_it_missed() {
     let chat = running.server.of("/");
     chat.on_connect(move |socket: Socket| {
         connected.write(format!("recovered {}", socket.is_recovered()));
+        match socket.recovery_data::<(String, u32)>() {
+            Some((name, visits)) => connected.write(format!("{name} {visits}")),
+            None => socket.set_recovery_data(&("Ada", 7)).unwrap(),
+        }
         if !socket.is_recovered() {
             socket.join("r");
         }
@@ -48,5 +52,19 @@ fn a_socket_comes_back_with_its_id_its_rooms_and_what_it_missed() {
     assert_eq!(field(&client.receive(), "sid"), sid);
     running.server.to("r").emit("after", ()).unwrap();
     assert!(client.receive().starts_with("42[\"after\""));
-    log.expect(&["recovered false", "transport close", "recovered true"]);
+    let expected = [
+        "recovered false",
+        "transport close",
+        "recovered true",
+        "Ada 7",
+    ];
+    log.expect(&expected);
+    let metrics = running.server.metrics();
+    assert_eq!((metrics.recovery_sockets, metrics.recovery_packets), (0, 3));
+    assert!(metrics.recovery_bytes > 0);
+
+    // What it comes back with is kept again.
+    client.close();
+    log.wait_for(5);
+    assert_eq!(running.server.metrics().recovery_sockets, 1);
 }

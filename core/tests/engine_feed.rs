@@ -16,6 +16,7 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         head: Bytes::copy_from_slice(head),
         handshake: None,
         deflate: None,
+        sid: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }
@@ -206,6 +207,7 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
             user_agent: None,
             body: Bytes::from_static(body),
             handshake: None,
+            sid: None,
         })
     };
     let answer = |number| {
@@ -265,6 +267,7 @@ fn a_poll_whose_client_is_gone_ends_its_session() {
         user_agent: None,
         body: Bytes::new(),
         handshake: None,
+        sid: None,
     };
     let conn = rig.engine.request(request).expect("its connection");
     rig.engine.request_closed(conn, RequestId(2));

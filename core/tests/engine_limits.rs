@@ -342,6 +342,7 @@ fn an_application_that_always_has_something_to_do_does_not_keep_the_engine_from_
             user_agent: None,
             body: Bytes::from_static(b"3"),
             handshake: None,
+            sid: None,
         });
     };
     let mut client = rig.join(Way::WebSocket);

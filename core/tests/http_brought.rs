@@ -36,6 +36,7 @@ fn request(number: u64, handshake: Option<Arc<Handshake>>) -> Request<'static> {
         user_agent: None,
         body: Bytes::new(),
         handshake,
+        sid: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn a_handshake_that_is_brought_comes_back_and_knows_its_session() {
         head: Bytes::new(),
         handshake: Some(Arc::clone(&websocket)),
         deflate: None,
+        sid: None,
     };
     engine.attach_feed("/socket.io/?EIO=4&transport=websocket", upgrade);
 

@@ -65,12 +65,11 @@ fn hands_messages_through_and_keeps_the_rest() {
         rig.receive(WebSocket, Packet::Binary(&[1, 2])),
         Received::Binary(&[1, 2])
     );
-    for ignored in [
-        Packet::Open("{}"),
-        Packet::Noop,
-        Packet::Upgrade,
-        Packet::Pong(""),
-    ] {
+    assert_eq!(
+        rig.receive(WebSocket, Packet::Pong("")),
+        Received::Heartbeat
+    );
+    for ignored in [Packet::Open("{}"), Packet::Noop, Packet::Upgrade] {
         assert_eq!(rig.receive(WebSocket, ignored), Received::Nothing);
     }
     assert_eq!(rig.outputs(), [""; 0]);

@@ -37,7 +37,10 @@ fn each_ping_is_answered_and_begins_the_wait_anew() {
     let mut rig = websocket();
     for _ in 0..3 {
         assert_eq!(rig.pass(millis(44_999)), [""; 0]);
-        assert_eq!(rig.receive(WebSocket, Packet::Ping("")), Received::Nothing);
+        assert_eq!(
+            rig.receive(WebSocket, Packet::Ping("")),
+            Received::Heartbeat
+        );
         assert_eq!(rig.outputs(), ["ws 3"]);
     }
     assert_eq!(

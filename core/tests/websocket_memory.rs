@@ -163,3 +163,26 @@ fn fragments_and_lengths_make_the_engine_hold_little() {
     });
     assert!(held < MIB, "{held}");
 }
+
+#[test]
+fn many_small_messages_to_a_slow_reader_take_no_more_than_they_count() {
+    let _alone = ALONE.lock();
+    let rig = Rig::of_one_shard();
+    rig.app.is_forgetful.store(true, Ordering::Relaxed);
+    let group = Group::with(&rig, |settings| settings.max_queued_bytes = MIB as usize);
+    let peer = group.open(Role::Server);
+    group.stuff(&peer, 100_000);
+    let held = peak(|| {
+        let is_closed = || {
+            let lines = group.wait_lines(&peer, |_| true);
+            lines.iter().any(|line| line == "failed SlowReader")
+        };
+        while !is_closed() {
+            for _ in 0..2_000 {
+                group.send(&peer, text("small"));
+            }
+            group.settle(&peer);
+        }
+    });
+    assert!(held < 3 * MIB, "{held}");
+}

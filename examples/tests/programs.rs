@@ -16,8 +16,13 @@ struct Program {
 
 impl Program {
     fn start(path: &str) -> Program {
+        Program::start_with(path, &[])
+    }
+
+    fn start_with(path: &str, more: &[&str]) -> Program {
         let mut child = Command::new(path)
             .arg("127.0.0.1:0")
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -37,10 +42,7 @@ impl Program {
         let stream = TcpStream::connect(&self.address).unwrap();
         let patience = Some(Duration::from_secs(10));
         stream.set_read_timeout(patience).unwrap();
-        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", self.address);
-        let (stream, _) = tungstenite::client(url, stream).unwrap();
-        let mut client = Client(stream);
-        client.receive();
+        let mut client = Client::over(stream, &self.address, "/socket.io/");
         client.send(&format!("40{auth}"));
         let joined = client.receive();
         let id = joined.split('"').nth(3).unwrap().to_owned();
@@ -59,18 +61,27 @@ impl Drop for Program {
 struct Client(WebSocket<TcpStream>);
 
 impl Client {
+    /// A client whose session is open.
+    fn over(stream: TcpStream, address: &str, path: &str) -> Client {
+        let url = format!("ws://{address}{path}?EIO=4&transport=websocket");
+        let (stream, _) = tungstenite::client(url, stream).unwrap();
+        let mut client = Client(stream);
+        client.receive();
+        client
+    }
+
     fn send(&mut self, packet: &str) {
         self.0.send(Message::text(packet)).unwrap();
     }
 
+    /// The next text that is no ping of the server.
     fn receive(&mut self) -> String {
-        self.0
-            .read()
-            .unwrap()
-            .into_text()
-            .unwrap()
-            .as_str()
-            .to_owned()
+        loop {
+            let message = self.0.read().unwrap().into_text().unwrap();
+            if message.as_str() != "2" {
+                return message.as_str().to_owned();
+            }
+        }
     }
 
     #[track_caller]
@@ -140,6 +151,21 @@ fn chat_shows_its_page() {
 }
 
 #[test]
+fn ticker_tells_the_price_of_what_is_watched() {
+    let program = Program::start_with(env!("CARGO_BIN_EXE_ticker"), &["10"]);
+    let (mut client, _) = program.join("");
+    client.send("421[\"watch\",\"nothing\"]");
+    client.expect("431[null]");
+    client.send("422[\"watch\",\"GINGER\"]");
+    let price = client.receive();
+    assert!(price.starts_with("432[4"), "{price}");
+    for _ in 0..2 {
+        let told = client.receive();
+        assert!(told.starts_with("42[\"price\",\"GINGER\",4"), "{told}");
+    }
+}
+
+#[test]
 fn rooms_asks_everybody_in_a_room() {
     let program = Program::start(env!("CARGO_BIN_EXE_rooms"));
     let (mut asking, _) = program.join("{\"name\":\"Ada\"}");
@@ -155,11 +181,30 @@ fn rooms_asks_everybody_in_a_room() {
         .strip_prefix("42")
         .and_then(|rest| rest.strip_suffix("[\"poll\",\"tea?\"]"))
         .unwrap_or_else(|| panic!("{question}"));
-    asked.send(&format!("43{id}[\"Bob\",\"yes\"]"));
-    asking.expect("432[[[\"Bob\",\"yes\"]]]");
+    asked.send(&format!("43{id}[\"yes\"]"));
+    asking.expect("432[[\"yes\"]]");
     asking.send("42[\"join\",\"r\"]");
     asking.send("423[\"poll\",\"nobody\",\"\"]");
     asking.expect("433[[]]");
     drop(asked);
     asking.expect("42[\"gone\",\"Bob\"]");
+}
+
+#[test]
+fn protocol_serves_what_the_suites_ask() {
+    let path = env!("CARGO_BIN_EXE_protocol");
+    let program = Program::start_with(path, &["socket.io"]);
+    let (mut client, _) = program.join("{\"a\":1}");
+    client.expect("42[\"auth\",{\"a\":1}]");
+    client.send("42[\"message\",1,\"2\",{\"3\":[true]}]");
+    client.expect("42[\"message-back\",1,\"2\",{\"3\":[true]}]");
+    client.send("451-7[\"message-with-ack\",{\"_placeholder\":true,\"num\":0}]");
+    client.0.send(Message::binary(vec![1, 2, 3])).unwrap();
+    client.expect("461-7[{\"_placeholder\":true,\"num\":0}]");
+
+    let program = Program::start_with(path, &["engine.io"]);
+    let stream = TcpStream::connect(&program.address).unwrap();
+    let mut client = Client::over(stream, &program.address, "/engine.io/");
+    client.send("40");
+    client.expect("40");
 }

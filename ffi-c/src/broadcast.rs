@@ -110,7 +110,7 @@ pub unsafe extern "C" fn sori_server_broadcast(
         // SAFETY: the header's rules.
         unsafe {
             let server = sori_server::open(server)?;
-            let namespace = server::namespace(server, namespace_name)?;
+            let namespace = server::socket_io(server, namespace_name)?;
             let rooms = Rooms::of(audience)?;
             let message = Message::event(event_name, args, options)?;
             server.engine().execute(Command::Broadcast {
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
         // SAFETY: the header's rules.
         unsafe {
             let server = sori_server::open(server)?;
-            let namespace = server::namespace(server, namespace_name)?;
+            let namespace = server::socket_io(server, namespace_name)?;
             let rooms = Rooms::of(audience)?;
             let message = Message::event(event_name, args, options)?;
             let id = namespace.next_ack();

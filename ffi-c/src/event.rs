@@ -1,46 +1,21 @@
 //! An event as C reads it: its texts end with a NUL and lie in one block that is made when the
 //! event is taken.
 
+use std::ffi::c_void;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use sori_core::embed::Response;
 use sori_core::proto::socket::{event_args, event_name};
-use sori_core::server::pull::{PulledEvent, SocketIdentity};
+use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, WebSocketEvent};
 
 use crate::handshake::Request;
+use crate::kind::sori_event_kind;
 use crate::pointer::{sori_bytes, sori_text};
 use crate::socket::sori_socket;
 use crate::status::guard_or;
-
-/// What an event says. New kinds may be added: free and ignore those you do not know.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum sori_event_kind {
-    /// No event: what a NULL pointer is.
-    SORI_EVENT_NONE = 0,
-    /// A client asks to join a namespace, perhaps with sori_event_auth(). Of the HTTP request that
-    /// opened its connection tell sori_event_url(), sori_event_query(), sori_event_header(),
-    /// sori_event_remote_address(). Answer with sori_server_accept() or sori_server_refuse(), now or
-    /// later.
-    SORI_EVENT_CONNECT = 1,
-    /// An event of a client: sori_event_name(), sori_event_args(), sori_event_attachment(). If
-    /// sori_event_has_ack(), the client waits for sori_server_answer().
-    SORI_EVENT_MESSAGE = 2,
-    /// A client's answer to sori_server_emit_with_ack(): sori_event_ack(), sori_event_args(),
-    /// sori_event_attachment().
-    SORI_EVENT_ACK = 3,
-    /// The time of sori_server_emit_with_ack() is up: sori_event_ack().
-    SORI_EVENT_ACK_TIMEOUT = 4,
-    /// An accepted socket is gone: sori_event_reason(), sori_event_description(),
-    /// sori_event_room(). Its last event; each accepted socket has exactly one.
-    SORI_EVENT_DISCONNECT = 5,
-    /// What sori_server_broadcast_with_ack() came to: sori_event_ack(), sori_event_answer_args(),
-    /// sori_event_is_timed_out().
-    SORI_EVENT_BROADCAST_ACK = 6,
-    /// The server is closed. The last event.
-    SORI_EVENT_CLOSED = 7,
-}
 
 use sori_event_kind::*;
 
@@ -48,11 +23,16 @@ use sori_event_kind::*;
 #[derive(Debug)]
 pub struct sori_event {
     kind: sori_event_kind,
-    socket: sori_socket,
+    socket: Option<Arc<SocketIdentity>>,
     ack: Option<u64>,
     is_timed_out: bool,
     is_recovered: bool,
+    is_binary: bool,
+    close_code: u16,
+    token: u64,
     texts: Texts,
+    /// With a NUL behind it.
+    data: Vec<u8>,
     request: Option<Box<Request>>,
     attachments: Vec<Bytes>,
     rooms: Vec<Box<[u8]>>,
@@ -79,6 +59,7 @@ enum Text {
     Name,
     Args,
     Auth,
+    RecoveryData,
     Reason,
     Description,
 }
@@ -99,6 +80,14 @@ impl Texts {
         let terminated = self.block.get(self.ends[text as usize].clone())?;
         (!terminated.is_empty()).then(|| sori_text::of(terminated))
     }
+
+    /// The text without its NUL; empty if there is none.
+    fn bytes(&self, text: Text) -> &[u8] {
+        let terminated = self.block.get(self.ends[text as usize].clone());
+        terminated
+            .and_then(<[u8]>::split_last)
+            .map_or(&[], |(_, text)| text)
+    }
 }
 
 /// `text` with a NUL behind it.
@@ -113,11 +102,15 @@ impl sori_event {
     fn empty(kind: sori_event_kind) -> sori_event {
         sori_event {
             kind,
-            socket: 0,
+            socket: None,
             ack: None,
             is_timed_out: false,
             is_recovered: false,
+            is_binary: false,
+            close_code: 0,
+            token: 0,
             texts: Texts::default(),
+            data: Vec::new(),
             request: None,
             attachments: Vec::new(),
             rooms: Vec::new(),
@@ -125,13 +118,13 @@ impl sori_event {
         }
     }
 
-    fn of(kind: sori_event_kind, socket: &SocketIdentity, more: usize) -> sori_event {
+    fn of(kind: sori_event_kind, socket: Arc<SocketIdentity>, more: usize) -> sori_event {
         let mut event = sori_event::empty(kind);
-        event.socket = socket.key.0;
         let own = socket.sid.len() + socket.namespace.len();
         event.texts.block.reserve_exact(own + more + TEXTS + 2);
         event.texts.put(Text::SocketId, &[&socket.sid]);
         event.texts.put(Text::Namespace, &[&socket.namespace]);
+        event.socket = Some(socket);
         event
     }
 
@@ -141,11 +134,15 @@ impl sori_event {
                 socket,
                 auth,
                 recovered,
+                kept,
                 handshake,
             } => {
                 let auth = auth.unwrap_or_default();
-                let mut event = sori_event::of(SORI_EVENT_CONNECT, &socket, auth.len());
+                let kept = kept.as_deref().unwrap_or_default();
+                let length = auth.len() + kept.len();
+                let mut event = sori_event::of(SORI_EVENT_CONNECT, socket, length);
                 event.texts.put(Text::Auth, &[&auth]);
+                event.texts.put(Text::RecoveryData, &[kept]);
                 event.is_recovered = recovered;
                 event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
                 event
@@ -156,7 +153,7 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_MESSAGE, &socket, data.len());
+                let mut event = sori_event::of(SORI_EVENT_MESSAGE, socket, data.len());
                 let name = event_name(&data).unwrap_or_default();
                 event.texts.put(Text::Name, &[&name]);
                 event.texts.put(Text::Args, &["[", event_args(&data), "]"]);
@@ -170,14 +167,14 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK, &socket, data.len());
+                let mut event = sori_event::of(SORI_EVENT_ACK, socket, data.len());
                 event.texts.put(Text::Args, &[&data]);
                 event.ack = Some(id);
                 event.attachments = attachments;
                 event
             }
             PulledEvent::AckTimeout { socket, id } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, &socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket, 0);
                 event.ack = Some(id);
                 event
             }
@@ -189,7 +186,7 @@ impl sori_event {
             } => {
                 let description = description.unwrap_or_default();
                 let length = reason.as_str().len() + description.len();
-                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, &socket, length);
+                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, socket, length);
                 event.texts.put(Text::Reason, &[reason.as_str()]);
                 event.texts.put(Text::Description, &[&description]);
                 event.rooms = rooms.iter().map(|room| terminated(room)).collect();
@@ -207,12 +204,110 @@ impl sori_event {
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
                 event
             }
+            PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
+            PulledEvent::Raw { socket, event } => sori_event::of_raw(socket, event),
+            PulledEvent::Handshake { ticket, handshake } => {
+                let mut event = sori_event::empty(SORI_EVENT_HANDSHAKE);
+                event.token = ticket;
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
+        }
+    }
+
+    fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {
+        match event {
+            RawEvent::Open { handshake, .. } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_OPEN, socket, 0);
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
+                event
+            }
+            RawEvent::Message { data, is_binary } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_MESSAGE, socket, 0);
+                event.is_binary = is_binary;
+                event.data = data;
+                event.data.push(0);
+                event
+            }
+            RawEvent::Upgrade => sori_event::of(SORI_EVENT_RAW_UPGRADE, socket, 0),
+            RawEvent::Sent(token) => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_SENT, socket, 0);
+                event.token = token;
+                event
+            }
+            RawEvent::Close {
+                reason,
+                description,
+            } => {
+                let description = description.unwrap_or_default();
+                let length = reason.as_str().len() + description.len();
+                let mut event = sori_event::of(SORI_EVENT_RAW_CLOSE, socket, length);
+                event.texts.put(Text::Reason, &[reason.as_str()]);
+                event.texts.put(Text::Description, &[&description]);
+                event
+            }
+        }
+    }
+
+    fn of_websocket(socket: Arc<SocketIdentity>, event: WebSocketEvent) -> sori_event {
+        match event {
+            WebSocketEvent::Open { handshake } => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_OPEN, socket, 0);
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
+                event
+            }
+            WebSocketEvent::Message { data, is_binary } => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_MESSAGE, socket, 0);
+                event.is_binary = is_binary;
+                event.data = data;
+                event.data.push(0);
+                event
+            }
+            WebSocketEvent::Pong(payload) => {
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_PONG, socket, 0);
+                event.data = payload.into();
+                event.data.push(0);
+                event
+            }
+            WebSocketEvent::Drain => sori_event::of(SORI_EVENT_WEBSOCKET_DRAIN, socket, 0),
+            WebSocketEvent::Closed {
+                code,
+                reason,
+                description,
+                rooms,
+            } => {
+                let description = description.unwrap_or_default();
+                let length = reason.len() + description.len();
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_CLOSE, socket, length);
+                event.close_code = code;
+                event.texts.put(Text::Reason, &[&reason]);
+                event.texts.put(Text::Description, &[&description]);
+                event.rooms = rooms.iter().map(|room| terminated(room)).collect();
+                event
+            }
         }
     }
 }
 
 impl sori_event {
+    pub(crate) fn kind(&self) -> sori_event_kind {
+        self.kind
+    }
+
+    /// The socket's key; nothing for kinds that speak of none.
+    pub(crate) fn socket(&self) -> Option<SocketKey> {
+        Some(self.socket.as_ref()?.key)
+    }
+
+    pub(crate) fn namespace(&self) -> &[u8] {
+        self.texts.bytes(Text::Namespace)
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        self.texts.bytes(Text::Name)
+    }
+
     /// The HTTP request behind it, if it has one.
     pub(crate) fn request(&self) -> Option<&Request> {
         self.request.as_deref()
@@ -259,7 +354,16 @@ pub unsafe extern "C" fn sori_event_kind_of(event: *const sori_event) -> sori_ev
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_socket(event: *const sori_event) -> sori_socket {
     // SAFETY: the header's rules.
-    unsafe { look(event, 0, |event| Some(event.socket)) }
+    unsafe { look(event, 0, |event| Some(event.socket()?.0)) }
+}
+
+/// What sori_server_set_user_data() was last given for the socket, also in the socket's
+/// SORI_EVENT_DISCONNECT; NULL if nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_user_data(event: *const sori_event) -> *mut c_void {
+    let data = |event: &sori_event| Some(event.socket.as_ref()?.user_data.load(Ordering::Acquire));
+    // SAFETY: the header's rules.
+    unsafe { look(event, std::ptr::null_mut(), data) }
 }
 
 /// The socket's id, which its client knows too: 20 characters.
@@ -289,6 +393,22 @@ pub unsafe extern "C" fn sori_event_auth(event: *const sori_event) -> sori_text 
 pub unsafe extern "C" fn sori_event_is_recovered(event: *const sori_event) -> bool {
     // SAFETY: the header's rules.
     unsafe { look(event, false, |event| Some(event.is_recovered)) }
+}
+
+/// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+/// back; empty if nothing, or if it is no socket that comes back.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::RecoveryData) }
+}
+
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+/// ticket for sori_server_allow() and sori_server_deny().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.token)) }
 }
 
 /// SORI_EVENT_MESSAGE: the event's name.
@@ -419,6 +539,30 @@ pub unsafe extern "C" fn sori_event_room(event: *const sori_event, index: usize)
     let room = |event: &sori_event| Some(sori_text::of(event.rooms.get(index)?));
     // SAFETY: the header's rules.
     unsafe { look(event, sori_text::EMPTY, room) }
+}
+
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+/// NUL behind it that does not count. Text is UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes {
+    let data = |event: &sori_event| Some(sori_bytes::of(event.data.split_last()?.1));
+    // SAFETY: the header's rules.
+    unsafe { look(event, sori_bytes::EMPTY, data) }
+}
+
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_is_binary(event: *const sori_event) -> bool {
+    // SAFETY: the header's rules.
+    unsafe { look(event, false, |event| Some(event.is_binary)) }
+}
+
+/// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+/// connection broke off or the peer broke the protocol.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_close_code(event: *const sori_event) -> u16 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.close_code)) }
 }
 
 /// Gives an event back. NULL is fine.

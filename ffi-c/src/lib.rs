@@ -25,6 +25,12 @@ mod options;
 
 mod server;
 
+mod tls;
+
+mod push;
+
+mod kind;
+
 mod event;
 
 mod handshake;
@@ -36,3 +42,9 @@ mod message;
 mod broadcast;
 
 mod rooms;
+
+mod websocket;
+
+mod engine_io;
+
+mod http;

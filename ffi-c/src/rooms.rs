@@ -2,8 +2,9 @@
 
 use std::ffi::c_char;
 
-use sori_core::embed::{Command, SocketRef};
-use sori_core::server::pull::{PullServer, SocketKey};
+use sori_core::embed::{Audience, Command, SocketRef};
+use sori_core::hub::Namespace;
+use sori_core::server::pull::{Gone, PullServer, SocketKey};
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::event::terminated;
@@ -11,6 +12,7 @@ use crate::pointer::{self, sori_text};
 use crate::server::{self, sori_server};
 use crate::socket::sori_socket;
 use crate::status::{Failure, guard, guard_or, sori_status};
+use crate::websocket;
 
 /// A list of rooms. Opaque.
 #[derive(Debug)]
@@ -111,6 +113,31 @@ pub unsafe extern "C" fn sori_server_rooms(
     })
 }
 
+/// Stores in `*rooms` a list of the rooms of a namespace that have a member, without those that are
+/// named like a socket's id and hold that socket alone. How many members a room has, and who they
+/// are, tells sori_server_sockets(). Free the list with sori_rooms_free().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_all_rooms(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    rooms: *mut *mut sori_rooms,
+) -> sori_status {
+    guard(|| {
+        if rooms.is_null() {
+            return Err(Failure::null("rooms"));
+        }
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::open(server) }?;
+        // SAFETY: the header's rules.
+        let namespace = unsafe { server::namespace(server, namespace_name) }?;
+        let found = namespace.rooms();
+        let names = found.iter().map(|(room, _)| terminated(room)).collect();
+        let list = Box::into_raw(Box::new(sori_rooms { names }));
+        // SAFETY: not NULL, as seen above.
+        unsafe { pointer::write(rooms, list, "rooms") }
+    })
+}
+
 /// How many rooms the list has; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_rooms_count(rooms: *const sori_rooms) -> usize {
@@ -140,6 +167,49 @@ pub unsafe extern "C" fn sori_rooms_free(rooms: *mut sori_rooms) {
     });
 }
 
+/// The sockets of an audience, as the program knows them.
+fn members<'a>(
+    server: &'a PullServer,
+    namespace: &Namespace,
+    audience: Audience<'_>,
+) -> impl Iterator<Item = SocketKey> + use<'a> {
+    let id = namespace.id();
+    let found = namespace.select(audience.rooms, audience.except);
+    let sockets = found.connections().into_iter().map(move |conn| SocketRef {
+        conn,
+        namespace: id,
+    });
+    sockets.filter_map(|socket| server.key_of(socket))
+}
+
+/// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
+/// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+/// code 1000.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_disconnect_many(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    audience: *const sori_audience,
+    closes: bool,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, rooms) = unsafe { (sori_server::open(server)?, Rooms::of(audience)?) };
+        // SAFETY: the header's rules.
+        let namespace = unsafe { server::namespace(server, namespace_name) }?;
+        let sockets: Vec<_> = members(server, &namespace, rooms.audience()).collect();
+        for socket in sockets {
+            // Who is gone meanwhile is where all shall be.
+            let _ = match (server.websocket(socket), closes) {
+                (Ok(_), _) => websocket::close(server, socket),
+                (Err(Gone), true) => server.close_connection(socket),
+                (Err(Gone), false) => server.disconnect(socket),
+            };
+        }
+        Ok(())
+    })
+}
+
 /// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
 /// are, which may be more. `sockets` may be NULL if `capacity` is 0.
 #[unsafe(no_mangle)]
@@ -160,13 +230,7 @@ pub unsafe extern "C" fn sori_server_sockets(
             return Err(Failure::null("sockets"));
         }
         let audience = rooms.audience();
-        let found = namespace.select(audience.rooms, audience.except);
-        let keys = found.connections().into_iter().filter_map(|conn| {
-            server.key_of(SocketRef {
-                conn,
-                namespace: namespace.id(),
-            })
-        });
+        let keys = members(server, &namespace, audience);
         let mut number = 0;
         for key in keys {
             if number < capacity {

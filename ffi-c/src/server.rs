@@ -1,9 +1,11 @@
 //! A server's life: options to handle, listening, fetching events, closing.
 
 use std::ffi::{c_char, c_int};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sori_core::Error;
 use sori_core::hub::Namespace;
 use sori_core::server::pull::PullServer;
@@ -11,12 +13,15 @@ use sori_core::server::pull::PullServer;
 use crate::event::sori_event;
 use crate::options::{sori_metrics, sori_server_options};
 use crate::pointer;
+use crate::push::Handlers;
 use crate::status::{Failure, guard, guard_or, sori_status};
 
 /// A server: its IO threads, its connections and the events that wait. Opaque.
 #[derive(Debug)]
 pub struct sori_server {
+    /// Ends before what handlers were registered with.
     pull: PullServer,
+    handlers: Handlers,
 }
 
 impl sori_server {
@@ -25,6 +30,14 @@ impl sori_server {
     pub(crate) unsafe fn borrow<'a>(server: *const sori_server) -> Result<&'a PullServer, Failure> {
         // SAFETY: the caller's promise.
         Ok(&unsafe { pointer::borrow(server, "server") }?.pull)
+    }
+
+    pub(crate) fn pull(&self) -> &PullServer {
+        &self.pull
+    }
+
+    pub(crate) fn handlers(&self) -> &Handlers {
+        &self.handlers
     }
 
     /// A server that was not closed.
@@ -41,7 +54,7 @@ impl sori_server {
     }
 }
 
-/// The open namespace of that name.
+/// The open namespace of that name, or the WebSockets that are named so.
 ///
 /// # Safety
 /// `name` is NULL or a text.
@@ -51,8 +64,39 @@ pub(crate) unsafe fn namespace(
 ) -> Result<Arc<Namespace>, Failure> {
     // SAFETY: the caller's promise.
     let name = unsafe { pointer::text(name, "namespace_name") }?;
-    let namespace = server.engine().hub().lookup(name);
+    let namespace = server.namespace(name);
     namespace.ok_or_else(|| Failure::invalid("no namespace of that name is open"))
+}
+
+/// As [`namespace`], but of Socket.IO alone.
+///
+/// # Safety
+/// As [`namespace`].
+pub(crate) unsafe fn socket_io(
+    server: &PullServer,
+    name: *const c_char,
+) -> Result<Arc<Namespace>, Failure> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { pointer::text(name, "namespace_name") }?;
+    let namespace = server.engine().hub().lookup(name);
+    namespace.ok_or_else(|| Failure::invalid("no namespace of Socket.IO of that name is open"))
+}
+
+/// As [`namespace`], but of plain WebSockets alone.
+///
+/// # Safety
+/// As [`namespace`].
+pub(crate) unsafe fn websockets(
+    server: &PullServer,
+    name: *const c_char,
+) -> Result<Arc<Namespace>, Failure> {
+    // SAFETY: the caller's promise.
+    let found = unsafe { namespace(server, name) }?;
+    // Those of Socket.IO have a name in the hub.
+    match found.name().is_empty() {
+        true => Ok(found),
+        false => Err(Failure::invalid("no WebSockets are named so")),
+    }
 }
 
 /// A wait as C gives it: negative is for ever.
@@ -77,15 +121,21 @@ pub unsafe extern "C" fn sori_server_new(
         if server.is_null() {
             return Err(Failure::null("server"));
         }
-        // SAFETY: the header's rules.
-        let config = unsafe {
-            match options.is_null() {
-                true => Default::default(),
-                false => pointer::read_extensible(options, "options")?.config()?,
+        let (config, asks) = match options.is_null() {
+            true => (Default::default(), false),
+            false => {
+                // SAFETY: the header's rules.
+                let options = unsafe { pointer::read_extensible(options, "options") }?;
+                // SAFETY: the header's rules.
+                (unsafe { options.config() }?, options.ask_handshakes != 0)
             }
         };
         let pull = PullServer::start(config)?;
-        let handle = Box::into_raw(Box::new(sori_server { pull }));
+        if asks {
+            pull.ask_about_handshakes();
+        }
+        let handlers = Handlers::default();
+        let handle = Box::into_raw(Box::new(sori_server { pull, handlers }));
         // SAFETY: not NULL, as seen above.
         unsafe { pointer::write(server, handle, "server") }
     })
@@ -127,6 +177,64 @@ pub unsafe extern "C" fn sori_server_listen(
     })
 }
 
+/// Takes over a TCP connection that your program accepted, for programs with an HTTP server of their
+/// own: `fd` is its descriptor, and `read` the `length` bytes that were read from it so far, from the
+/// first byte of a request's head on. All that comes after is the server's to read and to answer: that
+/// request, whether it asks for a WebSocket or for long polling, and those that follow it on the same
+/// connection. What is not under options.path is answered 404.
+///
+/// The descriptor is the server's from then on, which will close it; on failure it stays yours.
+/// SORI_UNSUPPORTED on Windows.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_adopt(
+    server: *const sori_server,
+    fd: c_int,
+    read: *const u8,
+    length: usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let server = unsafe { sori_server::open(server) }?;
+        // SAFETY: the header's rules.
+        let read = Bytes::copy_from_slice(unsafe { pointer::slice(read, length, "read") }?);
+        // SAFETY: the header's rules.
+        server.engine().serve(unsafe { stream(fd) }?, read);
+        Ok(())
+    })
+}
+
+/// The TCP connection behind a descriptor, which is left alone if it is another thing.
+///
+/// # Safety
+/// `fd` is the caller's to give away.
+#[cfg(unix)]
+unsafe fn stream(fd: c_int) -> Result<TcpStream, Failure> {
+    use std::os::fd::{FromRawFd, IntoRawFd};
+    if fd < 0 {
+        return Err(Failure::invalid("fd is no descriptor"));
+    }
+    // SAFETY: the caller's promise.
+    let stream = unsafe { TcpStream::from_raw_fd(fd) };
+    match stream.peer_addr() {
+        Ok(_) => Ok(stream),
+        Err(error) => {
+            // It stays the caller's.
+            let _ = stream.into_raw_fd();
+            Err(Failure::invalid(format!(
+                "fd is no TCP connection: {error}"
+            )))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+unsafe fn stream(_: c_int) -> Result<TcpStream, Failure> {
+    Err(Failure::new(
+        sori_status::SORI_UNSUPPORTED,
+        "no descriptors on this system",
+    ))
+}
+
 /// Lets clients ask for a namespace, for example "/admin". "/" is open from the start; clients that
 /// ask for one that is not are refused ("Invalid namespace") without an event.
 #[unsafe(no_mangle)]
@@ -141,6 +249,26 @@ pub unsafe extern "C" fn sori_server_open_namespace(
             return Err(Failure::invalid("a namespace's name begins with '/'"));
         }
         server.open_namespace(name);
+        Ok(())
+    })
+}
+
+/// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+/// for all. One that is not there is made when its first socket is accepted, and goes with its last
+/// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_open_namespaces(
+    server: *const sori_server,
+    prefix: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, prefix) =
+            unsafe { (sori_server::open(server)?, pointer::text(prefix, "prefix")?) };
+        if !prefix.starts_with('/') {
+            return Err(Failure::invalid("a namespace's name begins with '/'"));
+        }
+        server.open_namespaces(prefix);
         Ok(())
     })
 }
@@ -183,7 +311,8 @@ pub unsafe extern "C" fn sori_server_poll(
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-/// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
+/// the same at each call and lives as long as the server. It may be readable once when there is
+/// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_int) -> sori_status {
     guard(|| {
@@ -216,6 +345,21 @@ pub unsafe extern "C" fn sori_server_close(server: *const sori_server) -> sori_s
     guard(|| {
         // SAFETY: the header's rules.
         unsafe { sori_server::borrow(server) }?.close();
+        Ok(())
+    })
+}
+
+/// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+/// milliseconds, after which nothing is waited for any longer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_close_within(
+    server: *const sori_server,
+    timeout_ms: u32,
+) -> sori_status {
+    guard(|| {
+        let timeout = Duration::from_millis(timeout_ms.into());
+        // SAFETY: the header's rules.
+        unsafe { sori_server::borrow(server) }?.close_within(timeout);
         Ok(())
     })
 }

@@ -86,6 +86,10 @@ impl Failure {
         Failure::new(SORI_NULL_ARGUMENT, format!("{argument} is NULL"))
     }
 
+    pub(crate) fn gone() -> Failure {
+        Failure::new(SORI_GONE, "no such socket")
+    }
+
     pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Failure {
         Failure::new(SORI_INVALID_ARGUMENT, detail)
     }
@@ -93,7 +97,7 @@ impl Failure {
 
 impl From<Gone> for Failure {
     fn from(_: Gone) -> Failure {
-        Failure::new(SORI_GONE, "no such socket")
+        Failure::gone()
     }
 }
 

@@ -113,4 +113,4 @@ function putBack(value, attachments) {
   return value;
 }
 
-module.exports = { hasBinary, takeOut, putBack };
+module.exports = { asBuffer, hasBinary, takeOut, putBack };

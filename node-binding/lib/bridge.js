@@ -20,6 +20,7 @@ class Bridge {
     // HTTP exchanges and upgrades the engine knows by number.
     this.requests = new Map();
     this.lastRequest = 0;
+    this.lastToken = 0;
     // Sids whose POST is being received.
     this.posts = new Set();
     // Callbacks of broadcasts that wait for acks, by token.
@@ -28,9 +29,20 @@ class Bridge {
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
 
+  /** A number that names one message until the engine has handed it to its transport. */
+  nextToken() {
+    return ++this.lastToken;
+  }
+
   /** The number the engine uses for a namespace. */
   namespace(name) {
     return this.native.namespace(name);
+  }
+
+  /** A namespace that is used no more. */
+  forgetNamespace(nspId) {
+    this.queue.flush();
+    this.native.forgetNamespace(nspId);
   }
 
   /** Gives `exchange` a number by which the engine's answers find it. */

@@ -6,6 +6,7 @@ const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
 const { watchMethods } = require('./packet-watch');
+const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
 
@@ -28,6 +29,8 @@ class Connection {
     this._others = null;
     // Whether somebody listens for `packetCreate`.
     this._isWatched = false;
+    // Callbacks of messages that wait to be handed to the transport, by token.
+    this._unsent = null;
   }
 
   /** The op that closes a connection: at once, or after what is queued. */
@@ -48,6 +51,34 @@ class Connection {
       this._client = new Client(this);
     }
     return this._client;
+  }
+
+  /**
+   * Sends an Engine.IO message as it is, where the engine does not speak Socket.IO. `options.compress` false keeps it
+   * uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called once it is handed to the transport.
+   */
+  send(data, options, callback) {
+    if (typeof options === 'function') {
+      callback = options;
+      options = undefined;
+    }
+    if (this.readyState === 'open') {
+      sendRaw(this._bridge.queue, this._number, data, options, callback === undefined ? '' : this._expect(callback));
+    }
+    return this;
+  }
+
+  write(data, options, callback) {
+    return this.send(data, options, callback);
+  }
+
+  _expect(callback) {
+    if (this._unsent === null) {
+      this._unsent = new Map();
+    }
+    const token = this._bridge.nextToken();
+    this._unsent.set(token, callback);
+    return token;
   }
 
   close(discard = false) {
@@ -122,6 +153,26 @@ class Connection {
     this.close();
   }
 
+  _onmessage(data) {
+    this.emit('packet', { type: 'message', data });
+    this.emit('data', data);
+    this.emit('message', data);
+  }
+
+  _onheartbeat() {
+    this.emit('packet', { type: this.protocol === 3 ? 'ping' : 'pong' });
+    this.emit('heartbeat');
+  }
+
+  /** All up to the message of this token has been handed to the transport. */
+  _onsent(token) {
+    const callback = this._unsent === null ? undefined : this._unsent.get(token);
+    if (callback !== undefined) {
+      this._unsent.delete(token);
+      callback(this.transport);
+    }
+  }
+
   _onupgrade() {
     this.upgraded = true;
     this._transportName = 'websocket';
@@ -133,6 +184,7 @@ class Connection {
   _onclose(reason, description) {
     const wasClosing = this.readyState === 'closing';
     this.readyState = 'closed';
+    this._unsent = null;
     this._bridge.connections[this._number] = undefined;
     this._bridge.clients.delete(this.id);
     const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;

@@ -28,6 +28,10 @@ const RECORD = Object.freeze({
   BROADCAST_ACK: 13, //        token, [args, ...], 1 when some did not answer in time
   BINARY_BROADCAST_ACK: 14, // the same, lengths; placeholders are numbered across all responses
   FORGET: 15, //               requestId: it will not become a connection
+  RAW: 16, //                  conn, text: an Engine.IO message, when the engine does not speak Socket.IO
+  RAW_BINARY: 17, //           conn, length: the same of bytes
+  SENT: 18, //                 conn, token of op `s` or `S`: all up to there has been handed to the transport
+  HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; only without Socket.IO
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -79,6 +83,35 @@ function handle(bridge, record, reader) {
       const socket = socketOf(bridge, record[1], record[2]);
       if (socket !== null && args !== null) {
         socket._onack(record[3], args);
+      }
+      break;
+    }
+    case RECORD.RAW: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onmessage(record[2]);
+      }
+      break;
+    }
+    case RECORD.RAW_BINARY: {
+      const [message] = reader.take([record[2]]);
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onmessage(message);
+      }
+      break;
+    }
+    case RECORD.SENT: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onsent(record[2]);
+      }
+      break;
+    }
+    case RECORD.HEARTBEAT: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onheartbeat();
       }
       break;
     }

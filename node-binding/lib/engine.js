@@ -1,6 +1,7 @@
 // `io.engine`: the HTTP side of a server. It decides which requests are the engine's and runs its middlewares on them.
 'use strict';
 
+const { randomBytes } = require('crypto');
 const { EventEmitter } = require('events');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
@@ -84,6 +85,15 @@ class Engine extends EventEmitter {
     while (this._releases.length > 0) {
       this._releases.pop()();
     }
+  }
+
+  /** A new session's id. An application that replaces it chooses the ids, or promises them; they must be unique. */
+  generateId(_req) {
+    return randomBytes(15).toString('base64url');
+  }
+
+  get _choosesIds() {
+    return this.generateId !== Engine.prototype.generateId;
   }
 
   handleRequest(req, res) {

@@ -163,6 +163,9 @@ class Namespace {
       this.adapter.close();
       this.server._nsps.delete(this.name);
       this._parent.children.delete(this);
+      if (this._id !== -1) {
+        this.server._bridge.forgetNamespace(this._id);
+      }
     }
   }
 

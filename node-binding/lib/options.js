@@ -1,6 +1,8 @@
 // The options of a server: defaults, and what Sori cannot do yet.
 'use strict';
 
+const { asBuffer } = require('./binary');
+const { nativeParser } = require('./parsers');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
 const DEFAULTS = Object.freeze({
@@ -37,17 +39,17 @@ const NATIVE = [
   'allowUpgrades',
   'allowEIO3',
   'shards',
+  'protocol',
 ];
 const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter', 'parser'];
+const REFUSED = ['adapter'];
 
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
   wsEngine: 'the engine speaks WebSocket itself',
-  initialPacket: 'no packet is sent at opening',
 };
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
@@ -56,6 +58,9 @@ function checkOptions(given) {
     if (given[name] !== undefined) {
       throw refused(name);
     }
+  }
+  if (nativeParser(given.parser) === null) {
+    throw refused('parser');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
@@ -101,6 +106,10 @@ function nativeOptions(options) {
     if (level >= 0) {
       chosen.perMessageDeflate.level = level;
     }
+  }
+  chosen.parser = nativeParser(options.parser);
+  if (options.initialPacket) {
+    chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];
   }
   return chosen;
 }

@@ -8,6 +8,9 @@
 //   J nsp rooms except joined | K nsp rooms except left    the same for many
 //   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
 //   d conn nsp | c conn discard                        disconnect a socket, close a connection
+//   s conn flags token text                            send a text message as it is; flags 'v' volatile, 'n' uncompressed;
+//                                                      '' for no token
+//   S conn flags token                                 the same of bytes: the next attachment
 //   f conn description                                 end a connection with "transport error"
 'use strict';
 

@@ -56,18 +56,47 @@ function verify(engine, req, res, isUpgrade, done) {
       return;
     }
     const { allowRequest } = engine.opts;
-    if (!allowRequest || req._query.sid) {
+    if (req._query.sid) {
       done();
+      return;
+    }
+    if (!allowRequest) {
+      chooseId(engine, req, done);
       return;
     }
     allowRequest(req, (message, isAllowed) => {
       if (isAllowed) {
-        done();
+        chooseId(engine, req, done);
       } else {
         done(CODE.FORBIDDEN, { message });
       }
     });
   });
+}
+
+/** Asks the application for the new session's id if it has replaced `generateId`; it may answer by a promise. */
+function chooseId(engine, req, done) {
+  if (!engine._choosesIds) {
+    done();
+    return;
+  }
+  const fail = () => done(CODE.BAD_REQUEST, { name: 'ID_GENERATION_ERROR' });
+  const take = (id) => {
+    req._sid = String(id);
+    done();
+  };
+  let id;
+  try {
+    id = engine.generateId(req);
+  } catch {
+    fail();
+    return;
+  }
+  if (typeof id?.then === 'function') {
+    id.then(take, fail);
+  } else {
+    take(id);
+  }
 }
 
 /** The details of a refusal that `connection_error` listeners get. */

@@ -52,6 +52,8 @@ struct Adopted {
     head: Bytes,
     answer: Bytes,
     deflate: Option<DeflateParams>,
+    /// The session's id, if JavaScript chose one.
+    sid: Option<Arc<str>>,
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
@@ -95,6 +97,12 @@ impl Engine {
         self.native.hub().register(&name).id().0
     }
 
+    /// Nothing names that namespace any more: it goes as soon as nobody is in it or may come back.
+    #[napi]
+    pub fn forget_namespace(&self, namespace: u32) {
+        self.native.hub().release(NamespaceId(namespace));
+    }
+
     /// Executes a text of operations; see `operations.rs`.
     #[napi]
     pub fn flush(&self, operations: Operations, buffers: Option<Vec<Buffer>>) {
@@ -119,7 +127,8 @@ impl Engine {
         ])
     }
 
-    /// Takes a polling request; an answer record follows.
+    /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
+    /// have, if JavaScript chose one.
     #[napi]
     pub fn request(
         &self,
@@ -129,6 +138,7 @@ impl Engine {
         content_type: Option<String>,
         user_agent: Option<String>,
         body: Option<Buffer>,
+        sid: Option<String>,
     ) {
         let request = Request {
             request: RequestId(id as u64),
@@ -139,6 +149,7 @@ impl Engine {
             body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
             // JavaScript has the request itself.
             handshake: None,
+            sid: sid.map(Arc::from),
         };
         if let Some(conn) = self.native.request(request) {
             self.thread.0.lock().requests.insert(id as u64, conn);
@@ -163,7 +174,8 @@ impl Engine {
     }
 
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
-    /// duplicated now and not touched before `start`. False if the session is gone.
+    /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
+    /// that a new session is to have, if JavaScript chose one.
     #[napi]
     pub fn adopt(
         &self,
@@ -173,6 +185,7 @@ impl Engine {
         head: Buffer,
         answer: String,
         offer: Option<String>,
+        sid: Option<String>,
     ) -> Result<bool> {
         let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
@@ -189,6 +202,7 @@ impl Engine {
             head,
             answer,
             deflate,
+            sid: sid.map(Arc::from),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
         Ok(true)
@@ -206,6 +220,7 @@ impl Engine {
             head,
             answer,
             deflate,
+            sid,
         } = adopted;
         let upgrade = Upgrade {
             request: RequestId(id as u64),
@@ -213,6 +228,7 @@ impl Engine {
             head,
             handshake: None,
             deflate,
+            sid,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

@@ -1,12 +1,13 @@
 //! Executes a text of operations: records that end with 0x1e, of fields separated by 0x1f, neither
 //! of which JSON text can contain. `lib/queue.js` and its callers write it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
-use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
+use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
 use sori::server::{Batch, Engine};
 
 use crate::names::Meanings;
@@ -96,6 +97,7 @@ impl Run<'_> {
                 };
                 self.batch.execute(command);
             }
+            kind @ ("s" | "S") => self.send(kind, fields)?,
             kind @ ("j" | "l" | "x") => self.change_rooms(kind, fields)?,
             kind @ ("J" | "K") => {
                 let namespace = fields.namespace()?;
@@ -163,6 +165,34 @@ impl Run<'_> {
                 }
             }
             _ => return None,
+        }
+        Some(())
+    }
+
+    /// Sends a text message, or the next buffer as a binary one.
+    fn send(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
+        let conn = self.meanings.of(fields.number()? as u32);
+        let flags = fields.next()?;
+        let token = match fields.next()? {
+            "" => None,
+            token => Some(token.parse().ok()?),
+        };
+        let (text, bytes);
+        let message = if kind == "s" {
+            text = serde_json::from_str::<Cow<'_, str>>(fields.next()?).ok()?;
+            Raw::Text(&text)
+        } else {
+            bytes = self.buffers.next()?;
+            Raw::Binary(bytes)
+        };
+        if let Some(conn) = conn {
+            self.batch.execute(Command::Send {
+                conn,
+                message,
+                volatile: flags.contains('v'),
+                compress: !flags.contains('n'),
+                token,
+            });
         }
         Some(())
     }

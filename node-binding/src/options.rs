@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::{DeflateOptions, RecoverySettings, WindowLimit};
+use sori::config::{self, DeflateOptions, RecoverySettings, WindowLimit};
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +23,35 @@ struct Options {
     connection_state_recovery: Option<Recovery>,
     per_message_deflate: Option<Deflate>,
     shards: Option<usize>,
+    protocol: Option<Protocol>,
+    parser: Option<Parser>,
+    initial_packet: Option<InitialPacket>,
+}
+
+/// What messages mean; not an option of socket.io's.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Protocol {
+    #[serde(rename = "socket.io")]
+    SocketIo,
+    #[serde(rename = "engine.io")]
+    EngineIo,
+}
+
+/// What `lib/parsers.js` has found the parser to be.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Parser {
+    #[serde(rename = "json")]
+    Json,
+    #[serde(rename = "msgpack")]
+    MessagePack,
+}
+
+/// A string, or an array of bytes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum InitialPacket {
+    Text(String),
+    Binary(Vec<u8>),
 }
 
 /// With the names and meanings of npm `ws`.
@@ -144,6 +173,16 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
     }
     config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
     config.allow_eio3 = options.allow_eio3.unwrap_or(config.allow_eio3);
+    if let Some(Protocol::EngineIo) = options.protocol {
+        config.protocol = config::Protocol::EngineIo;
+    }
+    if let Some(Parser::MessagePack) = options.parser {
+        config.parser = config::Parser::MessagePack;
+    }
+    config.initial_packet = options.initial_packet.map(|packet| match packet {
+        InitialPacket::Text(text) => config::InitialPacket::Text(text),
+        InitialPacket::Binary(bytes) => config::InitialPacket::Binary(bytes.into()),
+    });
     config.shards = options
         .shards
         .unwrap_or(config.shards.saturating_sub(1).max(1));

@@ -22,6 +22,10 @@ pub(crate) enum Kind {
     BroadcastAck = 13,
     BinaryBroadcastAck = 14,
     Forget = 15,
+    Raw = 16,
+    RawBinary = 17,
+    Sent = 18,
+    Heartbeat = 19,
 }
 
 /// A record being written; it is complete when dropped.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sori::embed::{Answer, BroadcastAck, ConnId, Event, RequestId, Revision, SocketRef};
+use sori::embed::{Answer, BroadcastAck, ConnId, Event, Raw, RequestId, Revision, SocketRef};
 use sori::hub::Namespace;
 use sori::server::{Application, Engine};
 
@@ -229,6 +229,16 @@ impl Application for Sink {
                     .json(auth.unwrap_or("null"))
                     .number(recovered.into());
             }),
+            Event::Raw { conn, message } => self.write(|state| state.raw(conn, message)),
+            Event::Sent { conn, token } => self.write(|state| {
+                let name = state.names.of(conn);
+                let record = Record::new(&mut state.batch.text, Kind::Sent);
+                record.number(name.into()).number(token);
+            }),
+            Event::Heartbeat { conn } => self.write(|state| {
+                let name = state.names.of(conn);
+                Record::new(&mut state.batch.text, Kind::Heartbeat).number(name.into());
+            }),
             Event::AckTimeout { socket, id } => self.write(|state| {
                 let (text, conn) = state.socket(socket);
                 Record::new(text, Kind::AckTimeout)
@@ -312,6 +322,21 @@ impl State {
         if !rooms.is_empty() {
             self.parting
                 .insert((self.names.of(conn), namespace.id().0), rooms);
+        }
+    }
+
+    fn raw(&mut self, conn: ConnId, message: Raw<'_>) {
+        let name = self.names.of(conn).into();
+        match message {
+            Raw::Text(text) => {
+                let record = Record::new(&mut self.batch.text, Kind::Raw);
+                record.number(name).string(text);
+            }
+            Raw::Binary(bytes) => {
+                let record = Record::new(&mut self.batch.text, Kind::RawBinary);
+                record.number(name).number(bytes.len() as u64);
+                self.batch.bytes.extend_from_slice(bytes);
+            }
         }
     }
 

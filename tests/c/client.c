@@ -4,16 +4,18 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "check.h"
 
-enum { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9 };
+enum { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 struct client {
     int fd;
+    char head[4096];
     char message[1 << 17];
 };
 
@@ -37,20 +39,25 @@ static void write_all(client *self, const void *source, size_t length)
     }
 }
 
-// The head of the answer, in the message buffer.
-static void read_head(client *self)
+// Reads the head of the answer. Gives its status.
+static int read_head(client *self)
 {
-    char *head = self->message;
     size_t length = 0;
+    int status = 0;
     do {
-        CHECK(length + 1 < sizeof self->message && read_exactly(self, head + length, 1));
-        head[++length] = 0;
-    } while (strstr(head, "\r\n\r\n") == NULL);
-    CHECK(strncmp(head, "HTTP/1.1 101 ", 13) == 0);
+        CHECK(length + 1 < sizeof self->head && read_exactly(self, self->head + length, 1));
+        self->head[++length] = 0;
+    } while (strstr(self->head, "\r\n\r\n") == NULL);
+    CHECK(sscanf(self->head, "HTTP/1.1 %d ", &status) == 1);
+    return status;
 }
 
-// A WebSocket whose handshake is answered; the server may compress if it wants to.
-static client *handshake(uint16_t port, const char *extensions)
+const char *client_head(const client *self)
+{
+    return self->head;
+}
+
+client *client_open_websocket(uint16_t port, const char *path, const char *headers, int *status)
 {
     client *self = calloc(1, sizeof *self);
     CHECK(self != NULL);
@@ -63,32 +70,43 @@ static client *handshake(uint16_t port, const char *extensions)
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(connect(self->fd, (struct sockaddr *)&address, sizeof address) == 0);
-    static const char request[] = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
-                                  "Host: localhost\r\n"
-                                  "Connection: Upgrade\r\n"
-                                  "Upgrade: websocket\r\n"
-                                  "Sec-WebSocket-Version: 13\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    write_all(self, request, sizeof request - 1);
-    write_all(self, extensions, strlen(extensions));
-    write_all(self, "\r\n", 2);
-    read_head(self);
+    char request[1024];
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\n"
+                          "Host: localhost\r\n"
+                          "Connection: Upgrade\r\n"
+                          "Upgrade: websocket\r\n"
+                          "Sec-WebSocket-Version: 13\r\n"
+                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+                          path, headers == NULL ? "" : headers);
+    CHECK(length > 0 && (size_t)length < sizeof request);
+    write_all(self, request, (size_t)length);
+    int answered = read_head(self);
+    if (status != NULL)
+        *status = answered;
+    if (answered != 101) {
+        client_close(self);
+        return NULL;
+    }
+    return self;
+}
+
+client *client_open(uint16_t port)
+{
+    client *self = client_open_websocket(port, "/socket.io/?EIO=4&transport=websocket", NULL, NULL);
+    CHECK(self != NULL);
+    CHECK(strncmp(client_next(self, NULL), "0{\"sid\":", 8) == 0);
     return self;
 }
 
 bool client_may_compress(uint16_t port)
 {
-    client *self = handshake(port, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
-    bool agreed = strstr(self->message, "Sec-WebSocket-Extensions: permessage-deflate\r\n") != NULL;
+    client *self = client_open_websocket(port, "/socket.io/?EIO=4&transport=websocket",
+                                         "Sec-WebSocket-Extensions: permessage-deflate\r\n", NULL);
+    CHECK(self != NULL);
+    bool agreed = strstr(client_head(self), "Sec-WebSocket-Extensions: permessage-deflate\r\n") != NULL;
     client_close(self);
     return agreed;
-}
-
-client *client_open(uint16_t port)
-{
-    client *self = handshake(port, "");
-    CHECK(strncmp(client_next(self, NULL), "0{\"sid\":", 8) == 0);
-    return self;
 }
 
 static void write_frame(client *self, int opcode, const void *payload, size_t length)
@@ -123,6 +141,15 @@ void client_send_binary(client *self, const void *bytes, size_t length)
     write_frame(self, BINARY, bytes, length);
 }
 
+void client_send_close(client *self, uint16_t code, const char *reason)
+{
+    unsigned char payload[125] = {(unsigned char)(code >> 8), (unsigned char)code};
+    size_t length = strlen(reason);
+    CHECK(length <= sizeof payload - 2);
+    memcpy(payload + 2, reason, length);
+    write_frame(self, CLOSE, payload, length + 2);
+}
+
 // Reads one frame into the message buffer. Gives its opcode, or -1 at the end of the stream.
 static int read_frame(client *self, size_t *length)
 {
@@ -149,9 +176,12 @@ const char *client_next(client *self, size_t *length)
 {
     size_t n = 0;
     int opcode = read_frame(self, &n);
-    // Engine.IO's ping is a text message of its own.
-    while (opcode == TEXT && strcmp(self->message, "2") == 0) {
-        client_send(self, "3");
+    // Engine.IO's ping is a text message of its own; a WebSocket's is answered by a pong.
+    while (opcode == PING || (opcode == TEXT && strcmp(self->message, "2") == 0)) {
+        if (opcode == PING)
+            write_frame(self, PONG, self->message, n);
+        else
+            client_send(self, "3");
         opcode = read_frame(self, &n);
     }
     CHECK(opcode == TEXT || opcode == BINARY);
@@ -180,6 +210,15 @@ sori_socket client_join(client *self, const sori_server *server)
     client_expect(self, expected);
     sori_event_free(event);
     return socket;
+}
+
+void client_expect_close(client *self, uint16_t code, const char *reason)
+{
+    size_t length = 0;
+    CHECK(read_frame(self, &length) == CLOSE && length >= 2);
+    const unsigned char *frame = (const unsigned char *)self->message;
+    CHECK((frame[0] << 8 | frame[1]) == code);
+    CHECK(strcmp(self->message + 2, reason) == 0);
 }
 
 void client_expect_end(client *self)

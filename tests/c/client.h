@@ -12,8 +12,21 @@ typedef struct client client;
 // Connects and takes the Engine.IO handshake. Joins no namespace.
 client *client_open(uint16_t port);
 
+// Opens a plain WebSocket at `path`, with more header lines, each with its line break, if not NULL.
+// Gives NULL if the answer is not 101, and stores its status in `*status` if that is not NULL.
+client *client_open_websocket(uint16_t port, const char *path, const char *headers, int *status);
+
 // Whether the server agrees to compression when a client offers it.
 bool client_may_compress(uint16_t port);
+
+// The lines of the answer's head.
+const char *client_head(const client *self);
+
+// Sends a close frame.
+void client_send_close(client *self, uint16_t code, const char *reason);
+
+// The next frame must be a close frame with this code and reason.
+void client_expect_close(client *self, uint16_t code, const char *reason);
 
 // Sends one text or binary message.
 void client_send(client *self, const char *text);

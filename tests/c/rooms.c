@@ -83,6 +83,69 @@ static void rooms_and_members_can_be_asked_for(void)
     sori_server_free(server);
 }
 
+static void a_namespace_tells_its_rooms_and_finds_sockets_by_id(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    client *a = client_open(port);
+    sori_socket socket = client_join(a, server), found = 0;
+    const char *rooms[] = {"x", "y"};
+    CHECK(sori_server_join(server, socket, rooms, 2) == SORI_OK);
+    CHECK(sori_server_leave(server, socket, rooms, 1) == SORI_OK);
+    sori_rooms *list = NULL;
+    CHECK(sori_server_all_rooms(server, "/", &list) == SORI_OK);
+    CHECK(sori_rooms_count(list) == 1);
+    CHECK_TEXT(sori_rooms_name(list, 0), "y");
+    sori_rooms_free(list);
+
+    char id[SORI_SOCKET_ID_SIZE];
+    CHECK(sori_server_socket_id(server, socket, id, sizeof id - 1) == SORI_INVALID_ARGUMENT);
+    CHECK(sori_server_socket_id(server, socket, id, sizeof id) == SORI_OK);
+    CHECK(strlen(id) == sizeof id - 1);
+    CHECK(sori_server_find(server, "/", id, &found) == SORI_OK && found == socket);
+    CHECK(sori_server_find(server, "/", "nobody", &found) == SORI_GONE);
+    CHECK(sori_server_find(server, "/none", id, &found) == SORI_INVALID_ARGUMENT);
+    client_close(a);
+    sori_event_free(next_event(server, SORI_EVENT_DISCONNECT));
+    CHECK(sori_server_find(server, "/", id, &found) == SORI_GONE);
+    CHECK(sori_server_socket_id(server, socket, id, sizeof id) == SORI_GONE);
+    sori_server_free(server);
+}
+
+static void many_are_disconnected_at_once_and_others_stay(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    client *a = client_open(port), *b = client_open(port), *c = client_open(port);
+    sori_socket out = client_join(a, server), closed = client_join(b, server);
+    client_join(c, server);
+    const char *rooms[] = {"out", "closed"};
+    CHECK(sori_server_join(server, out, &rooms[0], 1) == SORI_OK);
+    CHECK(sori_server_join(server, closed, &rooms[1], 1) == SORI_OK);
+    sori_audience to = audience(&rooms[0], 1);
+    CHECK(sori_server_disconnect_many(server, "/", &to, false) == SORI_OK);
+    to = audience(&rooms[1], 1);
+    CHECK(sori_server_disconnect_many(server, "/", &to, true) == SORI_OK);
+    client_expect(a, "41");
+    client_expect(b, "41");
+    client_expect_end(b);
+    for (int i = 0; i < 2; i++) {
+        sori_event *event = next_event(server, SORI_EVENT_DISCONNECT);
+        CHECK_TEXT(sori_event_reason(event), "server namespace disconnect");
+        CHECK(sori_event_socket(event) == (i == 0 ? out : closed));
+        sori_event_free(event);
+    }
+    // Its connection was left open, and it may join again.
+    client_join(a, server);
+    CHECK(sori_server_broadcast(server, "/", NULL, "all", NULL, NULL) == SORI_OK);
+    client_expect(a, "42[\"all\"]");
+    client_expect(c, "42[\"all\"]");
+    client_close(a);
+    client_close(b);
+    client_close(c);
+    sori_server_free(server);
+}
+
 static void a_broadcast_gathers_the_answers_it_gets(void)
 {
     uint16_t port;
@@ -164,6 +227,8 @@ int main(void)
 {
     RUN(a_broadcast_reaches_each_member_once);
     RUN(rooms_and_members_can_be_asked_for);
+    RUN(a_namespace_tells_its_rooms_and_finds_sockets_by_id);
+    RUN(many_are_disconnected_at_once_and_others_stay);
     RUN(a_broadcast_gathers_the_answers_it_gets);
     RUN(threads_speak_at_once_and_each_is_heard_in_order);
     return 0;

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Compiles the C tests and the C examples against the library that `make build` made, and runs them.
-#   SORI_LIB=folder     where libsori is, if not in the target folder
-#   SORI_RUNNER=command what runs the programs, for example "valgrind --error-exitcode=9"
+# Compiles the C tests against the library that `make build` made, and runs them.
+#   SORI_LIB=folder       where libsori is, if not in the target folder
+#   SORI_RUNNER=command   what runs the programs, for example "valgrind --error-exitcode=9"
+#   SORI_SANITIZE=address compiles the tests with that sanitizer; the library uses its allocator then
 set -eu
 cd "$(dirname "$0")/../.."
 
-lib=$(cd "${SORI_LIB:-${CARGO_TARGET_DIR:-target}/release}" && pwd)
-cc=${CC:-cc}
-flags='-std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -pedantic -g -Iinclude'
-[ -e "$lib/libsori.so" ] || [ -e "$lib/libsori.dylib" ] || { echo "tests/c: no libsori in $lib: make build"; exit 1; }
+lib=$(cd "${SORI_LIB:-${CARGO_TARGET_DIR:-target}/release/c}" && pwd) || { echo 'tests/c: no libsori: make build'; exit 1; }
+warnings='-Wall -Wextra -Werror -pedantic'
+flags="-D_POSIX_C_SOURCE=200809L $warnings -g -Iinclude -Itests/c ${SORI_SANITIZE:+-fsanitize=$SORI_SANITIZE}"
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -18,21 +18,35 @@ build() {
   name=$1
   shift
   # shellcheck disable=SC2086
-  $cc $flags "$@" -o "$out/$name" -L"$lib" -Wl,-rpath,"$lib" -lsori -lpthread
+  ${CC:-cc} -std=c11 $flags "$@" "$out/client.o" -o "$out/$name" -L"$lib" -Wl,-rpath,"$lib" -lsori -lpthread
 }
 
-for test in arguments life rooms sockets; do
-  build "$test" "tests/c/$test.c" tests/c/client.c
-  echo "-- $test"
-  ${SORI_RUNNER:-} "$out/$test"
+# run NAME
+run() {
+  echo "-- $1"
+  ${SORI_RUNNER:-} "$out/$1"
+}
+
+# shellcheck disable=SC2086
+${CC:-cc} -std=c11 $flags -c tests/c/client.c -o "$out/client.o"
+node tests/c/nulls.js include/sori.h >"$out/nulls.c"
+build nulls "$out/nulls.c"
+run nulls
+for test in arguments life rooms sockets push adopt websocket; do
+  build "$test" "tests/c/$test.c"
+  run "$test"
 done
+
+# shellcheck disable=SC2086
+${CXX:-c++} -std=c++11 $flags tests/c/throwing.cpp "$out/client.o" -o "$out/throwing" \
+  -L"$lib" -Wl,-rpath,"$lib" -lsori -lpthread
+run throwing
 
 # The static library must do as well.
 # shellcheck disable=SC2086
-$cc $flags tests/c/arguments.c tests/c/client.c -o "$out/static" "$lib/libsori.a" -lpthread -ldl -lm
-echo '-- arguments, static library'
-${SORI_RUNNER:-} "$out/static" >/dev/null
+${CC:-cc} -std=c11 $flags tests/c/arguments.c "$out/client.o" -o "$out/static" "$lib/libsori.a" -lpthread -ldl -lm
+run static
 
-build chat examples/c/chat.c
-echo '-- chat, driven by socket.io-client'
-SORI_CHAT="$out/chat" node --test --test-timeout=60000 tests/c/chat.test.js
+build tls tests/c/tls.c
+echo '-- TLS, driven by socket.io-client'
+SORI_TLS="$out/tls" node --test --test-reporter=dot --test-timeout=60000 tests/c/tls.test.js

@@ -252,6 +252,38 @@ static void who_left_before_being_accepted_is_gone_without_an_event(void)
     sori_server_free(server);
 }
 
+static void what_a_program_keeps_with_a_socket_comes_with_its_events(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    int own = 0;
+    void *kept = &port;
+    client *peer = client_open(port);
+    client_send(peer, "40");
+    sori_event *asking = next_event(server, SORI_EVENT_CONNECT);
+    sori_socket socket = sori_event_socket(asking);
+    CHECK(sori_event_user_data(asking) == NULL);
+    CHECK(sori_server_user_data(server, socket, &kept) == SORI_OK && kept == NULL);
+    CHECK(sori_server_set_user_data(server, socket, &own) == SORI_OK);
+    CHECK(sori_event_user_data(asking) == &own);
+    CHECK(sori_server_accept(server, socket) == SORI_OK);
+    client_next(peer, NULL);
+    CHECK(sori_server_user_data(server, socket, &kept) == SORI_OK && kept == &own);
+    client_send(peer, "42[\"x\"]");
+    sori_event *message = next_event(server, SORI_EVENT_MESSAGE);
+    CHECK(sori_event_user_data(message) == &own);
+    client_close(peer);
+    sori_event *end = next_event(server, SORI_EVENT_DISCONNECT);
+    CHECK(sori_event_user_data(end) == &own);
+    CHECK(sori_server_user_data(server, socket, &kept) == SORI_GONE);
+    CHECK(sori_server_set_user_data(server, socket, NULL) == SORI_GONE);
+    CHECK(sori_server_set_user_data(server, 0, &own) == SORI_GONE);
+    sori_event_free(asking);
+    sori_event_free(message);
+    sori_event_free(end);
+    sori_server_free(server);
+}
+
 static void a_name_with_a_nul_keeps_its_length(void)
 {
     uint16_t port;
@@ -277,6 +309,7 @@ int main(void)
     RUN(an_emit_is_acknowledged_once_or_times_out);
     RUN(each_end_has_one_disconnect_event_with_its_reason);
     RUN(who_left_before_being_accepted_is_gone_without_an_event);
+    RUN(what_a_program_keeps_with_a_socket_comes_with_its_events);
     RUN(a_name_with_a_nul_keeps_its_length);
     return 0;
 }

@@ -92,7 +92,9 @@ test('reserved event names are refused on every level', async (t) => {
 
 test('options Sori cannot honour yet are refused clearly', { skip: isOriginal }, () => {
   assert.throws(() => new sori.Server({ adapter: class {} }), { code: 'SORI_UNSUPPORTED_OPTION', message: 'sori: the option "adapter" is not supported yet' });
-  assert.throws(() => new sori.Server({ parser: {} }), { code: 'SORI_UNSUPPORTED_OPTION' });
+  for (const parser of [{}, { Encoder: class {} }, { Encoder: class { encode = () => ['2[]']; } }]) {
+    assert.throws(() => new sori.Server({ parser }), { code: 'SORI_UNSUPPORTED_OPTION' });
+  }
 });
 
 test('a bad engine option is a TypeError', { skip: isOriginal }, () => {

@@ -3,7 +3,7 @@
 
 const assert = require('assert/strict');
 const { test } = require('node:test');
-const { sori, serve, clientOf, join, next, barrier, answerBarriers } = require('./harness');
+const { sori, isOriginal, serve, clientOf, join, next, barrier, answerBarriers } = require('./harness');
 
 test('of gives one namespace per name, with or without its slash', () => {
   const io = new sori.Server();
@@ -180,6 +180,26 @@ test('an empty dynamic namespace goes when it is asked to, and comes back when w
   }
   assert.equal(announced.length, 2);
   assert.notEqual(announced[0], announced[1]);
+});
+
+test('the engine forgets dynamic namespaces that are gone', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t, { cleanupEmptyChildNamespaces: true });
+  const count = () => JSON.parse(io.engine._bridge.native.metrics()).namespaces;
+  io.of(/^\/d\d$/);
+  const before = count();
+  const clients = await Promise.all([1, 2, 3].map((n) => join(t, port, `/d${n}`)));
+  assert.equal(count(), before + 3);
+  const sockets = [1, 2, 3].map((n) => [...io.of(`/d${n}`).sockets.values()][0]);
+  const gone = Promise.all(sockets.map((socket) => next(socket, 'disconnect')));
+  clients[0].disconnect();
+  clients[1].io.engine.close();
+  sockets[2].disconnect();
+  await gone;
+  // Those who spoke of it last may be a moment behind.
+  while (count() > before) {
+    await new Promise(setImmediate);
+  }
+  assert.equal(count(), before);
 });
 
 test('an empty dynamic namespace stays by default', async (t) => {

@@ -124,6 +124,7 @@ impl<R: DeserializeOwned> IntoFuture for PendingAck<R> {
             }
             Ok(event) => {
                 if socket.expect_ack(id, sender) {
+                    socket.namespace_state().announce(Some(&socket), &event);
                     socket.engine().execute(Command::Emit {
                         socket: socket.reference(),
                         payload: event.payload(),

@@ -209,6 +209,7 @@ impl Broadcast {
     }
 
     fn send(&self, event: &Encoded, ack: Option<AckRequest>) {
+        self.namespace.announce(None, event);
         self.with_audience(|namespace, audience| {
             self.engine.execute(Command::Broadcast {
                 namespace,

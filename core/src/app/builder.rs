@@ -32,8 +32,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a server starts with `build`"]
 pub struct ServerBuilder {
-    config: Config,
-    hooks: Hooks,
+    pub(super) config: Config,
+    pub(super) hooks: Hooks,
 }
 
 macro_rules! setters {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::dynamic;
 use super::error::HandlerError;
 use super::lane::{self, Job};
 use super::outcome::{Async, Plain, guard};
@@ -156,7 +157,9 @@ pub(super) struct Asking<'a> {
 
 /// Begins to decide about a client. Called on its shard.
 pub(super) fn begin(router: &Arc<Router>, engine: &Engine, asking: Asking<'_>) {
-    let Some(namespace) = router.namespace_named(engine, asking.namespace) else {
+    let known = router.namespace_named(engine, asking.namespace);
+    let made = || dynamic::make(router, engine, asking.namespace);
+    let Some(namespace) = known.or_else(made) else {
         engine.execute(Command::Refuse {
             conn: asking.conn,
             namespace: asking.namespace,

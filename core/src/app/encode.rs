@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
 use super::binary::gathering;
+use super::decode::event_name;
+use super::handler::AnyEvent;
 use crate::embed::Payload;
 use crate::error::Error;
 
@@ -41,6 +43,18 @@ impl Encoded {
     /// [`Error::Misuse`] for arguments that cannot be JSON.
     pub(super) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
         Encoded::finish(vec![b'['], arguments)
+    }
+
+    /// Shows the event as watchers see it.
+    pub(super) fn with_event(&self, look: impl FnOnce(AnyEvent<'_>)) {
+        let shown = std::str::from_utf8(&self.json).ok();
+        if let Some((data, name)) = shown.and_then(|data| Some((data, event_name(data)?))) {
+            look(AnyEvent {
+                name: &name,
+                data,
+                attachments: &self.attachments,
+            });
+        }
     }
 
     /// As commands carry it.

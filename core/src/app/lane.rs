@@ -265,6 +265,9 @@ fn run_message(calls: &mut Calls<'_>, message: &Message<'_>) {
             socket.router().report(socket, &name, &error);
         }
     }
+    if !socket.namespace_state().lets_through(socket, event) {
+        return;
+    }
     let mut incoming = Incoming {
         socket,
         data: &message.data,

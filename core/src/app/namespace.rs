@@ -13,6 +13,7 @@ use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
 use super::router::Router;
 use super::socket::Socket;
+use super::watch::{Interceptor, OutgoingWatcher};
 use crate::embed::{BroadcastAck, NamespaceId};
 use crate::error::{DisconnectReason, Error};
 use crate::hub;
@@ -42,6 +43,10 @@ impl Namespace {
             router,
             state,
         }
+    }
+
+    pub(super) fn state(&self) -> &NamespaceState {
+        &self.state
     }
 
     /// Its name, with the leading `/`.
@@ -187,6 +192,8 @@ pub(super) struct NamespaceState {
     pub(super) checks: List<Check>,
     pub(super) on_connect: List<ConnectHandler>,
     pub(super) on_any: List<Watcher>,
+    pub(super) on_any_outgoing: List<OutgoingWatcher>,
+    pub(super) interceptors: List<Interceptor>,
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
@@ -217,6 +224,8 @@ impl NamespaceState {
             checks: List::default(),
             on_connect: List::default(),
             on_any: List::default(),
+            on_any_outgoing: List::default(),
+            interceptors: List::default(),
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
             handlers: RwLock::default(),
@@ -274,6 +283,8 @@ impl NamespaceState {
         self.checks.clear();
         self.on_connect.clear();
         self.on_any.clear();
+        self.on_any_outgoing.clear();
+        self.interceptors.clear();
         self.on_disconnecting.clear();
         self.on_disconnect.clear();
         let handlers = std::mem::take(&mut *self.handlers.write());
@@ -308,7 +319,7 @@ impl<T: ?Sized> List<T> {
         Arc::clone(&self.0.read())
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         let list = std::mem::replace(&mut *self.0.write(), Arc::new([]));
         drop(list);
     }

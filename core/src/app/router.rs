@@ -1,15 +1,17 @@
 //! The application the engine is given: takes its events to sockets, handlers and waiting futures.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::connect::{self, Asking};
+use super::dynamic::Pattern;
 use super::error::{AckError, HandlerError};
 use super::lane::{self, Job, Message};
-use super::namespace::NamespaceState;
+use super::namespace::{List, NamespaceState};
 use super::outcome::guard;
 use super::reception::Hooks;
 use super::seats::Seats;
@@ -27,7 +29,10 @@ pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
 pub(super) struct Router {
     seats: Seats,
     hooks: Hooks,
-    namespaces: RwLock<Vec<Option<Arc<NamespaceState>>>>,
+    namespaces: RwLock<HashMap<NamespaceId, Arc<NamespaceState>>>,
+    /// Namespaces that go when nobody uses them.
+    passing: RwLock<HashMap<NamespaceId, Weak<NamespaceState>>>,
+    pub(super) patterns: List<Pattern>,
     on_error: RwLock<Option<Arc<ErrorHook>>>,
     errands: Box<[Errands]>,
     /// By shard.
@@ -131,8 +136,11 @@ impl Application for Entrance {
                 }
             }
             Event::Closed => router.close(),
-            // Streams and requests come from the engine's own listener.
-            Event::Upgraded { .. }
+            // Streams and requests come from the engine's own listener, and messages are Socket.IO's.
+            Event::Raw { .. }
+            | Event::Sent { .. }
+            | Event::Heartbeat { .. }
+            | Event::Upgraded { .. }
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
@@ -179,6 +187,8 @@ impl Router {
             seats: Seats::new(shards),
             hooks,
             namespaces: RwLock::default(),
+            passing: RwLock::default(),
+            patterns: List::default(),
             on_error: RwLock::default(),
             errands: (0..shards).map(|_| Errands::new()).collect(),
             work: (0..shards).map(|_| Work::default()).collect(),
@@ -191,26 +201,44 @@ impl Router {
         &self.seats
     }
 
-    /// The state of a namespace of the hub, made if it is new.
+    /// The state of a namespace of the hub, made if it is new. It stays.
     pub(super) fn register(&self, namespace: Arc<hub::Namespace>) -> Arc<NamespaceState> {
-        if let Some(known) = self.namespace(namespace.id()) {
-            return known;
-        }
-        let at = namespace.id().0 as usize;
+        let id = namespace.id();
         let mut namespaces = self.namespaces.write();
-        if namespaces.len() <= at {
-            namespaces.resize(at + 1, None);
-        }
-        let state = namespaces[at].get_or_insert_with(|| Arc::new(NamespaceState::new(namespace)));
+        let state = namespaces.entry(id).or_insert_with(|| {
+            let passing = self.passing.read().get(&id).and_then(Weak::upgrade);
+            passing.unwrap_or_else(|| Arc::new(NamespaceState::new(namespace)))
+        });
         Arc::clone(state)
     }
 
+    /// Takes a namespace in that goes when nobody uses it; gives the one that is there if another
+    /// client was first.
+    pub(super) fn adopt(&self, made: Arc<NamespaceState>) -> Arc<NamespaceState> {
+        if let Some(known) = self.namespace(made.id()) {
+            return known;
+        }
+        let mut passing = self.passing.write();
+        if let Some(known) = passing.get(&made.id()).and_then(Weak::upgrade) {
+            return known;
+        }
+        if passing.len() == passing.capacity() {
+            // It grows with those that are used, not with those that were.
+            passing.retain(|_, state| state.strong_count() > 0);
+        }
+        passing.insert(made.id(), Arc::downgrade(&made));
+        made
+    }
+
     pub(super) fn namespace(&self, id: NamespaceId) -> Option<Arc<NamespaceState>> {
-        self.namespaces.read().get(id.0 as usize)?.clone()
+        let lasting = self.namespaces.read().get(&id).cloned();
+        lasting.or_else(|| self.passing.read().get(&id)?.upgrade())
     }
 
     fn all_namespaces(&self) -> Vec<Arc<NamespaceState>> {
-        self.namespaces.read().iter().flatten().cloned().collect()
+        let mut all: Vec<_> = self.namespaces.read().values().cloned().collect();
+        all.extend(self.passing.read().values().filter_map(Weak::upgrade));
+        all
     }
 
     pub(super) fn namespace_named(
@@ -305,6 +333,7 @@ impl Router {
         for namespace in self.all_namespaces() {
             namespace.close();
         }
+        self.patterns.clear();
         let hook = self.on_error.write().take();
         drop(hook);
         self.closed.send_replace(true);

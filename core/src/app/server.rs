@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -56,6 +57,10 @@ impl Server {
         Server::launch(config, Hooks::default())
     }
 
+    pub(super) fn router(&self) -> &Router {
+        &self.router
+    }
+
     pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
         let router = Arc::new(Router::new(config.shards, hooks));
         let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;
@@ -72,6 +77,29 @@ impl Server {
     /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after the server was closed.
     pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
         self.engine.listen(address)
+    }
+
+    /// As [`Server::listen`], for clients that speak TLS. Slow handshakes end after
+    /// `request_timeout`.
+    ///
+    /// # Errors
+    /// As [`Server::listen`].
+    #[cfg(feature = "tls")]
+    pub fn listen_tls(
+        &self,
+        address: impl ToSocketAddrs,
+        tls: &crate::Tls,
+    ) -> Result<SocketAddr, Error> {
+        self.engine.listen_tls(address, tls)
+    }
+
+    /// Accepts connections on a Unix socket; see [`Engine::listen_unix`].
+    ///
+    /// # Errors
+    /// As [`Engine::listen_unix`].
+    #[cfg(unix)]
+    pub fn listen_unix(&self, path: impl AsRef<std::path::Path>) -> Result<(), Error> {
+        self.engine.listen_unix(path)
     }
 
     /// The namespace of that name, made if it is new. A missing leading `/` is added. Clients that
@@ -142,6 +170,33 @@ impl Server {
     /// threads have ended. From a handler it would wait for itself forever.
     pub fn shutdown(&self) {
         self.engine.close();
+        self.engine.join();
+    }
+
+    /// As [`Server::close`], but gracefully, and never longer than `time`: no new connections are
+    /// taken, what has been sent to clients still leaves, and pending handlers go on; after `time`
+    /// what is left is dropped.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the server closes all the same.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(server: sori::Server, signal: impl Future) {
+    /// // For example tokio's `ctrl_c()`.
+    /// signal.await;
+    /// server.close_within(Duration::from_secs(10)).await;
+    /// # }
+    /// ```
+    pub async fn close_within(&self, time: Duration) {
+        self.engine.close_within(time);
+        self.router.closed().await;
+    }
+
+    /// As [`Server::close_within`], for programs that are not async; see [`Server::shutdown`].
+    pub fn shutdown_within(&self, time: Duration) {
+        self.engine.close_within(time);
         self.engine.join();
     }
 

@@ -96,7 +96,8 @@ impl Socket {
     }
 
     /// Whether it lost its connection and came back: with its id, its rooms, and the events it
-    /// missed, but without what [`Socket::set_data`] kept. See
+    /// missed, and with what [`Socket::set_recovery_data`] kept, but without what
+    /// [`Socket::set_data`] did. See
     /// [`Config::recovery`](crate::Config::recovery).
     pub fn is_recovered(&self) -> bool {
         self.inner.identity.is_recovered
@@ -448,6 +449,7 @@ impl Socket {
     }
 
     fn send(&self, event: &Encoded, volatile: bool) {
+        self.inner.namespace.announce(Some(self), event);
         self.command(Command::Emit {
             socket: self.inner.identity.reference,
             payload: event.payload(),

@@ -143,7 +143,7 @@ impl Handshake {
 
 /// Reads `application/x-www-form-urlencoded` (URL Standard §5.1). What is no escape stands for
 /// itself; bytes that are no UTF-8 become U+FFFD.
-fn percent_decoded(text: &str) -> Cow<'_, str> {
+pub(crate) fn percent_decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }

@@ -47,6 +47,11 @@ impl BroadcastAcks {
         self.open.lock().insert(id, group);
     }
 
+    /// Whether no broadcast waits for answers.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.lock().is_empty()
+    }
+
     /// Whether ack id `id` belongs to an open broadcast.
     pub fn contains(&self, id: u64) -> bool {
         self.open.lock().contains_key(&id)

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::{Namespace, NamespaceId};
 use crate::proto::engine::Revision;
-use crate::proto::socket::{self, Packet, PacketType};
-use crate::proto::{DecodeError, query};
+use crate::proto::socket::{self, PacketType};
+use crate::proto::{DecodeError, msgpack, query};
 
 /// One connection's place in the namespaces.
 #[derive(Debug)]
@@ -28,6 +28,31 @@ struct Rare {
     incomplete: Option<Incomplete>,
     /// Acks with a timeout, in the order they were asked for.
     ack_deadlines: Vec<AckDeadline>,
+}
+
+/// A packet as either parser gives it.
+#[derive(Debug)]
+struct Whole<'a> {
+    kind: PacketType,
+    namespace: Cow<'a, str>,
+    id: Option<u64>,
+    data: Option<Cow<'a, str>>,
+    attachments: Vec<Bytes>,
+}
+
+impl Whole<'_> {
+    /// In protocol 3 a namespace's name may have a query, which stands in place of `auth`.
+    fn split_query(&mut self) {
+        let (name, query) = query::split(&self.namespace);
+        let (length, is_connect) = (name.len(), self.kind == PacketType::Connect);
+        if is_connect {
+            self.data = query.map(|query| query::to_json(query).into());
+        }
+        match &mut self.namespace {
+            Cow::Borrowed(name) => *name = &name[..length],
+            Cow::Owned(name) => name.truncate(length),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -55,7 +80,7 @@ pub enum Incoming<'a> {
     /// The peer asks to join a namespace; answer with [`Client::accept`] or [`Client::refuse`].
     Connect {
         /// The namespace's name as the peer wrote it.
-        namespace: &'a str,
+        namespace: Cow<'a, str>,
         /// The `auth` object as raw JSON.
         auth: Option<Cow<'a, str>>,
     },
@@ -140,7 +165,7 @@ impl Client {
         (self.revision == Revision::V3).then(|| {
             self.rare().pending.push("/".into());
             Incoming::Connect {
-                namespace: "/",
+                namespace: "/".into(),
                 auth: None,
             }
         })
@@ -172,25 +197,58 @@ impl Client {
         {
             return Err(Violation::TextWhileReconstructing);
         }
-        let mut packet = socket::decode(text, max_attachments).map_err(Violation::Packet)?;
-        let mut auth = packet.data.map(Cow::Borrowed);
+        let packet = socket::decode(text, max_attachments).map_err(Violation::Packet)?;
+        let expected = packet.attachments as usize;
+        let whole = Whole {
+            kind: packet.kind,
+            namespace: Cow::Borrowed(packet.namespace),
+            id: packet.id,
+            data: packet.data.map(Cow::Borrowed),
+            attachments: Vec::new(),
+        };
+        self.handle_packet(whole, expected)
+    }
+
+    /// A binary message of a peer whose packets are MessagePack.
+    ///
+    /// # Errors
+    /// The connection is then to be closed.
+    pub fn handle_message_pack<'a>(
+        &mut self,
+        message: &'a [u8],
+        max_attachments: u32,
+    ) -> Result<Incoming<'a>, Violation> {
+        let packet = msgpack::decode(message, max_attachments).map_err(Violation::Packet)?;
+        let attachments = packet.attachments.into_iter();
+        let whole = Whole {
+            kind: packet.kind,
+            namespace: packet.namespace,
+            id: packet.id,
+            data: packet.data.map(Cow::Owned),
+            attachments: attachments.map(Bytes::copy_from_slice).collect(),
+        };
+        self.handle_packet(whole, 0)
+    }
+
+    /// A packet, for which `expected` attachments are still to come.
+    fn handle_packet<'a>(
+        &mut self,
+        mut packet: Whole<'a>,
+        expected: usize,
+    ) -> Result<Incoming<'a>, Violation> {
         if self.revision == Revision::V3 {
-            let (name, query) = query::split(packet.namespace);
-            packet.namespace = name;
-            auth = query
-                .filter(|_| packet.kind == PacketType::Connect)
-                .map(|query| query::to_json(query).into());
+            packet.split_query();
         }
         let joined = self
             .joined
             .iter()
             .find(|joined| joined.name() == packet.namespace);
         match (packet.kind, joined) {
-            (PacketType::Connect, None) if self.may_ask_for(packet.namespace) => {
-                self.rare().pending.push(packet.namespace.into());
+            (PacketType::Connect, None) if self.may_ask_for(&packet.namespace) => {
+                self.rare().pending.push((*packet.namespace).into());
                 Ok(Incoming::Connect {
                     namespace: packet.namespace,
-                    auth,
+                    auth: packet.data,
                 })
             }
             (PacketType::Connect | PacketType::ConnectError, _) | (_, None) => {
@@ -201,21 +259,21 @@ impl Client {
                 self.leave(namespace.id());
                 Ok(Incoming::Disconnect { namespace })
             }
-            (PacketType::Event | PacketType::Ack, Some(namespace)) => {
-                let namespace = namespace.id();
-                self.complete(namespace, &packet)
-            }
-            (PacketType::BinaryEvent | PacketType::BinaryAck, Some(namespace)) => {
+            (_, Some(namespace)) if expected > 0 => {
                 let incomplete = Incomplete {
                     namespace: namespace.id(),
                     is_ack: packet.kind == PacketType::BinaryAck,
                     id: packet.id,
-                    data: packet.data.unwrap_or("[]").into(),
-                    expected: packet.attachments as usize,
+                    data: packet.data.as_deref().unwrap_or("[]").into(),
+                    expected,
                     attachments: Vec::new(),
                 };
                 self.rare().incomplete = Some(incomplete);
                 Ok(Incoming::Nothing)
+            }
+            (_, Some(namespace)) => {
+                let namespace = namespace.id();
+                self.complete(namespace, packet)
             }
         }
     }
@@ -302,6 +360,11 @@ impl Client {
         true
     }
 
+    /// Takes the connection out of all namespaces, and gives them.
+    pub fn leave_all(&mut self) -> Vec<Arc<Namespace>> {
+        std::mem::take(&mut self.joined)
+    }
+
     /// Whether the connection is in `namespace`.
     pub fn is_in(&self, namespace: NamespaceId) -> bool {
         self.joined.iter().any(|joined| joined.id() == namespace)
@@ -318,11 +381,6 @@ impl Client {
             .iter()
             .flat_map(|rare| &rare.pending)
             .map(|name| &**name)
-    }
-
-    /// The namespaces the connection is in.
-    pub fn joined(&self) -> &[Arc<Namespace>] {
-        &self.joined
     }
 
     /// The answer to ack `id` is due by `at`.
@@ -354,11 +412,11 @@ impl Client {
     fn complete<'a>(
         &mut self,
         namespace: NamespaceId,
-        packet: &Packet<'a>,
+        packet: Whole<'a>,
     ) -> Result<Incoming<'a>, Violation> {
-        let data = packet.data.unwrap_or("[]").into();
-        let attachments = Vec::new();
-        if packet.kind == PacketType::Event {
+        let data = packet.data.unwrap_or(Cow::Borrowed("[]"));
+        let attachments = packet.attachments;
+        if matches!(packet.kind, PacketType::Event | PacketType::BinaryEvent) {
             return Ok(Incoming::Event {
                 namespace,
                 ack: packet.id,

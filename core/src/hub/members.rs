@@ -14,6 +14,15 @@ pub struct Slot {
     pub generation: u32,
 }
 
+impl Slot {
+    /// The place of nobody.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    pub(crate) const NONE: Slot = Slot {
+        index: u32::MAX,
+        generation: 0,
+    };
+}
+
 /// The members of one room. Adding or removing one copies a shard's list only while a snapshot of
 /// it is still being delivered.
 #[derive(Debug, Default)]

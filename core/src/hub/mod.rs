@@ -13,18 +13,15 @@
 
 mod ack;
 mod client;
+mod directory;
 mod members;
 mod namespace;
 mod recovery;
 mod sid;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use parking_lot::RwLock;
-
 pub use ack::{BroadcastAck, BroadcastAcks, Response};
 pub use client::{Client, Incoming, Violation};
+pub use directory::Hub;
 pub use members::{ShardTargets, Slot, Targets};
 pub use namespace::{Namespace, RoomMembers};
 pub use recovery::{Away, Recovery, RecoverySettings};
@@ -50,83 +47,4 @@ pub struct SocketRef {
     pub conn: ConnId,
     /// The namespace it is in.
     pub namespace: NamespaceId,
-}
-
-/// All namespaces of one engine.
-#[derive(Debug)]
-pub struct Hub {
-    shards: usize,
-    recovery: Option<RecoverySettings>,
-    index: RwLock<Index>,
-}
-
-#[derive(Debug, Default)]
-struct Index {
-    by_id: Vec<Arc<Namespace>>,
-    by_name: HashMap<Arc<str>, NamespaceId>,
-}
-
-impl Hub {
-    /// A hub for an engine of `shards` IO threads, with the namespace `/`.
-    pub fn new(shards: usize, recovery: Option<RecoverySettings>) -> Hub {
-        let hub = Hub {
-            shards,
-            recovery,
-            index: RwLock::default(),
-        };
-        hub.register("/");
-        hub
-    }
-
-    /// The namespace of that name, made if it is new. A missing leading `/` is added.
-    pub fn register(&self, name: &str) -> Arc<Namespace> {
-        let name: Arc<str> = if name.starts_with('/') {
-            name.into()
-        } else {
-            format!("/{name}").into()
-        };
-        if let Some(known) = self.lookup(&name) {
-            return known;
-        }
-        let mut index = self.index.write();
-        if let Some(id) = index.by_name.get(&name) {
-            return Arc::clone(&index.by_id[id.0 as usize]);
-        }
-        let id = NamespaceId(index.by_id.len() as u32);
-        let namespace = Arc::new(Namespace::new(
-            id,
-            Arc::clone(&name),
-            self.shards,
-            self.recovery,
-        ));
-        index.by_id.push(Arc::clone(&namespace));
-        index.by_name.insert(name, id);
-        namespace
-    }
-
-    /// A new namespace that has no name, so that no client can ask for it.
-    pub fn open_group(&self) -> Arc<Namespace> {
-        let mut index = self.index.write();
-        let id = NamespaceId(index.by_id.len() as u32);
-        let group = Arc::new(Namespace::new(id, "".into(), self.shards, None));
-        index.by_id.push(Arc::clone(&group));
-        group
-    }
-
-    /// The namespace of that exact name, if it is registered.
-    pub fn lookup(&self, name: &str) -> Option<Arc<Namespace>> {
-        let index = self.index.read();
-        let id = index.by_name.get(name)?;
-        Some(Arc::clone(&index.by_id[id.0 as usize]))
-    }
-
-    /// The namespace with that id, if there is one.
-    pub fn namespace(&self, id: NamespaceId) -> Option<Arc<Namespace>> {
-        self.index.read().by_id.get(id.0 as usize).cloned()
-    }
-
-    /// Every namespace, in the order of their ids.
-    pub fn namespaces(&self) -> Vec<Arc<Namespace>> {
-        self.index.read().by_id.clone()
-    }
 }

@@ -37,6 +37,8 @@ struct Entry {
     /// Whether it is in the room of its own id: so from the start, until it leaves all rooms.
     is_in_own_room: bool,
     rooms: Vec<Arc<str>>,
+    /// What the application wants to find again if it comes back.
+    data: Option<Arc<str>>,
 }
 
 /// A room's name and the ids of the sockets in it.
@@ -89,6 +91,12 @@ impl Namespace {
         self.recovery.as_ref()
     }
 
+    /// Whether no socket is in it or may come back to it, and no answers to a broadcast are awaited.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let awaits_nobody = |store: &Mutex<Recovery>| store.lock().is_idle(now);
+        self.is_empty() && self.acks.is_empty() && self.recovery.as_ref().is_none_or(awaits_nobody)
+    }
+
     /// Adds a socket; it is then in the room of its own id and in no other. `pid` is the private
     /// id by which it can come back.
     pub fn add(&self, conn: ConnId, sid: Arc<str>, pid: Option<Arc<str>>) {
@@ -97,6 +105,7 @@ impl Namespace {
             pid,
             is_in_own_room: true,
             rooms: Vec::new(),
+            data: None,
         };
         let is_new = self.sockets.with(&conn, |sockets| {
             let is_new = !sockets.contains_key(&conn);
@@ -118,17 +127,39 @@ impl Namespace {
             let mut store = recovery.lock();
             store.forget(conn);
             let rooms = self.rooms_of(conn);
-            let ids = self.sockets.with(&conn, |sockets| {
+            let going = self.sockets.with(&conn, |sockets| {
                 let entry = sockets.get(&conn)?;
-                Some((Arc::clone(&entry.sid), entry.pid.clone()?))
+                let (sid, data) = (Arc::clone(&entry.sid), entry.data.clone());
+                Some((entry.pid.clone()?, Away { sid, rooms, data }))
             });
-            if let Some((sid, pid)) = ids {
-                store.leave(conn, pid, Away { sid, rooms }, now);
+            if let Some((pid, away)) = going {
+                store.leave(conn, pid, away, now);
             }
             self.remove(conn);
         } else {
             self.remove(conn);
         }
+    }
+
+    /// Keeps `data` for the socket that comes back in place of this one, instead of what was kept
+    /// before. For nothing if the engine keeps no store.
+    pub fn keep(&self, conn: ConnId, data: Arc<str>) {
+        let known = self.sockets.with(&conn, |sockets| {
+            let entry = sockets.get_mut(&conn)?;
+            entry.data = Some(Arc::clone(&data));
+            Some(())
+        });
+        if known.is_none() {
+            self.with_former(conn, |away| away.data = Some(data));
+        }
+    }
+
+    /// What was kept for the socket of `conn`, or for the one that it asks to be again.
+    pub fn kept(&self, conn: ConnId) -> Option<Arc<str>> {
+        let data = self
+            .sockets
+            .with(&conn, |sockets| Some(sockets.get(&conn)?.data.clone()));
+        data.unwrap_or_else(|| self.recovery.as_ref()?.lock().claimed_data(conn))
     }
 
     /// Works on what is kept of a socket whose connection is gone, if the application names it still.

@@ -73,6 +73,8 @@ pub struct Away {
     pub sid: Arc<str>,
     /// The rooms it was in, that of its own id among them.
     pub rooms: Vec<Arc<str>>,
+    /// What the application wants to find again.
+    pub data: Option<Arc<str>>,
 }
 
 impl Recovery {
@@ -157,6 +159,12 @@ impl Recovery {
         Some(Arc::clone(&away.sid))
     }
 
+    /// What the application kept for the socket that `conn` claims to be.
+    pub(super) fn claimed_data(&self, conn: ConnId) -> Option<Arc<str>> {
+        let (pid, _) = self.claims.get(&conn)?;
+        self.away.get(pid)?.1.data.clone()
+    }
+
     /// `conn` is let in with the id `sid`: the private id it has, and what it comes back with if it
     /// claimed to be another, still can be, and is let in as such.
     pub fn settle(
@@ -201,6 +209,17 @@ impl Recovery {
     /// Packets and bytes kept.
     pub fn size(&self) -> (usize, usize) {
         (self.log.len(), self.bytes)
+    }
+
+    /// How many sockets may come back, by what is known at `now`.
+    pub fn away(&mut self, now: Instant) -> usize {
+        self.prune(now);
+        self.away.len()
+    }
+
+    /// Whether nobody is awaited.
+    pub(super) fn is_idle(&mut self, now: Instant) -> bool {
+        self.away(now) == 0 && self.claims.is_empty()
     }
 
     /// Where the packet with that offset stands in the log.
@@ -285,6 +304,7 @@ mod tests {
         Away {
             sid: "sid".into(),
             rooms,
+            data: None,
         }
     }
 

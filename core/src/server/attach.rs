@@ -2,24 +2,21 @@
 //! for an upgrade, or a polling client begins a session.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-
-use tokio::net::TcpStream;
 
 use super::Refusal;
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
 use super::shard::{Shard, read_link};
-use super::task::{Attach, Opening, Stream};
-use crate::config::TransportKind;
+use super::task::{Attach, Opening};
+use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
 use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
-use crate::transport::{Cork, Link, LinkId, Outlet};
+use crate::transport::{Cork, Link, LinkId, Outlet, Stream};
 
 impl Shard {
     /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
@@ -33,10 +30,11 @@ impl Shard {
             handshake,
             dialect,
             deflate,
+            sid,
         } = attach;
         let is_welcome = match upgrade_of {
             Some(slot) => self.is_candidate_welcome(slot),
-            None => self.may_open().is_ok(),
+            None => self.may_open(sid.as_ref()).is_ok(),
         };
         if !is_welcome {
             self.turn_away(request, stream, &answer);
@@ -44,15 +42,18 @@ impl Shard {
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
-        let (outlet, reader) = match stream {
-            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
-            Stream::Tcp(stream) => {
-                let Ok(stream) = adopt(stream) else {
-                    self.tell(Event::Forget { request });
-                    return;
-                };
-                let (reader, writer) = stream.into_split();
-                (Outlet::Tcp(writer), Some(reader))
+        let (outlet, reader) = match stream.adopt() {
+            Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
+            Ok(Some(wire)) => {
+                let (reader, outlet) = wire.split();
+                (outlet, Some(reader))
+            }
+            Err(_) => {
+                if let (None, Some(sid)) = (upgrade_of, sid) {
+                    self.engine.shared.registry.remove(&sid);
+                }
+                self.tell(Event::Forget { request });
+                return;
             }
         };
         let mut link = Link::new(id, request, outlet, Role::Server, deflate);
@@ -73,6 +74,7 @@ impl Shard {
                     link: Some(link),
                     dialect,
                     handshake,
+                    sid,
                 });
                 self.enter_root(slot);
                 slot
@@ -90,7 +92,7 @@ impl Shard {
         }
     }
 
-    /// Opens a connection.
+    /// Opens a connection that [`Shard::may_open`].
     pub(super) fn open(&mut self, opening: Opening) -> Slot {
         let Opening {
             request,
@@ -98,8 +100,9 @@ impl Shard {
             link,
             dialect,
             handshake,
+            sid,
         } = opening;
-        let sid = new_sid();
+        let sid = sid.unwrap_or_else(new_sid);
         if let Some(handshake) = &handshake {
             handshake.set_sid(Arc::clone(&sid));
         }
@@ -111,7 +114,10 @@ impl Shard {
             revision,
         };
         let session = Session::open(opening, settings, self.now);
-        let connect_deadline = self.now.checked_add(self.engine.config().connect_timeout);
+        let connect_deadline = match self.engine.config().protocol {
+            Protocol::SocketIo => self.now.checked_add(self.engine.config().connect_timeout),
+            Protocol::EngineIo => None,
+        };
         let mut connection = Connection::new(Arc::clone(&sid), dialect, session, connect_deadline);
         connection.link = link;
         let slot = self.connections.insert(connection);
@@ -129,12 +135,16 @@ impl Shard {
             handshake: handshake.as_ref(),
             revision,
         });
+        self.send_initial_packet(slot);
         self.touch(slot);
         slot
     }
 
-    /// A client of protocol 3 is in `/` without asking, if the application lets it in.
+    /// A client of Socket.IO 2 is in `/` without asking, if the application lets it in.
     pub(super) fn enter_root(&mut self, slot: Slot) {
+        if self.engine.config().protocol != Protocol::SocketIo {
+            return;
+        }
         let (conn, now) = (self.conn_id(slot), self.now);
         let Some(Connection {
             sid,
@@ -157,19 +167,28 @@ impl Shard {
         }
     }
 
-    /// Whether one more connection may open. The check of a request comes earlier: of a rush of
-    /// handshakes many have been let through before the first of them is here.
+    /// Whether one more connection may open; an id that was chosen for it is then claimed. The check
+    /// of a request comes earlier: of a rush of handshakes many have been let through before the
+    /// first of them is here.
     ///
     /// # Errors
     /// The refusal that the client is to be told.
-    pub(super) fn may_open(&self) -> Result<(), Refusal> {
+    pub(super) fn may_open(&self, chosen: Option<&Arc<str>>) -> Result<(), Refusal> {
         let limit = self.engine.config().max_connections;
-        let is_full = limit.is_some_and(|limit| self.engine.metrics().connections >= limit as u64);
+        let is_full = limit.is_some_and(|limit| self.engine.counters().connections >= limit as u64);
         if is_full || self.is_stopping() {
             self.handle().counters.refused.increment_shared();
             return Err(Refusal::TooManyConnections);
         }
-        Ok(())
+        let is_free = chosen.is_none_or(|sid| {
+            let registry = &self.engine.shared.registry;
+            !sid.is_empty() && registry.claim(Arc::clone(sid), self.conn_id(Slot::NONE))
+        });
+        if is_free {
+            Ok(())
+        } else {
+            Err(Refusal::BadRequest)
+        }
     }
 
     /// Whether the session takes a candidate now; if so it is probing from then on.
@@ -184,14 +203,13 @@ impl Shard {
     pub(super) fn turn_away(&mut self, request: RequestId, stream: Stream, answer: &[u8]) {
         let farewell = [answer, Frame::close(None, "").as_bytes()].concat();
         self.tell(Event::Forget { request });
-        match stream {
-            Stream::Tcp(stream) => {
-                if let Ok(stream) = adopt(stream) {
-                    let farewell = say_farewell(stream, farewell);
-                    tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
-                }
+        match stream.adopt() {
+            Ok(Some(wire)) => {
+                let farewell = wire.say_farewell(farewell);
+                tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
             }
-            Stream::Feed => {
+            Err(_) => {}
+            Ok(None) => {
                 self.tell(Event::FeedWrite {
                     request,
                     bytes: &farewell,
@@ -214,37 +232,5 @@ impl Shard {
         };
         link.write_raw(bytes, &mut cork);
         link.flush(&mut cork);
-    }
-}
-
-pub(super) fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    TcpStream::from_std(stream)
-}
-
-/// Writes the last bytes of a stream, then reads until the peer ends it: closed with bytes unread
-/// it would be reset, and a reset may overtake what was written.
-pub(super) async fn say_farewell(stream: TcpStream, bytes: Vec<u8>) -> io::Result<()> {
-    let (reader, writer) = stream.into_split();
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        writer.writable().await?;
-        match writer.try_write(rest) {
-            Ok(n) => rest = &rest[n..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    drop(writer);
-    let mut unread = [0; 1024];
-    loop {
-        reader.readable().await?;
-        match reader.try_read(&mut unread) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
     }
 }

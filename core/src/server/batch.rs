@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use super::{Shared, packets, raw};
+use crate::config::Parser;
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
-use crate::proto::socket::{PacketType, encode_frame};
-use crate::proto::websocket::Frame;
+use crate::proto::socket::PacketType;
 
 /// A run of commands; shards learn of them when it is dropped.
 #[derive(Debug)]
@@ -77,6 +77,13 @@ impl<'e> Batch<'e> {
                 id,
                 payload,
             } => self.answer(socket, id, &payload),
+            Command::Send {
+                conn,
+                message,
+                volatile,
+                compress: _,
+                token,
+            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,
@@ -162,17 +169,19 @@ impl<'e> Batch<'e> {
     ) {
         self.with(socket.namespace, |batch, namespace| {
             let SocketRef { conn, .. } = socket;
+            let parser = batch.shared.config.parser;
             if let Some(store) = store(namespace, volatile, ack)
                 && let Some(sid) = namespace.sid_of(conn)
             {
                 let mut store = store.lock();
-                let frames = encode_and_log(&mut store, namespace, payload, &[&sid], &[]);
+                let frames = encode_and_log(parser, &mut store, namespace, payload, &[&sid], &[]);
                 // Sent under the store's lock: nobody can come back between log and sending.
                 batch.send(socket, Outgoing { frames, volatile }, None);
                 batch.hand_over();
                 return;
             }
-            let frames = encode(PacketType::Event, namespace, ack.map(|ack| ack.id), payload);
+            let id = ack.map(|ack| ack.id);
+            let frames = packets::encode(parser, PacketType::Event, namespace.name(), id, payload);
             let ack = ack.and_then(|AckRequest { id, timeout }| {
                 Some(Box::new(AckDeadline {
                     id,
@@ -185,7 +194,9 @@ impl<'e> Batch<'e> {
 
     fn answer(&mut self, socket: SocketRef, id: u64, payload: &Payload<'_>) {
         self.with(socket.namespace, |batch, namespace| {
-            let frames = encode(PacketType::Ack, namespace, Some(id), payload);
+            let parser = batch.shared.config.parser;
+            let frames =
+                packets::encode(parser, PacketType::Ack, namespace.name(), Some(id), payload);
             batch.send(
                 socket,
                 Outgoing {
@@ -230,14 +241,13 @@ impl<'e> Batch<'e> {
             return;
         }
         let Audience { rooms, except } = audience;
+        let parser = self.shared.config.parser;
         let frames = match &mut store {
-            Some(store) => encode_and_log(store, &namespace, payload, rooms, except),
-            None => encode(
-                PacketType::Event,
-                &namespace,
-                ack.map(|ack| ack.id),
-                payload,
-            ),
+            Some(store) => encode_and_log(parser, store, &namespace, payload, rooms, except),
+            None => {
+                let id = ack.map(|ack| ack.id);
+                packets::encode(parser, PacketType::Event, namespace.name(), id, payload)
+            }
         };
         for (shard, targets) in targets.into_shards() {
             let outgoing = Outgoing {
@@ -307,6 +317,9 @@ impl<'e> Batch<'e> {
         let missed = restored.map_or_else(Vec::new, |(away, missed)| {
             for room in &away.rooms {
                 namespace.join(conn, room);
+            }
+            if let Some(data) = away.data {
+                namespace.keep(conn, data);
             }
             missed
         });
@@ -457,6 +470,7 @@ fn store(
 
 /// Encodes an event with its offset as one more argument, and keeps it for who misses it.
 fn encode_and_log(
+    parser: Parser,
     store: &mut Recovery,
     namespace: &Namespace,
     payload: &Payload<'_>,
@@ -471,40 +485,7 @@ fn encode_and_log(
         json: &json,
         attachments: payload.attachments.clone(),
     };
-    let raw = encode_raw(PacketType::Event, namespace, None, &payload);
+    let raw = packets::encode_raw(parser, PacketType::Event, namespace.name(), None, &payload);
     store.log(rooms, except, Arc::clone(&raw), Instant::now());
     Frames::from_raw(raw)
-}
-
-/// Encodes a packet once, for however many receivers.
-fn encode(
-    kind: PacketType,
-    namespace: &Namespace,
-    id: Option<u64>,
-    payload: &Payload<'_>,
-) -> Frames {
-    if payload.attachments.is_empty() {
-        return Frames::One(encode_frame(kind, 0, namespace.name(), id, &[payload.json]));
-    }
-    Frames::from_raw(encode_raw(kind, namespace, id, payload))
-}
-
-fn encode_raw(
-    kind: PacketType,
-    namespace: &Namespace,
-    id: Option<u64>,
-    payload: &Payload<'_>,
-) -> Arc<[Frame]> {
-    let kind = match (kind, payload.attachments.is_empty()) {
-        (kind, true) => kind,
-        (PacketType::Ack, false) => PacketType::BinaryAck,
-        (_, false) => PacketType::BinaryEvent,
-    };
-    let count = payload.attachments.len() as u32;
-    let text = encode_frame(kind, count, namespace.name(), id, &[payload.json]);
-    let binary = payload
-        .attachments
-        .iter()
-        .map(|bytes| Frame::binary(&[bytes]));
-    std::iter::once(text).chain(binary).collect()
 }

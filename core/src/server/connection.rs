@@ -1,5 +1,6 @@
 //! What a shard keeps for one Engine.IO connection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -34,6 +35,8 @@ pub(super) struct Connection {
     pub(super) wakes_at: Option<u64>,
     /// The last broadcast that reached it, or left it out.
     pub(super) broadcast_mark: u64,
+    /// Tokens of messages that wait, with the number of frames that must be out for each.
+    pub(super) tokens: VecDeque<(u64, u64)>,
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
     pub(super) is_dirty: bool,
@@ -80,6 +83,7 @@ impl Connection {
             connect_deadline,
             wakes_at: None,
             broadcast_mark: 0,
+            tokens: VecDeque::new(),
             fault: None,
             is_dirty: false,
             is_paused: false,
@@ -105,6 +109,14 @@ impl Connection {
     /// Whether what is sent now would leave at once.
     pub(super) fn is_writable(&self) -> bool {
         self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
+    }
+
+    /// Nothing is waited for any more.
+    pub(super) fn drop_links(&mut self, now: Instant) {
+        let links = [self.link.as_mut(), self.probe.as_deref_mut()];
+        for link in links.into_iter().flatten() {
+            link.close_outlet(now);
+        }
     }
 
     /// Bytes that the peer has not yet taken.

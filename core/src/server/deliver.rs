@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::frames::Frames;
+use super::packets;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use crate::embed::Event;
@@ -11,8 +12,7 @@ use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::engine::Revision;
-use crate::proto::socket::{PacketType, encode_frame, legacy_connect_error};
-use crate::proto::websocket::Frame;
+use crate::proto::socket::{PacketType, legacy_connect_error};
 
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
@@ -25,6 +25,7 @@ impl Shard {
             } => {
                 self.send(slot, namespace, outgoing, ack);
             }
+            Task::SendRaw(send) => self.send_raw(*send),
             Task::Broadcast(broadcast) => self.broadcast(&broadcast),
             Task::Accept(accept) => self.accept(*accept),
             Task::Refuse(refuse) => self.keep_out(&refuse),
@@ -34,10 +35,11 @@ impl Shard {
                     .get_mut(slot)
                     .map(|c| c.client.leave(namespace.id()));
                 if left == Some(true) {
-                    let frame =
-                        encode_frame(PacketType::Disconnect, 0, namespace.name(), None, &[]);
-                    self.send_frame(slot, frame);
+                    self.send_control(slot, PacketType::Disconnect, namespace.name(), "");
                 }
+                let id = namespace.id();
+                drop(namespace);
+                self.engine.shared.hub.retire(id);
             }
             Task::Close {
                 slot,
@@ -61,7 +63,7 @@ impl Shard {
             | Task::AttachWebSocket(_)
             | Task::Accepted(_)
             | Task::Resume
-            | Task::Stop => {}
+            | Task::Stop(_) => {}
         }
     }
 
@@ -100,22 +102,24 @@ impl Shard {
         if joined {
             // As in socket.io, what was missed comes first.
             for frame in missed {
-                self.send_frame(slot, frame);
+                self.send_frames(slot, Frames::from_raw(Arc::new([frame])));
             }
             let body = match pid {
                 Some(pid) => format!(r#"{{"sid":"{sid}","pid":"{pid}"}}"#),
                 None => format!(r#"{{"sid":"{sid}"}}"#),
             };
             // Clients of protocol 3 know the id already, and cannot come back.
-            let packet: &[&[u8]] = match revision {
-                Revision::V3 => &[],
-                Revision::V4 => &[body.as_bytes()],
+            let body = match revision {
+                Revision::V3 => "",
+                Revision::V4 => &body,
             };
-            let frame = encode_frame(PacketType::Connect, 0, namespace.name(), None, packet);
-            self.send_frame(slot, frame);
+            self.send_control(slot, PacketType::Connect, namespace.name(), body);
         } else if !is_in {
             // The connection ended before the application's answer came.
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            self.engine.shared.hub.retire(id);
         }
     }
 
@@ -136,9 +140,7 @@ impl Shard {
             Revision::V3 if !is_unknown => legacy_connect_error(error),
             Revision::V3 | Revision::V4 => error,
         };
-        let packet = [error.as_bytes()];
-        let frame = encode_frame(PacketType::ConnectError, 0, name, None, &packet);
-        self.send_frame(*slot, frame);
+        self.send_control(*slot, PacketType::ConnectError, name, error);
     }
 
     fn send(
@@ -198,7 +200,7 @@ impl Shard {
     }
 
     /// Queues packets for one connection.
-    fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+    pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -240,8 +242,12 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn send_frame(&mut self, slot: Slot, frame: Frame) {
-        let frames = Frames::One(frame);
+    fn send_control(&mut self, slot: Slot, kind: PacketType, namespace: &str, body: &str) {
+        let parser = self.engine.config().parser;
+        self.send_frames(slot, packets::control(parser, kind, namespace, body));
+    }
+
+    fn send_frames(&mut self, slot: Slot, frames: Frames) {
         let volatile = false;
         self.queue(slot, Outgoing { frames, volatile });
     }

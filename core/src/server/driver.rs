@@ -145,6 +145,7 @@ impl Shard {
             self.transmit(slot, transmit);
         }
         self.flush_links(slot);
+        self.tell_sent(slot);
         self.settle(slot);
     }
 
@@ -229,6 +230,9 @@ impl Shard {
 
     fn handle_session_event(&mut self, slot: Slot, event: SessionEvent) {
         let conn = self.conn_id(slot);
+        if let SessionEvent::Closed { .. } = event {
+            self.tell_sent(slot);
+        }
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
@@ -240,6 +244,7 @@ impl Shard {
                 description,
             } => {
                 connection.is_over = true;
+                connection.tokens.clear();
                 let sid = Arc::clone(&connection.sid);
                 let hub = &self.engine.shared.hub;
                 let unanswered: Vec<_> = connection
@@ -247,7 +252,7 @@ impl Shard {
                     .pending()
                     .filter_map(|name| hub.lookup(name))
                     .collect();
-                let namespaces = connection.client.joined().to_vec();
+                let namespaces = connection.client.leave_all();
                 let fault = connection.fault.take();
                 if let Some(poll) = connection
                     .poll
@@ -276,6 +281,9 @@ impl Shard {
                 });
                 for namespace in namespaces {
                     namespace.remove_for_now(conn, self.now);
+                    let id = namespace.id();
+                    drop(namespace);
+                    self.engine.shared.hub.retire(id);
                 }
             }
         }

@@ -7,10 +7,11 @@ use crate::proto::engine::v3;
 use crate::proto::websocket::{Frame, Opcode};
 use crate::transport::BinaryForm;
 
-/// A Socket.IO packet as Engine.IO messages: the text, then its attachments.
+/// A Socket.IO packet as Engine.IO messages: the text, then its attachments. Or one message of
+/// either kind.
 #[derive(Clone, Debug)]
 pub(super) enum Frames {
-    /// Without attachments, which is one form for all.
+    /// One of text, which is one form for all.
     One(Frame),
     Many(Arc<Attached>),
 }
@@ -26,7 +27,9 @@ pub(super) struct Attached {
 impl Frames {
     /// From frames in the form [`BinaryForm::Raw`].
     pub(super) fn from_raw(raw: Arc<[Frame]>) -> Frames {
-        if let [frame] = &raw[..] {
+        if let [frame] = &raw[..]
+            && frame.opcode() == Opcode::Text
+        {
             return Frames::One(frame.clone());
         }
         Frames::Many(Arc::new(Attached {

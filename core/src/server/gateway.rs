@@ -3,6 +3,7 @@
 
 use super::registry::Registry;
 use crate::config::{Config, TransportKind};
+use crate::embed::percent_decoded;
 use crate::hub::ConnId;
 use crate::proto::engine::Revision;
 use crate::transport::{BinaryForm, Dialect};
@@ -78,8 +79,8 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Of a repeated parameter the first counts. None of the values is ever percent-encoded by a
-    /// client; one that is fits no transport and no session.
+    /// Of a repeated parameter the first counts. But for ids that an application has chosen none of
+    /// the values is ever percent-encoded by a client; one that is fits nothing.
     fn parse(url: &'a str) -> Query<'a> {
         let mut query = Query::default();
         let (_, text) = url.split_once('?').unwrap_or((url, ""));
@@ -152,7 +153,9 @@ pub(super) fn verify(
         .filter(|kind| config.serves(*kind))
         .ok_or(Refusal::TransportUnknown)?;
     if let Some(sid) = query.sid {
-        let (conn, revision) = registry.find(sid).ok_or(Refusal::UnknownSid)?;
+        let (conn, revision) = registry
+            .find(&percent_decoded(sid))
+            .ok_or(Refusal::UnknownSid)?;
         if !is_upgrade && transport == TransportKind::WebSocket {
             return Err(Refusal::BadRequest);
         }

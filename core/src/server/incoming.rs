@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::TransportKind;
-use crate::embed::{Event, SocketRef};
+use crate::config::{Config, Parser, Protocol, TransportKind};
+use crate::embed::{Event, Raw, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
+use crate::proto::DecodeError;
 use crate::session::{Received, Session};
 
 /// A peer broke the Socket.IO protocol; its session is closing.
@@ -31,18 +32,53 @@ pub(super) fn receive(
     received: Received<'_>,
     now: Instant,
 ) -> Option<Broken> {
+    let Config {
+        protocol,
+        parser,
+        max_attachments,
+        ..
+    } = *engine.config();
+    if protocol == Protocol::EngineIo {
+        receive_raw(engine, peer.conn, received);
+        return None;
+    }
     let incoming = match received {
-        Received::Nothing => return None,
-        Received::Text(text) => peer
-            .client
-            .handle_text(text, engine.config().max_attachments),
-        Received::Binary(bytes) => peer.client.handle_binary(bytes),
+        Received::Nothing | Received::Heartbeat => return None,
+        Received::Text(text) => match parser {
+            Parser::Json => peer.client.handle_text(text, max_attachments),
+            Parser::MessagePack => Err(Violation::Packet(DecodeError::InvalidMsgpack)),
+        },
+        Received::Binary(bytes) => match parser {
+            Parser::Json => peer.client.handle_binary(bytes),
+            Parser::MessagePack => peer.client.handle_message_pack(bytes, max_attachments),
+        },
     };
-    engine.shared.shards[usize::from(peer.conn.shard)]
+    count(engine, peer.conn);
+    deliver(engine, peer, incoming, now)
+}
+
+/// Gives the application a message as it is.
+fn receive_raw(engine: &super::Engine, conn: ConnId, received: Received<'_>) {
+    let message = match received {
+        Received::Nothing => return,
+        Received::Heartbeat => {
+            let event = Event::Heartbeat { conn };
+            engine.shared.application.handle(engine, event);
+            return;
+        }
+        Received::Text(text) => Raw::Text(text),
+        Received::Binary(bytes) => Raw::Binary(bytes),
+    };
+    count(engine, conn);
+    let event = Event::Raw { conn, message };
+    engine.shared.application.handle(engine, event);
+}
+
+fn count(engine: &super::Engine, conn: ConnId) {
+    engine.shared.shards[usize::from(conn.shard)]
         .counters
         .received
         .increment();
-    deliver(engine, peer, incoming, now)
 }
 
 /// Gives the application what a message asks for.
@@ -82,8 +118,8 @@ pub(super) fn deliver(
             deliver_ack(engine, socket, id, data, attachments)?
         }
         Ok(Incoming::Connect { namespace, auth }) => {
-            joining = auth;
-            let auth = joining.as_deref();
+            joining = (namespace, auth);
+            let (namespace, auth) = (&*joining.0, joining.1.as_deref());
             let fixed = client.fixed_sid(namespace, session_id);
             let claimed = match fixed {
                 None => claim(engine, conn, namespace, auth, now),
@@ -108,6 +144,9 @@ pub(super) fn deliver(
             };
             engine.shared.application.handle(engine, event);
             namespace.remove(conn);
+            let id = namespace.id();
+            drop(namespace);
+            engine.shared.hub.retire(id);
             return None;
         }
         Err(Violation::State) => {

@@ -13,23 +13,29 @@ mod gateway;
 mod http;
 mod inbox;
 mod incoming;
+mod listen;
+mod packets;
 pub mod pull;
+mod raw;
 mod reading;
 mod registry;
 mod requests;
 mod shard;
+mod stop;
 mod table;
 mod task;
 mod timers;
 mod websocket;
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
@@ -43,10 +49,11 @@ use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
-use crate::transport::polling;
+use crate::transport::{Stream, polling};
 use inbox::Inbox;
+use listen::Transport;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Stream, Task};
+use task::{Attach, PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -106,6 +113,10 @@ pub(crate) struct Shared {
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
+    /// Told when the engine closes.
+    closing: Notify,
+    /// When it must have closed, if the application said so.
+    finish_by: OnceLock<Instant>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -136,6 +147,9 @@ pub struct Upgrade {
     /// What the answer agrees to about compression, by
     /// [`negotiate`](crate::proto::websocket::deflate::negotiate).
     pub deflate: Option<DeflateParams>,
+    /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
+    /// closed. Nothing if it belongs to a session already.
+    pub sid: Option<Arc<str>>,
 }
 
 /// A polling request that the application brings.
@@ -156,6 +170,9 @@ pub struct Request<'a> {
     /// The request, for [`Event::Open`] if it opens a connection. An application that remembers it
     /// by itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// The session's id if the application chooses it; it must not be in use, or the request is
+    /// refused as a bad one. Of no meaning in requests of a session.
+    pub sid: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -189,6 +206,8 @@ impl Engine {
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
+            closing: Notify::new(),
+            finish_by: OnceLock::new(),
             threads: Mutex::default(),
             config,
         });
@@ -222,6 +241,20 @@ impl Engine {
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters();
+        metrics.namespaces = self.shared.hub.len() as u64;
+        if self.shared.config.recovery.is_some() {
+            let now = Instant::now();
+            for namespace in self.shared.hub.namespaces() {
+                if let Some(store) = namespace.recovery() {
+                    metrics.add_recovery(&mut store.lock(), now);
+                }
+            }
+        }
+        metrics
+    }
+
+    fn counters(&self) -> Metrics {
         Metrics::sum(self.shared.shards.iter().map(|shard| &shard.counters))
     }
 
@@ -230,15 +263,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after [`Engine::close`].
     pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
-        let during = |error| Error::Io("cannot listen".to_owned(), error);
-        let listener = TcpListener::bind(address).map_err(during)?;
-        let bound = listener.local_addr().map_err(during)?;
-        if self.is_closing() {
-            return Err(Error::Closed);
-        }
-        let accepting = http::accept(self.clone(), listener).map_err(during)?;
-        self.shared.threads.lock().push(accepting);
-        Ok(bound)
+        self.listen_tcp(address, Transport::Plain)
     }
 
     /// Judges a request by its method and URL, as engine.io's `verify` does.
@@ -259,7 +284,7 @@ impl Engine {
     /// Whether there is no place for one more connection; then one has been refused.
     fn is_full(&self) -> bool {
         let limit = self.shared.config.max_connections;
-        let is_full = limit.is_some_and(|limit| self.metrics().connections >= limit as u64);
+        let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
             self.shared.shards[0].counters.refused.increment_shared();
         }
@@ -347,17 +372,6 @@ impl Engine {
         }
     }
 
-    /// Closes every connection ("server shutting down") and stops listening. [`Event::Closed`]
-    /// follows when all is done. Further calls do nothing.
-    pub fn close(&self) {
-        if !self.shared.is_closing.swap(true, Ordering::AcqRel) {
-            for shard in &self.shared.shards {
-                shard.inbox.push(Task::Stop);
-                shard.inbox.wake();
-            }
-        }
-    }
-
     /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
     pub fn join(&self) {
         let threads = std::mem::take(&mut *self.shared.threads.lock());
@@ -402,8 +416,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
-                let handshake = request.handshake;
-                (None, PollingKind::Handshake { handshake, dialect })
+                let kind = PollingKind::Handshake {
+                    handshake: request.handshake,
+                    dialect,
+                    sid: request.sid,
+                };
+                (None, kind)
             }
             (Verified::Session(conn, _), "GET") => (Some(conn), PollingKind::Poll(conn.slot)),
             (Verified::Session(conn, _), "POST") => {
@@ -443,6 +461,7 @@ impl Engine {
             head,
             handshake,
             deflate,
+            sid,
         } = upgrade;
         let attach = Attach {
             request,
@@ -453,6 +472,7 @@ impl Engine {
             handshake,
             deflate,
             dialect: gateway::dialect(url),
+            sid,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {

@@ -1,6 +1,7 @@
 //! Which connection has which Engine.IO session id, and speaks which protocol, for requests that arrive on any thread.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -25,6 +26,18 @@ impl Registry {
         Registry {
             hasher: RandomState::new(),
             stripes: Default::default(),
+        }
+    }
+
+    /// Takes an id for a connection that is about to open; [`Registry::insert`] or
+    /// [`Registry::remove`] follows. False if it is taken.
+    pub(super) fn claim(&self, sid: Arc<str>, nobody: ConnId) -> bool {
+        match self.stripe(&sid).lock().entry(sid) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert((nobody, Revision::V4));
+                true
+            }
         }
     }
 

@@ -26,8 +26,12 @@ impl Shard {
             legacy_browser,
         } = request;
         match kind {
-            PollingKind::Handshake { handshake, dialect } => {
-                if let Err(refusal) = self.may_open() {
+            PollingKind::Handshake {
+                handshake,
+                dialect,
+                sid,
+            } => {
+                if let Err(refusal) = self.may_open(sid.as_ref()) {
                     self.engine.answer(responder, refused(refusal));
                     return;
                 }
@@ -37,6 +41,7 @@ impl Shard {
                     link: None,
                     dialect,
                     handshake,
+                    sid,
                 });
                 self.handle_poll(
                     slot,
@@ -96,6 +101,15 @@ impl Shard {
 
     fn handle_poll(&mut self, slot: Slot, poll: PendingPoll) {
         let now = self.now;
+        // A client that comes when its time is up is too late, whether the timers have come to it
+        // or not.
+        let is_due = |connection: &mut Connection| {
+            let due = connection.session.next_timeout();
+            due.is_some_and(|due| due <= now)
+        };
+        if self.connections.get_mut(slot).is_some_and(is_due) {
+            self.handle_timeout(slot);
+        }
         let Some(connection) = self.connections.get_mut(slot) else {
             self.engine.answer(poll.responder, unknown_sid());
             return;

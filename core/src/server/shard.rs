@@ -13,20 +13,17 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::ReadBuf;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use super::compression::Compression;
-use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::http;
 use super::requests::turn_down;
 use super::table::{Table, Tenant};
@@ -38,7 +35,7 @@ use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
-use crate::transport::LinkId;
+use crate::transport::{Inlet, LinkId};
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {
@@ -66,7 +63,7 @@ pub(super) struct Shard {
     /// Every HTTP connection served here holds a receiver, and ends when told.
     http: watch::Sender<()>,
     /// Set once the shard is stopping: HTTP connections are given until then.
-    stops_by: Option<Instant>,
+    pub(super) stops_by: Option<Instant>,
 }
 
 /// What a shard waits for.
@@ -169,7 +166,7 @@ async fn run(engine: Engine, index: u8) {
     drop(shard);
     if let Some(rest) = engine.shared.application.finish(index) {
         // What takes longer than connections were given is dropped with the runtime.
-        let _ = tokio::time::timeout(engine.config().close_timeout, rest).await;
+        let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
     }
     thread_ended(&engine);
 }
@@ -205,19 +202,22 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
         };
         done += task.count();
         match task {
-            Task::Accepted(stream) if !this.is_stopping() => {
-                http::serve(engine.clone(), this.index, stream, this.http.subscribe());
+            Task::Accepted(accepted) if !this.is_stopping() => {
+                http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());
             }
             Task::Accepted(_) => {}
             Task::Attach(attach) => this.attach(*attach, shard),
             Task::AttachWebSocket(attach) => this.attach_websocket(*attach, shard),
             Task::Resume => this.resume(),
-            Task::Stop => this.stop(),
+            Task::Stop(stop) => this.stop(stop),
             task => this.handle_task(task),
         }
     }
     this.handle_timers();
     this.flush_dirty();
+    if this.stops_by.is_some_and(|at| at <= this.now) {
+        this.cut();
+    }
     engine.shared.application.flush();
     this.is_in_turn = false;
     if is_unfinished {
@@ -225,14 +225,15 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     let next = this.timers.next();
     match this.stops_by {
-        Some(at) if this.connections.is_empty() => {
-            if this.http.receiver_count() == 0 || at <= this.now {
+        Some(at) => {
+            let is_served = this.connections.is_empty() && this.http.receiver_count() == 0;
+            if is_served || at <= this.now {
                 Turn::Last
             } else {
                 Turn::Done(Some(next.map_or(at, |next| next.min(at))))
             }
         }
-        _ => Turn::Done(next),
+        None => Turn::Done(next),
     }
 }
 
@@ -321,7 +322,7 @@ impl Shard {
         }
     }
 
-    fn flush_dirty(&mut self) {
+    pub(super) fn flush_dirty(&mut self) {
         // What is flushed may make others dirty: they are flushed in this turn too.
         let mut at = 0;
         while at < self.dirty.len() {
@@ -373,15 +374,9 @@ impl Shard {
         }
     }
 
-    fn stop(&mut self) {
-        // What the application said before it closed the engine is still sent.
-        self.flush_dirty();
-        self.stops_by = Some(self.now + CLOSE_ANSWER_TIMEOUT);
+    /// HTTP connections end after the request they are at.
+    pub(super) fn stop_http(&self) {
         self.http.send_replace(());
-        for slot in self.connections.slots() {
-            self.close(slot, crate::DisconnectReason::ServerShuttingDown, true);
-            self.close_websocket(slot);
-        }
     }
 
     /// One look at a link's stream by the task that reads it.
@@ -390,7 +385,7 @@ impl Shard {
         cx: &mut Context<'_>,
         slot: Slot,
         id: LinkId,
-        stream: &mut OwnedReadHalf,
+        stream: &mut Inlet,
     ) -> Poll<Flow> {
         self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -402,16 +397,14 @@ impl Shard {
         link.set_reader(cx.waker());
         let is_ending = link.is_ending();
         if link.has_backlog() {
-            while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
-                flush_backlog(link, &mut self.cork);
-            }
+            stream.drain(cx, link, &mut self.cork);
             self.touch(slot);
         }
         if !is_ending && self.pause(slot) {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
+        match stream.poll_read(cx, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => {
                 self.handle_stream_end(slot, id, Some(error));
@@ -440,7 +433,7 @@ pub(super) async fn read_link(
     shard: Rc<RefCell<Shard>>,
     slot: Slot,
     id: LinkId,
-    mut stream: OwnedReadHalf,
+    mut stream: Inlet,
 ) {
     loop {
         match poll_fn(|cx| shard.borrow_mut().poll_link(cx, slot, id, &mut stream)).await {
@@ -449,15 +442,6 @@ pub(super) async fn read_link(
             Flow::Stop => return,
         }
     }
-}
-
-/// A TCP link's backlog goes nowhere but to its stream.
-pub(super) fn flush_backlog(link: &mut crate::transport::Link, cork: &mut Vec<u8>) {
-    let mut feed = |_: RequestId, _: &[u8]| {};
-    link.flush_backlog(&mut crate::transport::Cork {
-        buffer: cork,
-        feed: &mut feed,
-    });
 }
 
 /// Most fragments of one message (ws's limit).

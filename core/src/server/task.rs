@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::frames::Frames;
+use super::listen::Accepted;
+use super::stop::Stop;
 use super::websocket;
 use crate::config::TransportKind;
 use crate::embed::{Answer, Handshake, RequestId};
@@ -14,7 +16,7 @@ use crate::error::DisconnectReason;
 use crate::hub::{Namespace, NamespaceId, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
 use crate::proto::websocket::deflate::DeflateParams;
-use crate::transport::{Dialect, Link};
+use crate::transport::{Dialect, Link, Stream};
 
 /// One task; tasks of one thread are done in order.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) enum Task {
         outgoing: Outgoing,
         ack: Option<Box<AckDeadline>>,
     },
+    /// Send an Engine.IO message to one connection.
+    SendRaw(Box<SendRaw>),
     /// Send to many.
     Broadcast(Box<Broadcast>),
     /// Tell a client that it is in a namespace.
@@ -77,12 +81,12 @@ pub(super) enum Task {
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
     Run(Vec<Task>),
-    /// A TCP connection the listener accepted.
-    Accepted(std::net::TcpStream),
+    /// A connection that a listener accepted.
+    Accepted(Box<Accepted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.
-    Stop,
+    Stop(Stop),
 }
 
 impl Task {
@@ -125,6 +129,14 @@ pub(super) struct Outgoing {
     pub(super) volatile: bool,
 }
 
+/// An Engine.IO message of the application.
+#[derive(Debug)]
+pub(super) struct SendRaw {
+    pub(super) slot: Slot,
+    pub(super) outgoing: Outgoing,
+    pub(super) token: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AckDeadline {
     pub(super) id: u64,
@@ -151,6 +163,7 @@ pub(super) enum PollingKind {
     Handshake {
         handshake: Option<Arc<Handshake>>,
         dialect: Dialect,
+        sid: Option<Arc<str>>,
     },
     Poll(Slot),
     Post {
@@ -185,6 +198,8 @@ pub(super) struct Attach {
     pub(super) handshake: Option<Arc<Handshake>>,
     /// What was agreed on about compression.
     pub(super) deflate: Option<DeflateParams>,
+    /// The id that the application has chosen for a new connection.
+    pub(super) sid: Option<Arc<str>>,
 }
 
 /// What a connection begins with.
@@ -195,11 +210,6 @@ pub(super) struct Opening {
     pub(super) link: Option<Link>,
     pub(super) dialect: Dialect,
     pub(super) handshake: Option<Arc<Handshake>>,
-}
-
-/// A peer's byte stream.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(std::net::TcpStream),
-    Feed,
+    /// Its id if it has been chosen, and claimed.
+    pub(super) sid: Option<Arc<str>>,
 }

@@ -85,7 +85,10 @@ impl Heartbeat {
         if self.phase != Phase::Resting {
             return Beat::TimedOut;
         }
-        self.due = deadline(now, ping_timeout);
+        // Timers are coarse: a ping that is a little late is not given that much more time.
+        let is_punctual = now - self.due <= ping_timeout / 16;
+        let pinged = if is_punctual { self.due } else { now };
+        self.due = deadline(pinged, ping_timeout);
         self.phase = Phase::Waiting;
         Beat::Ping
     }
@@ -103,6 +106,20 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(25);
     const TIMEOUT: Duration = Duration::from_secs(20);
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_ping_that_is_a_little_late_does_not_move_the_timeout() {
+        let start = Instant::now();
+        let due = start + INTERVAL;
+        for (late, timed_out_at) in [
+            (SECOND, due + TIMEOUT),
+            (SECOND * 2, due + SECOND * 2 + TIMEOUT),
+        ] {
+            let mut heartbeat = Heartbeat::start(start, INTERVAL);
+            assert_eq!(heartbeat.handle_timeout(due + late, TIMEOUT), Beat::Ping);
+            assert_eq!(heartbeat.due(), timed_out_at);
+        }
+    }
 
     #[test]
     fn pings_when_the_interval_is_over_and_not_before() {

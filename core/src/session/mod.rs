@@ -371,6 +371,16 @@ impl Session {
         self.outbox.bytes()
     }
 
+    /// How many frames were queued since the session began.
+    pub fn queued_frames(&self) -> u64 {
+        self.outbox.pushed()
+    }
+
+    /// How many of [`queued_frames`](Session::queued_frames) have been taken, in order.
+    pub fn taken_frames(&self) -> u64 {
+        self.outbox.taken()
+    }
+
     /// A GET waits for [`Transmit::Poll`].
     pub fn has_pending_poll(&self) -> bool {
         self.poll != Poll::None

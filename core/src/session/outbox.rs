@@ -16,12 +16,15 @@ pub(crate) struct Outbox {
     first: Option<Frame>,
     rest: VecDeque<Frame>,
     bytes: usize,
+    /// Frames that were ever pushed to the end, less those that were dropped.
+    pushed: u64,
 }
 
 impl Outbox {
     #[inline]
     pub(crate) fn push(&mut self, frame: Frame) {
         self.bytes += frame.len();
+        self.pushed += 1;
         if self.first.is_none() {
             self.first = Some(frame);
         } else {
@@ -64,7 +67,10 @@ impl Outbox {
 
     /// Drops what waits, and every buffer.
     pub(crate) fn clear(&mut self) {
-        *self = Outbox::default();
+        *self = Outbox {
+            pushed: self.taken(),
+            ..Outbox::default()
+        };
     }
 
     /// Gives the kept capacity back if nothing waits.
@@ -83,6 +89,17 @@ impl Outbox {
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Frames that were pushed to the end so far.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// How many of [`pushed`](Outbox::pushed) are out. A frame that was pushed to the front holds
+    /// the others back for as long as it waits.
+    pub(super) fn taken(&self) -> u64 {
+        self.pushed.saturating_sub(self.len() as u64)
     }
 
     fn len(&self) -> usize {
@@ -117,6 +134,24 @@ mod tests {
         let taken = outbox.take_all(1);
         assert_eq!(taken, (0..40).map(frame).collect::<Vec<_>>());
         assert_eq!((outbox.bytes(), outbox.rest.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn counts_what_was_taken_whatever_was_pushed_to_the_front_or_dropped() {
+        let mut outbox = Outbox::default();
+        (0..3).for_each(|n| outbox.push(frame(n)));
+        outbox.pop();
+        assert_eq!((outbox.pushed(), outbox.taken()), (3, 1));
+        outbox.push_front(frame(9));
+        assert_eq!((outbox.pushed(), outbox.taken()), (3, 0));
+        outbox.pop();
+        assert_eq!((outbox.pushed(), outbox.taken()), (3, 1));
+        outbox.push(frame(3));
+        outbox.take_all(0);
+        assert_eq!((outbox.pushed(), outbox.taken()), (4, 4));
+        (0..2).for_each(|n| outbox.push(frame(n)));
+        outbox.clear();
+        assert_eq!(outbox.taken(), 4);
     }
 
     #[test]

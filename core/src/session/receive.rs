@@ -36,10 +36,7 @@ impl Session {
                 self.heartbeat.handle_other(now, self.settings.ping_timeout);
                 Received::Binary(bytes)
             }
-            control => {
-                self.handle_control_packet(control, now);
-                Received::Nothing
-            }
+            control => self.handle_control_packet(control, now),
         }
     }
 
@@ -55,21 +52,24 @@ impl Session {
         }
     }
 
-    fn handle_control_packet(&mut self, packet: Packet<'_>, now: Instant) {
+    fn handle_control_packet(&mut self, packet: Packet<'_>, now: Instant) -> Received<'static> {
         let is_listening = self.heartbeat.is_listening();
         match packet {
             Packet::Ping(_) if is_listening => {
                 self.heartbeat = Heartbeat::listen(now, self.settings.patience());
                 self.outbox.release();
                 self.pong_owed = true;
+                return Received::Heartbeat;
             }
             Packet::Pong(_) if !is_listening => {
                 self.heartbeat.handle_pong(now, self.settings.ping_interval);
+                return Received::Heartbeat;
             }
             Packet::Ping(_) | Packet::Pong(_) => self.fail_transport("invalid heartbeat direction"),
             Packet::Close => self.end_by_peer(),
             _ => self.heartbeat.handle_other(now, self.settings.ping_timeout),
         }
+        Received::Nothing
     }
 
     /// From a candidate, from a transport that was left behind, or while closing.

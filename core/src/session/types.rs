@@ -67,6 +67,8 @@ pub struct Opening<'a> {
 pub enum Received<'p> {
     /// The packet was the session's own, or came too late.
     Nothing,
+    /// The peer's heartbeat.
+    Heartbeat,
     /// A text message.
     Text(&'p str),
     /// A binary message.

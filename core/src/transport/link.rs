@@ -1,16 +1,17 @@
 //! One WebSocket's byte stream: the decoder of what comes in and the way out, with what the peer
-//! has not yet taken. A link is a TCP stream of the engine's own, or a byte feed whose socket
-//! belongs to the application.
+//! has not yet taken. A link is a stream of the engine's own, or a byte feed whose socket belongs
+//! to the application.
 
 use std::io::ErrorKind;
 use std::mem;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::backlog::Backlog;
+use super::stream::SharedWire;
 use crate::embed::RequestId;
 use crate::proto::engine::frames;
 use crate::proto::websocket::deflate::{DeflateParams, Deflater};
@@ -103,8 +104,14 @@ impl Control {
 /// Where a link's bytes go.
 #[derive(Debug)]
 pub(crate) enum Outlet {
-    /// A stream of the engine's own.
+    /// A plain TCP stream.
     Tcp(OwnedWriteHalf),
+    /// A stream of another kind.
+    Shared {
+        stream: SharedWire,
+        /// It holds bytes that have not left: nothing is written until they have.
+        is_unflushed: bool,
+    },
     /// The application writes, and tells how far it has come.
     Feed {
         /// Bytes given to the application and not yet written.
@@ -242,14 +249,14 @@ impl Link {
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.backlog.is_empty() || self.outlet.is_unflushed()
     }
 
-    /// Bytes the peer has not yet taken.
+    /// Bytes the peer has not yet taken, but for what a stream holds that is no plain socket.
     pub(crate) fn backlog_bytes(&self) -> usize {
         let unwritten = match self.outlet {
             Outlet::Feed { unwritten } => unwritten,
-            Outlet::Tcp(_) | Outlet::Closed => 0,
+            Outlet::Tcp(_) | Outlet::Shared { .. } | Outlet::Closed => 0,
         };
         self.backlog.bytes() + unwritten
     }
@@ -266,7 +273,7 @@ impl Link {
 
     /// Whether bytes written now would leave at once.
     pub(crate) fn is_writable(&self) -> bool {
-        self.backlog_bytes() == 0 && !matches!(self.outlet, Outlet::Closed)
+        self.backlog_bytes() == 0 && !self.has_backlog() && !matches!(self.outlet, Outlet::Closed)
     }
 
     pub(crate) fn is_feed(&self) -> bool {
@@ -325,17 +332,24 @@ impl Link {
         self.write_cork(cork);
         if matches!(self.control.ending, Some(Ending::Drain(_))) && self.is_out() && !self.is_feed()
         {
-            // Dropped, the writing half ends its direction of the stream.
+            // Dropped, a writing half ends its direction of the stream.
+            if let Outlet::Shared { stream, .. } = &self.outlet {
+                stream.shut_down(&mut context_of(self.reader.as_ref()));
+            }
             self.outlet = Outlet::Closed;
         }
     }
 
     /// The stream may take more: writes what waits.
     pub(crate) fn flush_backlog(&mut self, cork: &mut Cork<'_>) {
-        while let Some(front) = self.backlog.front() {
-            let taken = self.outlet.write(front, self.request, cork.feed);
-            self.take_outcome(taken);
-            match taken {
+        if self.outlet.is_unflushed() {
+            // Broken, the link is marked so.
+            let _ = self.write_out(&[], cork.feed);
+        }
+        while !self.outlet.is_unflushed()
+            && let Some(front) = self.backlog.front().cloned()
+        {
+            match self.write_out(&front, cork.feed) {
                 Ok(n) if n > 0 => self.backlog.advance(n),
                 _ => break,
             }
@@ -349,8 +363,7 @@ impl Link {
         if self.has_backlog() {
             self.backlog.push(Bytes::copy_from_slice(cork.buffer));
         } else {
-            let taken = self.outlet.write(cork.buffer, self.request, cork.feed);
-            self.take_outcome(taken);
+            let taken = self.write_out(cork.buffer, cork.feed);
             if let Ok(n) = taken
                 && n < cork.buffer.len()
             {
@@ -365,13 +378,33 @@ impl Link {
             self.backlog.push(bytes);
             return;
         }
-        let taken = self.outlet.write(&bytes, self.request, cork.feed);
-        self.take_outcome(taken);
+        let taken = self.write_out(&bytes, cork.feed);
         if let Ok(n) = taken
             && n < bytes.len()
         {
             self.queue(bytes.slice(n..));
         }
+    }
+
+    fn write_out(
+        &mut self,
+        bytes: &[u8],
+        feed: &mut dyn FnMut(RequestId, &[u8]),
+    ) -> Result<usize, Broken> {
+        let taken = self
+            .outlet
+            .write(bytes, self.request, self.reader.as_ref(), feed);
+        match (taken, &self.outlet) {
+            (Ok(n), Outlet::Tcp(_) | Outlet::Shared { .. }) => self.taken += n as u64,
+            // The application says when it has written, and a closed outlet takes nothing.
+            (Ok(_), Outlet::Feed { .. } | Outlet::Closed) => {}
+            (Err(Broken), _) => {
+                self.outlet = Outlet::Closed;
+                self.backlog.clear();
+                self.wake_reader();
+            }
+        }
+        taken
     }
 
     /// Whether all that was written has left.
@@ -384,19 +417,6 @@ impl Link {
         self.backlog.push(rest);
         self.wake_reader();
     }
-
-    fn take_outcome(&mut self, outcome: Result<usize, Broken>) {
-        match (outcome, &self.outlet) {
-            (Ok(n), Outlet::Tcp(_)) => self.taken += n as u64,
-            // The application says when it has written, and a closed outlet takes nothing.
-            (Ok(_), Outlet::Feed { .. } | Outlet::Closed) => {}
-            (Err(Broken), _) => {
-                self.outlet = Outlet::Closed;
-                self.backlog.clear();
-                self.wake_reader();
-            }
-        }
-    }
 }
 
 /// The stream can take nothing any more. The reader finds out why.
@@ -404,10 +424,21 @@ impl Link {
 struct Broken;
 
 impl Outlet {
+    fn is_unflushed(&self) -> bool {
+        matches!(
+            self,
+            Outlet::Shared {
+                is_unflushed: true,
+                ..
+            }
+        )
+    }
+
     fn write(
         &mut self,
         bytes: &[u8],
         request: RequestId,
+        reader: Option<&Waker>,
         feed: &mut dyn FnMut(RequestId, &[u8]),
     ) -> Result<usize, Broken> {
         match self {
@@ -419,6 +450,15 @@ impl Outlet {
                     Err(_) => return Err(Broken),
                 }
             },
+            Outlet::Shared {
+                stream,
+                is_unflushed,
+            } => {
+                let written = stream.write(&mut context_of(reader), bytes);
+                let written = written.map_err(|_| Broken)?;
+                *is_unflushed = written.is_unflushed;
+                Ok(written.bytes)
+            }
             Outlet::Feed { unwritten } => {
                 let n = bytes.len().min(FEED_WINDOW.saturating_sub(*unwritten));
                 if n > 0 {
@@ -430,6 +470,12 @@ impl Outlet {
             Outlet::Closed => Ok(bytes.len()),
         }
     }
+}
+
+/// Who is woken when a stream that took too little takes more: the task that reads it. It looks
+/// after what waits when it first runs.
+fn context_of(reader: Option<&Waker>) -> Context<'_> {
+    Context::from_waker(reader.unwrap_or(Waker::noop()))
 }
 
 /// A shard's buffer in which short frames are put together, and the way out for byte feeds.

@@ -5,7 +5,13 @@ mod dialect;
 mod link;
 mod patient;
 pub(crate) mod polling;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
 pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
+pub(crate) use stream::{Inlet, Stream, Wire};
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsStream;

@@ -6,32 +6,39 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A TCP stream whose writes time out.
+use super::Wire;
+
+/// A stream whose writes time out.
 #[derive(Debug)]
 pub(crate) struct Patient {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Wire>,
+    /// What somebody read from the stream before: it is read first.
+    unread: Bytes,
     timeout: Duration,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    /// `timeout` is how long a write may wait for the peer to take some of it.
-    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Patient {
+    /// `unread` is what was read from the stream before; `timeout` is how long a write may wait for
+    /// the peer to take some of it.
+    pub(crate) fn new(stream: Wire, unread: Bytes, timeout: Duration) -> Patient {
         Patient {
             stream: TokioIo::new(stream),
+            unread,
             timeout,
             stalled: None,
         }
     }
 
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+    /// The stream, and what of `unread` nobody has asked for.
+    pub(crate) fn into_parts(self) -> (Wire, Bytes) {
+        (self.stream.into_inner(), self.unread)
     }
 
     fn watch(
@@ -58,8 +65,14 @@ impl Read for Patient {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            let length = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread[..length]);
+            self.unread.advance(length);
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use deflate::*;
 use sori::Config;
 pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{
-    AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, RequestId,
+    AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, Raw, RequestId,
     SocketRef,
 };
 use sori::proto::socket::{event_args, event_name};
@@ -45,6 +45,8 @@ pub(crate) struct Recorder {
     log: Mutex<Log>,
     changed: Condvar,
     is_stalled: AtomicBool,
+    /// Messages of Engine.IO are sent back.
+    pub(crate) echoes_raw: AtomicBool,
     /// Nothing is written down of what clients say: for tests that count bytes.
     pub(crate) is_forgetful: AtomicBool,
     /// What the application does when a request of its own is answered.
@@ -101,6 +103,11 @@ impl Application for Recorder {
             self.changed.notify_all();
         }
         react(engine, &event);
+        if let Event::Raw { conn, message } = event
+            && self.echoes_raw.load(Ordering::Relaxed)
+        {
+            send_raw(engine, conn, message, None);
+        }
         if let (Event::Answer { .. }, Some(then)) = (&event, self.on_answer.get()) {
             then(engine);
         }
@@ -171,6 +178,17 @@ impl Recorder {
             Event::Leave { socket } => {
                 log.write(socket.conn, format!("leave {}", name_of(socket)));
             }
+            Event::Raw { conn, message } => {
+                let line = match message {
+                    Raw::Text(text) => format!("text {text}"),
+                    Raw::Binary(bytes) => {
+                        format!("binary{}", hex(&[Bytes::copy_from_slice(bytes)]))
+                    }
+                };
+                log.write(*conn, line);
+            }
+            Event::Sent { conn, token } => log.write(*conn, format!("sent {token}")),
+            Event::Heartbeat { conn } => log.write(*conn, "heartbeat".to_owned()),
             Event::Upgraded { conn, .. } => log.write(*conn, "upgraded".to_owned()),
             Event::Close {
                 conn,
@@ -299,6 +317,16 @@ fn hex(attachments: &[Bytes]) -> String {
         format!(" +{}", digits.concat())
     });
     texts.collect()
+}
+
+pub(crate) fn send_raw(engine: &Engine, conn: ConnId, message: Raw<'_>, token: Option<u64>) {
+    engine.execute(Command::Send {
+        conn,
+        message,
+        volatile: false,
+        compress: true,
+        token,
+    });
 }
 
 pub(crate) fn emit(engine: &Engine, socket: SocketRef, payload: Payload<'_>) {

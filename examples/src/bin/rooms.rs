@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! client joins   auth: { name }
-//! client asks    join(room)   leave(room)   poll(room, question, answer([[name, answer]…]))
-//! client hears   poll(question, answer(name, text))   gone(name)
+//! client asks    join(room)   leave(room)   poll(room, question, answer([text…]))
+//! client hears   poll(question, answer(text))   gone(name)
 //!
 //! cargo run -p sori-examples --bin rooms -- 127.0.0.1:3000
 //! ```
@@ -54,7 +54,7 @@ fn serve(server: &Server) {
             // While the answers come, this socket's next events wait; those of the others do not.
             async move {
                 let answers = asked
-                    .emit_with_ack::<(String, String)>("poll", question)
+                    .emit_with_ack::<String>("poll", question)
                     .timeout(PATIENCE)
                     .await?;
                 ack.send((answers.received,))?;

@@ -104,6 +104,22 @@ pub const SERVERS: &[Server] = &[
         when_missing: WhenMissing::Fail,
     },
     Server {
+        name: "sori-c",
+        dialect: Dialect::SocketIo,
+        command: &["sh", "servers/c-app.sh", "pull"],
+        environment: &[],
+        collects: false,
+        when_missing: WhenMissing::Skip,
+    },
+    Server {
+        name: "sori-c-push",
+        dialect: Dialect::SocketIo,
+        command: &["sh", "servers/c-app.sh", "push"],
+        environment: &[],
+        collects: false,
+        when_missing: WhenMissing::Skip,
+    },
+    Server {
         name: "ws",
         dialect: Dialect::WebSocket,
         command: &["node", "--expose-gc", "servers/ws-app.js", "ws"],

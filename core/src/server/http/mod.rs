@@ -2,7 +2,7 @@
 //! WebSockets over. What is not under the engine's path is the application's to answer, or 404.
 //!
 //! ```text
-//!  accept thread ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
+//!  listen.rs ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
 //!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
 //!                                   ├─► boarding.rs  the same for plain WebSockets
 //!                                   └─► reception.rs the application's own pages
@@ -18,14 +18,10 @@ mod upgrade;
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io;
-use std::net::TcpListener;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -38,121 +34,74 @@ use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 
 use super::Engine;
-use super::shard::thread_ended;
-use super::task::Task;
+use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
 use crate::transport::Patient;
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, Reception, Reply};
 use upgrade::Handover;
 
-/// Accepts connections on a thread of its own and deals them out to the shards in turn. The thread
-/// counts as one of the engine's: [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
-pub(super) fn accept(engine: Engine, listener: TcpListener) -> io::Result<JoinHandle<()>> {
-    listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let one_more = |live: usize| (live > 0).then_some(live + 1);
-    let live = &engine.shared.live_shards;
-    if live
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-        .is_err()
-    {
-        return Err(io::Error::other("the engine has ended"));
-    }
-    let accepting = std::thread::Builder::new().name("sori-accept".to_owned());
-    let failed = engine.clone();
-    accepting
-        .spawn(move || {
-            runtime.block_on(accept_loop(&engine, listener));
-            thread_ended(&engine);
-        })
-        .inspect_err(|_| thread_ended(&failed))
-}
-
-async fn accept_loop(engine: &Engine, listener: TcpListener) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-        return;
-    };
-    while !engine.is_closing() {
-        // The look at `is_closing` needs no wake-up of its own.
-        let accepted = tokio::time::timeout(CLOSING_LOOK, listener.accept()).await;
-        match accepted {
-            Ok(Ok((stream, _))) => {
-                if let Ok(stream) = stream.into_std() {
-                    engine.push(engine.pick_shard(), Task::Accepted(stream));
-                }
-            }
-            // Out of descriptors, or a client that was gone again: the next may fare better.
-            Ok(Err(_)) => tokio::time::sleep(CLOSING_LOOK).await,
-            Err(_) => {}
-        }
-    }
-}
-
-const CLOSING_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
-
 /// Serves HTTP on one accepted connection, on the shard that calls it.
-pub(super) fn serve(
-    engine: Engine,
-    shard: u8,
-    stream: std::net::TcpStream,
-    mut stop: watch::Receiver<()>,
-) {
-    let adopted = stream
-        .set_nonblocking(true)
-        .and_then(|()| stream.set_nodelay(true))
-        .and_then(|()| tokio::net::TcpStream::from_std(stream));
-    let Ok(stream) = adopted else { return };
+pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: watch::Receiver<()>) {
+    let (peer, read) = (accepted.peer(), accepted.read());
     tokio::task::spawn_local(async move {
+        // A TLS handshake that takes too long is a head that takes too long.
         let timeout = engine.config().request_timeout;
-        let owner = engine.clone();
-        let peer = Peer {
-            remote_address: stream.peer_addr().ok(),
-            is_secure: false,
-        };
-        let leaving: Rc<Cell<Option<Handover>>> = Rc::default();
-        let left = Rc::clone(&leaving);
-        let service = service_fn(move |request| {
-            let (engine, leaving) = (engine.clone(), Rc::clone(&leaving));
-            async move {
-                let answer = respond(&engine, request, peer).await;
-                answer.map_err(|handover| {
-                    leaving.set(Some(handover));
-                    Left
-                })
-            }
-        });
-        let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(timeout)
-            .max_buf_size(MAX_HEAD)
-            .title_case_headers(true)
-            .serve_connection(Patient::new(stream, timeout), service);
-        // What goes wrong here is the client's loss: hyper has closed its connection.
-        let is_stopped = {
-            let mut stopped = std::pin::pin!(stop.changed());
-            poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(_) => Poll::Ready(false),
-                Poll::Pending => stopped.as_mut().poll(cx).map(|_| true),
-            })
-            .await
-        };
-        if is_stopped {
-            Pin::new(&mut connection).graceful_shutdown();
-            let _ = (&mut connection).await;
-        }
-        if let Some(handover) = left.take() {
-            let parts = connection.into_parts();
-            handover
-                .complete(&owner, parts.io.into_stream(), parts.read_buf)
-                .await;
+        let begun = tokio::time::timeout(timeout, accepted.into_wire());
+        if let Some(Ok(Ok(stream))) = unless(stop.changed(), begun).await {
+            let stream = Patient::new(stream, read, timeout);
+            serve_wire(engine.clone(), stream, peer, stop).await;
         }
         // The shard may have waited for the last of them.
-        drop(stop);
-        owner.shared.shards[usize::from(shard)].inbox.wake();
+        engine.shared.shards[usize::from(shard)].inbox.wake();
     });
+}
+
+async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch::Receiver<()>) {
+    let timeout = engine.config().request_timeout;
+    let owner = engine.clone();
+    let leaving: Rc<Cell<Option<Handover>>> = Rc::default();
+    let left = Rc::clone(&leaving);
+    let service = service_fn(move |request| {
+        let (engine, leaving) = (engine.clone(), Rc::clone(&leaving));
+        async move {
+            let answer = respond(&engine, request, peer).await;
+            answer.map_err(|handover| {
+                leaving.set(Some(handover));
+                Left
+            })
+        }
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_buf_size(MAX_HEAD)
+        .title_case_headers(true)
+        .serve_connection(stream, service);
+    // What goes wrong here is the client's loss: hyper has closed its connection.
+    if unless(stop.changed(), &mut connection).await.is_none() {
+        Pin::new(&mut connection).graceful_shutdown();
+        let _ = (&mut connection).await;
+    }
+    if let Some(handover) = left.take() {
+        let parts = connection.into_parts();
+        let (stream, unread) = parts.io.into_parts();
+        let read = match unread.is_empty() {
+            true => parts.read_buf,
+            false => [parts.read_buf, unread].concat().into(),
+        };
+        handover.complete(&owner, stream, read).await;
+    }
+}
+
+/// What `work` comes to, unless `end` comes first.
+async fn unless<W: Future>(end: impl Future, work: W) -> Option<W::Output> {
+    let (mut end, mut work) = (std::pin::pin!(end), std::pin::pin!(work));
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => end.as_mut().poll(cx).map(|_| None),
+    })
+    .await
 }
 
 /// Most bytes of a request's head.

@@ -113,6 +113,7 @@ async fn exchange(engine: &Engine, head: &Parts, body: Bytes, peer: Peer) -> Ans
         user_agent: header(header::USER_AGENT),
         body,
         handshake: handshake.clone().filter(|_| opens),
+        sid: None,
     };
     let conn = engine.take_request(verified, request, Responder::Listener(sender));
     let mut pending = Pending {

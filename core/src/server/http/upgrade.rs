@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use tokio::net::TcpStream;
 
 use super::{cors, handshake_of, reception, url_of};
 use crate::config::TransportKind;
@@ -14,9 +13,9 @@ use crate::embed::{Handshake, Peer};
 use crate::proto::handshake::{self, HandshakeError};
 use crate::proto::websocket::Frame;
 use crate::proto::websocket::deflate::{self, DeflateOptions, DeflateParams};
-use crate::server::attach::say_farewell;
 use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
 use crate::server::{Engine, Upgrade, Verified, WebSocketUpgrade};
+use crate::transport::Wire;
 
 /// What becomes of a stream that hyper is done with.
 #[derive(Debug)]
@@ -36,17 +35,17 @@ pub(super) enum Handover {
 
 impl Handover {
     /// `read` is what hyper has read behind the request.
-    pub(super) async fn complete(self, engine: &Engine, stream: TcpStream, read: Bytes) {
+    pub(super) async fn complete(self, engine: &Engine, stream: Wire, read: Bytes) {
         match self {
             Handover::Farewell(bytes) => {
                 // Nobody is left to tell whether the peer took it.
-                let farewell = say_farewell(stream, bytes);
+                let farewell = stream.say_farewell(bytes);
                 let _ = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell).await;
             }
             Handover::Plain(mut upgrade) => {
                 upgrade.head = read;
-                if let Ok(stream) = stream.into_std() {
-                    engine.attach_websocket(stream, *upgrade);
+                if let Ok(stream) = stream.release() {
+                    engine.attach_websocket_stream(stream, *upgrade);
                 }
             }
             Handover::WebSocket {
@@ -55,7 +54,7 @@ impl Handover {
                 handshake,
                 deflate,
             } => {
-                let Ok(stream) = stream.into_std() else {
+                let Ok(stream) = stream.release() else {
                     return;
                 };
                 let upgrade = Upgrade {
@@ -64,8 +63,9 @@ impl Handover {
                     head: read,
                     handshake: Some(handshake),
                     deflate,
+                    sid: None,
                 };
-                engine.attach(&url, stream, upgrade);
+                engine.attach_stream(&url, stream, upgrade);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::roster::SocketIdentity;
+use crate::config::TransportKind;
 use crate::embed::{BroadcastAck, Handshake};
 use crate::error::DisconnectReason;
 
@@ -19,6 +20,8 @@ pub enum PulledEvent {
         auth: Option<Box<str>>,
         /// Whether it comes back with its id, its rooms and what it missed, once it is accepted.
         recovered: bool,
+        /// What the application kept for it with `PullServer::keep`, if it comes back.
+        kept: Option<Arc<str>>,
         /// The request that opened its connection, if it is known.
         handshake: Option<Arc<Handshake>>,
     },
@@ -72,8 +75,100 @@ pub enum PulledEvent {
         /// The rooms it was in, that of its own id first unless it had left that.
         rooms: Vec<Arc<str>>,
     },
+    /// Something happened to a plain WebSocket.
+    WebSocket {
+        /// The WebSocket.
+        socket: Arc<SocketIdentity>,
+        /// What.
+        event: WebSocketEvent,
+    },
+    /// Something happened to a connection without Socket.IO.
+    Raw {
+        /// The connection.
+        socket: Arc<SocketIdentity>,
+        /// What.
+        event: RawEvent,
+    },
+    /// A client wants to open a connection, and waits for `PullServer::decide`.
+    Handshake {
+        /// What to decide about.
+        ticket: u64,
+        /// Its request.
+        handshake: Arc<Handshake>,
+    },
     /// Every connection is closed and the engine's threads have ended. The last event.
     Closed,
+}
+
+/// What happened to a connection without Socket.IO, in order.
+#[derive(Debug)]
+pub enum RawEvent {
+    /// It is open. Its first event.
+    Open {
+        /// What carries it.
+        transport: TransportKind,
+        /// The request that opened it.
+        handshake: Option<Arc<Handshake>>,
+    },
+    /// A whole message.
+    Message {
+        /// The message, with room for one byte more.
+        data: Vec<u8>,
+        /// Whether it is not text. Text is UTF-8.
+        is_binary: bool,
+    },
+    /// It is carried by a WebSocket from now on.
+    Upgrade,
+    /// All up to the message of this token has been handed to the transport.
+    Sent(u64),
+    /// It is over. Its last event.
+    Close {
+        /// Why.
+        reason: DisconnectReason,
+        /// More about why, for people.
+        description: Option<Box<str>>,
+    },
+}
+
+/// What a plain WebSocket's peer did, in order.
+#[derive(Debug)]
+pub enum WebSocketEvent {
+    /// It is open. Its first event.
+    Open {
+        /// The request that opened it.
+        handshake: Option<Arc<Handshake>>,
+    },
+    /// A whole message.
+    Message {
+        /// The message, with room for one byte more.
+        data: Vec<u8>,
+        /// Whether it is not text. Text is UTF-8, unless the settings skip the check.
+        is_binary: bool,
+    },
+    /// A pong.
+    Pong(Box<[u8]>),
+    /// What was queued for it, more than the high-water mark, has left.
+    Drain,
+    /// It is closed. Its last event.
+    Closed {
+        /// The code of the peer's close frame; 1005 if that had none, 1006 if there was no frame or
+        /// the peer broke the protocol.
+        code: u16,
+        /// The reason in the peer's close frame.
+        reason: Box<str>,
+        /// What went wrong, for people.
+        description: Option<Box<str>>,
+        /// The rooms it was in, that of its own id first unless it had left that.
+        rooms: Vec<Arc<str>>,
+    },
+}
+
+impl WebSocketEvent {
+    pub(super) fn message(bytes: &[u8], is_binary: bool) -> WebSocketEvent {
+        let mut data = Vec::with_capacity(bytes.len() + 1);
+        data.extend_from_slice(bytes);
+        WebSocketEvent::Message { data, is_binary }
+    }
 }
 
 impl PulledEvent {
@@ -93,7 +188,18 @@ impl PulledEvent {
                 .iter()
                 .map(|response| response.data.len() + sum(&response.attachments))
                 .sum(),
-            PulledEvent::AckTimeout { .. }
+            PulledEvent::WebSocket {
+                event: WebSocketEvent::Message { data, .. },
+                ..
+            }
+            | PulledEvent::Raw {
+                event: RawEvent::Message { data, .. },
+                ..
+            } => data.len(),
+            PulledEvent::Raw { .. }
+            | PulledEvent::Handshake { .. }
+            | PulledEvent::AckTimeout { .. }
+            | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }
             | PulledEvent::Closed => 0,
         }

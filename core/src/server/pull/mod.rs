@@ -11,22 +11,29 @@
 
 mod event;
 mod queue;
+mod raw;
+mod reception;
 mod roster;
 #[cfg(unix)]
 mod signal;
 mod space;
+mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::PulledEvent;
+pub use event::{PulledEvent, RawEvent, WebSocketEvent};
+pub use raw::RawOptions;
 pub use roster::{SocketIdentity, SocketKey};
+pub use websocket::WebSocketPath;
 
 use super::Engine;
 use crate::config::Config;
+use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
 use crate::error::Error;
+use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
 
 /// An engine and the queue of its events. Every method may be called from any thread.
@@ -88,6 +95,25 @@ impl PullServer {
         self.engine.hub().register(name);
     }
 
+    /// Lets clients ask for every namespace whose name begins with `prefix`. One that is not there
+    /// is made when its first socket is accepted, and goes with its last.
+    pub fn open_namespaces(&self, prefix: &str) {
+        self.queue.open_prefix(prefix);
+    }
+
+    /// Keeps `data` for the socket that comes back in place of this one, instead of what was kept
+    /// before; its [`PulledEvent::Connect`] carries it. For nothing unless the settings have
+    /// `recovery`.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn keep(&self, socket: SocketKey, data: &str) -> Result<(), Gone> {
+        let SocketRef { conn, namespace } = self.client(socket)?;
+        let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
+        namespace.keep(conn, data.into());
+        Ok(())
+    }
+
     /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the
     /// first. Gives how many it appended. With several threads polling, events of one socket are
     /// spread over them.
@@ -121,6 +147,11 @@ impl PullServer {
     /// Closes every connection and stops listening; [`PulledEvent::Closed`] is the last event.
     pub fn close(&self) {
         self.engine.close();
+    }
+
+    /// As [`Engine::close_within`]: what is queued leaves first, for at most this time.
+    pub fn close_within(&self, time: Duration) {
+        self.engine.close_within(time);
     }
 
     /// Whether [`PullServer::close`] was called.
@@ -161,7 +192,7 @@ impl PullServer {
         payload: Payload<'_>,
         volatile: bool,
     ) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
+        let socket = self.client(socket)?;
         self.engine.execute(Command::Emit {
             socket,
             payload,
@@ -184,7 +215,7 @@ impl PullServer {
         volatile: bool,
         timeout: Option<Duration>,
     ) -> Result<u64, Gone> {
-        let namespace = self.find(socket)?.namespace;
+        let namespace = self.client(socket)?.namespace;
         let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
         let id = namespace.next_ack();
         let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
@@ -202,7 +233,7 @@ impl PullServer {
     /// # Errors
     /// [`Gone`]
     pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
-        let socket = self.find(socket)?;
+        let socket = self.client(socket)?;
         self.engine.execute(Command::Answer {
             socket,
             id: ack,
@@ -228,7 +259,44 @@ impl PullServer {
         self.queue.close_connection(&self.engine, socket)
     }
 
-    /// What the engine knows an accepted socket by, for commands on rooms.
+    /// Serves plain WebSockets at a path of their own. The application calls those of `/feed` the
+    /// namespace `ws:/feed`; each is in it from the start.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the path is none, is taken, or lies below the engine's own.
+    pub fn open_websockets(&self, path: WebSocketPath) -> Result<(), Error> {
+        self.queue.paths().open(&self.engine, path)
+    }
+
+    /// The open namespace of that name, or the plain WebSockets that are called so.
+    pub fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        match self.queue.paths().group(name) {
+            Some(group) => self.engine.hub().namespace(group),
+            None => self.engine.hub().lookup(name),
+        }
+    }
+
+    /// The connection of a plain WebSocket, and how much waits for its peer.
+    ///
+    /// # Errors
+    /// [`Gone`], also for a socket that is none.
+    pub fn websocket(&self, socket: SocketKey) -> Result<(ConnId, Arc<Gauge>), Gone> {
+        self.queue.websocket(socket).ok_or(Gone)
+    }
+
+    /// What is known of a socket, or of a client that asks to be one.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn identity(&self, socket: SocketKey) -> Result<Arc<SocketIdentity>, Gone> {
+        self.queue.identity(socket).ok_or(Gone)
+    }
+
+    fn client(&self, socket: SocketKey) -> Result<SocketRef, Gone> {
+        self.queue.client(socket).ok_or(Gone)
+    }
+
+    /// What the engine knows an accepted socket or a plain WebSocket by, for commands on rooms.
     ///
     /// # Errors
     /// [`Gone`]

@@ -17,19 +17,22 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::Gone;
 use super::event::PulledEvent;
+use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
 #[cfg(unix)]
 use super::signal::Signal;
 use super::space::Space;
-use crate::config::Config;
+use super::websocket::Paths;
+use crate::config::{Config, Protocol};
+use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
-use crate::server::{Application, Engine};
+use crate::server::{Application, Engine, Reception};
 
 /// What clients are told that ask for a namespace nobody opened (socket.io's words).
 const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
@@ -40,6 +43,11 @@ pub(super) struct EventQueue {
     sender: Sender<Item>,
     receiver: Receiver<Item>,
     space: Space,
+    paths: Paths,
+    desk: Desk,
+    /// Beginnings of the names that clients may ask for without their being open.
+    prefixes: RwLock<Vec<Box<str>>>,
+    protocol: Protocol,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
     signal: OnceLock<Signal>,
@@ -59,6 +67,10 @@ impl EventQueue {
             sender,
             receiver,
             space: Space::new(config.max_pending_events),
+            paths: Paths::default(),
+            desk: Desk::default(),
+            prefixes: RwLock::default(),
+            protocol: config.protocol,
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -133,7 +145,11 @@ impl EventQueue {
     pub(super) fn accept(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let (conn, socket) = roster.asking(key).ok_or(Gone)?;
-        let namespace = engine.hub().register(&socket.namespace).id();
+        // Held until the socket is in it: one that comes with its first socket may go with its last.
+        let known = engine.hub().lookup(&socket.namespace);
+        let made = || engine.hub().register_transient(&socket.namespace);
+        let held = known.unwrap_or_else(made);
+        let namespace = held.id();
         roster.admit(key, namespace);
         engine.execute(Command::Accept {
             socket: SocketRef { conn, namespace },
@@ -152,7 +168,7 @@ impl EventQueue {
     /// As [`EventQueue::accept`] about the lock.
     pub(super) fn disconnect(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
-        let socket = roster.socket(key).ok_or(Gone)?;
+        let socket = roster.client(key).ok_or(Gone)?;
         if let Some(member) = roster.remove(key) {
             self.part(engine, socket.conn, member, BY_SERVER);
         }
@@ -163,7 +179,7 @@ impl EventQueue {
     /// As [`EventQueue::accept`] about the lock.
     pub(super) fn close_connection(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
-        let conn = roster.socket(key).ok_or(Gone)?.conn;
+        let conn = roster.client(key).ok_or(Gone)?.conn;
         let mut batch = engine.batch();
         for member in roster.remove_connection(conn.slot) {
             if let Some(namespace) = member.namespace {
@@ -184,6 +200,37 @@ impl EventQueue {
         self.roster(key.shard())?.socket(key)
     }
 
+    /// As [`EventQueue::find`], but no plain WebSocket.
+    pub(super) fn client(&self, key: SocketKey) -> Option<SocketRef> {
+        self.roster(key.shard())?.client(key)
+    }
+
+    pub(super) fn websocket(&self, key: SocketKey) -> Option<(ConnId, Arc<Gauge>)> {
+        self.roster(key.shard())?.websocket(key)
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(super) fn open_prefix(&self, prefix: &str) {
+        self.prefixes.write().push(prefix.into());
+    }
+
+    /// Whether clients may ask for a namespace of that name that is not there.
+    fn may_be_made(&self, name: &str) -> bool {
+        let prefixes = self.prefixes.read();
+        prefixes.iter().any(|prefix| name.starts_with(&**prefix))
+    }
+
+    pub(super) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
+        self.roster(key.shard())?.identity(key)
+    }
+
     pub(super) fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
         let roster = self.roster(socket.conn.shard)?;
         Some(roster.find(socket)?.key)
@@ -194,7 +241,7 @@ impl EventQueue {
     }
 
     /// Nothing for a shard that the engine does not have, as a key made up by the caller may name.
-    fn roster(&self, shard: u8) -> Option<MutexGuard<'_, Roster>> {
+    pub(super) fn roster(&self, shard: u8) -> Option<MutexGuard<'_, Roster>> {
         Some(self.rosters.get(usize::from(shard))?.lock())
     }
 
@@ -209,7 +256,7 @@ impl EventQueue {
         });
     }
 
-    fn push(&self, event: PulledEvent) {
+    pub(super) fn push(&self, event: PulledEvent) {
         self.space.take(event.size());
         self.send(Item::Event(event));
     }
@@ -264,6 +311,10 @@ impl EventQueue {
 
 impl Application for EventQueue {
     fn handle(&self, engine: &Engine, event: Event<'_>) {
+        let is_connections = matches!(event, Event::Open { .. } | Event::Close { .. });
+        if self.protocol == Protocol::EngineIo && is_connections {
+            return self.handle_raw(event);
+        }
         match event {
             Event::Message {
                 socket,
@@ -325,7 +376,8 @@ impl Application for EventQueue {
                 auth,
                 recovered,
             } => {
-                if engine.hub().lookup(namespace).is_none() {
+                let known = engine.hub().lookup(namespace);
+                if known.is_none() && !self.may_be_made(namespace) {
                     engine.execute(Command::Refuse {
                         conn,
                         namespace,
@@ -337,10 +389,12 @@ impl Application for EventQueue {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
                     let auth = auth.map(Into::into);
                     let handshake = roster.handshake_of(conn.slot);
+                    let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,
                         recovered,
+                        kept,
                         handshake,
                     });
                 }
@@ -379,19 +433,31 @@ impl Application for EventQueue {
                     roster.open(conn.slot, Arc::clone(handshake));
                 }
             }
+            Event::Upgraded { .. } | Event::Raw { .. } | Event::Sent { .. }
+                if self.protocol == Protocol::EngineIo =>
+            {
+                self.handle_raw(event);
+            }
             // Of no concern to somebody who knows sockets, not connections.
-            Event::Upgraded { .. } => {}
+            Event::Upgraded { .. }
+            | Event::Raw { .. }
+            | Event::Sent { .. }
+            | Event::Heartbeat { .. } => {}
             // Only for applications that bring requests or streams themselves.
             Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. }
-            | Event::WebSocket { .. } => {}
+            | Event::Forget { .. } => {}
+            Event::WebSocket { conn, event } => self.handle_websocket(engine, conn, event),
         }
     }
 
     fn is_ready(&self) -> bool {
         self.space.is_left()
+    }
+
+    fn reception(&self) -> Option<&dyn Reception> {
+        Some(self)
     }
 }
 
@@ -429,6 +495,7 @@ mod tests {
             key: SocketKey(1),
             sid: "sid".into(),
             namespace: "/".into(),
+            user_data: Default::default(),
         };
         PulledEvent::AckTimeout {
             socket: Arc::new(socket),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 
+use crate::embed::websocket::Gauge;
 use crate::embed::{Handshake, SocketRef};
 use crate::hub::{ConnId, NamespaceId, Slot};
 
@@ -21,7 +23,7 @@ impl SocketKey {
     }
 }
 
-/// What stays the same for a socket's whole life.
+/// What stays the same for a socket's whole life, and what the application keeps with it.
 #[derive(Debug)]
 pub struct SocketIdentity {
     /// The application's key for it.
@@ -30,6 +32,8 @@ pub struct SocketIdentity {
     pub sid: Arc<str>,
     /// The name of the namespace it is in, or asks for.
     pub namespace: Arc<str>,
+    /// The application's own; never looked at.
+    pub user_data: AtomicPtr<std::ffi::c_void>,
 }
 
 /// One shard's sockets, and the requests for some.
@@ -51,6 +55,10 @@ pub(super) struct Member {
     pub(super) namespace: Option<NamespaceId>,
     /// Answers that the application waits for.
     open_acks: Vec<u64>,
+    /// Of a plain WebSocket: how much waits for its peer.
+    gauge: Option<Arc<Gauge>>,
+    /// What went wrong with a plain WebSocket.
+    pub(super) failure: Option<Box<str>>,
 }
 
 impl Roster {
@@ -92,14 +100,58 @@ impl Roster {
             key,
             sid,
             namespace,
+            user_data: AtomicPtr::default(),
         });
         self.slots.insert(key, slot);
         self.members.entry(slot).or_default().push(Member {
             socket: Arc::clone(&socket),
             namespace: None,
             open_acks: Vec::new(),
+            gauge: None,
+            failure: None,
         });
         socket
+    }
+
+    /// A plain WebSocket is open.
+    pub(super) fn enter(
+        &mut self,
+        slot: Slot,
+        name: Arc<str>,
+        sid: Arc<str>,
+        group: NamespaceId,
+        gauge: Arc<Gauge>,
+    ) {
+        let key = self.ask(slot, name, sid).key;
+        if let Some(member) = self.member_mut(key) {
+            member.namespace = Some(group);
+            member.gauge = Some(gauge);
+        }
+    }
+
+    /// The plain WebSocket that a connection is.
+    pub(super) fn only(&self, slot: Slot) -> Option<Arc<SocketIdentity>> {
+        let member = self.members.get(&slot)?.first()?;
+        Some(Arc::clone(&member.socket))
+    }
+
+    /// Something went wrong with a plain WebSocket.
+    pub(super) fn fail(&mut self, slot: Slot, description: Box<str>) {
+        if let Some(member) = self.members.get_mut(&slot).and_then(|m| m.first_mut()) {
+            member.failure = Some(description);
+        }
+    }
+
+    /// The plain WebSocket behind `key`.
+    pub(super) fn websocket(&self, key: SocketKey) -> Option<(ConnId, Arc<Gauge>)> {
+        let (slot, member) = self.member(key)?;
+        Some((self.conn(slot), Arc::clone(member.gauge.as_ref()?)))
+    }
+
+    /// The accepted socket behind `key`, unless it is a plain WebSocket.
+    pub(super) fn client(&self, key: SocketKey) -> Option<SocketRef> {
+        let (_, member) = self.member(key)?;
+        member.gauge.is_none().then(|| self.socket(key))?
     }
 
     /// The request behind `key`, if it is still to be answered.
@@ -116,7 +168,12 @@ impl Roster {
         }
     }
 
-    /// The accepted socket behind `key`.
+    /// What is known of the socket or the request behind `key`.
+    pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
+        Some(Arc::clone(&self.member(key)?.1.socket))
+    }
+
+    /// The accepted socket, or the plain WebSocket, behind `key`.
     pub(super) fn socket(&self, key: SocketKey) -> Option<SocketRef> {
         let (slot, member) = self.member(key)?;
         Some(SocketRef {
@@ -136,7 +193,7 @@ impl Roster {
 
     /// The application waits for an answer of the accepted socket behind `key`.
     pub(super) fn expect_ack(&mut self, key: SocketKey, id: u64) -> Option<SocketRef> {
-        let socket = self.socket(key)?;
+        let socket = self.client(key)?;
         self.member_mut(key)?.open_acks.push(id);
         Some(socket)
     }

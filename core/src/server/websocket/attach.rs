@@ -12,9 +12,7 @@ use crate::embed::Event;
 use crate::embed::websocket::{self, Gauge};
 use crate::hub::new_sid;
 use crate::proto::websocket::Role;
-use crate::server::attach::adopt;
 use crate::server::shard::Shard;
-use crate::server::task::Stream;
 use crate::transport::{Link, LinkId, Outlet};
 
 impl Shard {
@@ -39,22 +37,22 @@ impl Shard {
             group: group_id,
             handshake,
         } = upgrade;
-        if self.may_open().is_err() {
+        if self.may_open(None).is_err() {
             match role {
                 Role::Server => self.turn_away(request, stream, &answer),
                 Role::Client => self.tell(Event::Forget { request }),
             }
             return;
         }
-        let (outlet, reader) = match stream {
-            Stream::Feed => (Outlet::Feed { unwritten: 0 }, None),
-            Stream::Tcp(stream) => {
-                let Ok(stream) = adopt(stream) else {
-                    self.tell(Event::Forget { request });
-                    return;
-                };
-                let (reader, writer) = stream.into_split();
-                (Outlet::Tcp(writer), Some(reader))
+        let (outlet, reader) = match stream.adopt() {
+            Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
+            Ok(Some(wire)) => {
+                let (reader, outlet) = wire.split();
+                (outlet, Some(reader))
+            }
+            Err(_) => {
+                self.tell(Event::Forget { request });
+                return;
             }
         };
         let id = LinkId(self.next_link);

@@ -25,8 +25,9 @@ pub(in crate::server) struct WebSocket {
     role: Role,
     /// A message of the application's is under way in fragments.
     is_mid_message: bool,
-    /// Broadcasts that wait for its end.
+    /// Broadcasts that wait for its end, and their bytes.
     deferred: Vec<Frame>,
+    deferred_bytes: usize,
     /// The peer's end, unless it has been answered.
     pub(super) parting: Option<Box<Parting>>,
     /// The peer's close frame.
@@ -79,6 +80,7 @@ impl WebSocket {
             role,
             is_mid_message: false,
             deferred: Vec::new(),
+            deferred_bytes: 0,
             parting: None,
             closed_by: None,
             unread: Vec::new(),
@@ -101,7 +103,7 @@ impl WebSocket {
     /// Whether `bytes` more are too many for a peer that has not taken what came before.
     pub(super) fn is_full_for(&self, bytes: usize) -> bool {
         let limit = self.settings.max_queued_bytes;
-        let waiting = self.outbox.waiting_bytes() + self.deferred_bytes();
+        let waiting = self.outbox.waiting_bytes() + self.deferred_bytes;
         limit != 0 && waiting > 0 && waiting + bytes > limit
     }
 
@@ -126,6 +128,7 @@ impl WebSocket {
         };
         self.queue(frame, token, counted, press.keys);
         if !self.is_mid_message {
+            self.deferred_bytes = 0;
             for frame in std::mem::take(&mut self.deferred) {
                 self.queue(frame, None, 0, press.keys);
             }
@@ -139,6 +142,7 @@ impl WebSocket {
             false => frame.clone(),
         };
         if self.is_mid_message {
+            self.deferred_bytes += frame.len() + size_of::<Frame>();
             self.deferred.push(frame);
         } else {
             self.queue(frame, None, 0, press.keys);
@@ -193,9 +197,5 @@ impl WebSocket {
             Role::Server => frame,
             Role::Client => frame.masked(keys.next()),
         }
-    }
-
-    fn deferred_bytes(&self) -> usize {
-        self.deferred.iter().map(Frame::len).sum()
     }
 }

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::task::{Stream, Task};
+use super::task::Task;
 use super::{Engine, FeedId};
 use crate::config::WebSocketSettings;
 use crate::embed::{Event, Handshake, RequestId};
 use crate::hub::NamespaceId;
 use crate::proto::websocket::Role;
 use crate::proto::websocket::deflate::DeflateParams;
+use crate::transport::Stream;
 pub(super) use connection::WebSocket;
 pub(super) use mask_keys::MaskKeys;
 pub(super) use task::{Ask, Attach, Broadcast};
@@ -70,7 +71,7 @@ impl Engine {
         }
     }
 
-    fn attach_websocket_stream(&self, stream: Stream, upgrade: WebSocketUpgrade) -> u8 {
+    pub(super) fn attach_websocket_stream(&self, stream: Stream, upgrade: WebSocketUpgrade) -> u8 {
         let shard = self.pick_shard();
         let request = upgrade.request;
         let group = self.shared.hub.namespace(upgrade.group);

@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::ReadBuf;
 
 use super::connection::{PeerClose, WebSocket};
 use super::parting::How;
@@ -19,7 +17,8 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard, flush_backlog};
+use crate::server::shard::{Flow, Shard};
+use crate::transport::Inlet;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
 /// than this.
@@ -176,7 +175,7 @@ impl Shard {
         &mut self,
         cx: &mut Context<'_>,
         slot: Slot,
-        stream: &mut OwnedReadHalf,
+        stream: &mut Inlet,
     ) -> Poll<Flow> {
         self.now = Instant::now();
         let Some(websocket) = self.connections.websocket_mut(slot) else {
@@ -186,9 +185,7 @@ impl Shard {
         let link = &mut websocket.link;
         link.set_reader(cx.waker());
         if link.has_backlog() {
-            while link.has_backlog() && stream.as_ref().poll_write_ready(cx).is_ready() {
-                flush_backlog(link, &mut self.cork);
-            }
+            stream.drain(cx, link, &mut self.cork);
             self.touch(slot);
         }
         let Some(websocket) = self.connections.websocket_mut(slot) else {
@@ -205,7 +202,7 @@ impl Shard {
         }
         let size = self.buffer.len();
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
+        match stream.poll_read(cx, &mut buffer) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => {
                 self.handle_websocket_end(slot, Some(error));
@@ -250,11 +247,7 @@ pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
 }
 
 /// Reads a plain WebSocket's stream until it is over.
-pub(super) async fn read_websocket(
-    shard: Rc<RefCell<Shard>>,
-    slot: Slot,
-    mut stream: OwnedReadHalf,
-) {
+pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
     loop {
         match poll_fn(|cx| shard.borrow_mut().poll_websocket(cx, slot, &mut stream)).await {
             Flow::Continue => {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::WebSocketUpgrade;
 use crate::hub::{Namespace, ShardTargets, Slot};
 use crate::proto::websocket::Frame;
-use crate::server::task::Stream;
+use crate::transport::Stream;
 
 /// A plain WebSocket to be taken on.
 #[derive(Debug)]

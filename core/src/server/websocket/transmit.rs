@@ -178,12 +178,19 @@ impl Shard {
     }
 
     /// The engine closes.
-    pub(in crate::server) fn close_websocket(&mut self, slot: Slot) {
-        let deadline = self.now + CLOSE_ANSWER_TIMEOUT;
+    pub(in crate::server) fn close_websocket(
+        &mut self,
+        slot: Slot,
+        deadline: Instant,
+        discard: bool,
+    ) {
         if let Some(websocket) = self.connections.websocket_mut(slot) {
             let farewell = Frame::close(Some(GOING_AWAY), "");
-            let failed = websocket.outbox.fail();
-            websocket.link.drop_queued();
+            let mut failed = Vec::new();
+            if discard {
+                failed = websocket.outbox.fail();
+                websocket.link.drop_queued();
+            }
             websocket.close(&farewell, deadline, &mut self.mask_keys);
             websocket.link.end_by(deadline);
             websocket.is_held = false;
@@ -191,6 +198,15 @@ impl Shard {
             for (token, ok) in failed {
                 self.tell_websocket(slot, Event::Sent { token, ok });
             }
+            self.touch(slot);
+        }
+    }
+
+    /// The engine's time is over.
+    pub(in crate::server) fn terminate_websocket(&mut self, slot: Slot) {
+        let now = self.now;
+        if let Some(websocket) = self.connections.websocket_mut(slot) {
+            websocket.terminate(now);
             self.touch(slot);
         }
     }

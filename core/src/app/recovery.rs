@@ -1,0 +1,30 @@
+//! What a socket finds again when it comes back after its connection was lost.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::socket::Socket;
+use crate::error::Error;
+
+impl Socket {
+    /// Keeps `value` for the socket that comes back in place of this one, instead of what was kept
+    /// before. It is held as JSON, until the time to come back is over; without
+    /// [`Config::recovery`](crate::Config::recovery) nobody ever asks for it.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the value cannot be JSON.
+    pub fn set_recovery_data(&self, value: &impl Serialize) -> Result<(), Error> {
+        let json = serde_json::to_string(value);
+        let json = json.map_err(|error| Error::Misuse(format!("not JSON: {error}")))?;
+        let conn = self.reference().conn;
+        self.namespace_state().hub().keep(conn, json.into());
+        Ok(())
+    }
+
+    /// What [`Socket::set_recovery_data`] kept, on this socket or on the one that it comes back as;
+    /// nothing if there is none, or if it is no `T`. Checks see it too.
+    pub fn recovery_data<T: DeserializeOwned>(&self) -> Option<T> {
+        let kept = self.namespace_state().hub().kept(self.reference().conn)?;
+        serde_json::from_str(&kept).ok()
+    }
+}

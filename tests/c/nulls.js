@@ -1,0 +1,205 @@
+// Writes a C program that calls every function of include/sori.h with NULL for each of its pointers in
+// turn, all other arguments being good: it must say SORI_NULL_ARGUMENT, or take NULL as documented, and
+// never crash. A function that is added to the header is in it from then on; a type of argument that is
+// not known here is an error.
+//
+//   node tests/c/nulls.js include/sori.h >nulls.c
+
+'use strict';
+
+const { readFileSync } = require('node:fs');
+
+/** What the header says may be NULL: "function argument". */
+const MAY_BE_NULL = new Set([
+  'sori_server_new options',
+  'sori_server_listen bound',
+  'sori_server_dispatch count',
+  'sori_server_on namespace_name',
+  'sori_server_on event_name',
+  'sori_server_on user_data',
+  'sori_server_on finalizer',
+  'sori_server_set_user_data user_data',
+  'sori_server_refuse data',
+  'sori_server_emit args',
+  'sori_server_emit options',
+  'sori_server_emit_with_ack args',
+  'sori_server_emit_with_ack options',
+  'sori_server_answer args',
+  'sori_server_answer options',
+  'sori_server_broadcast audience',
+  'sori_server_broadcast args',
+  'sori_server_broadcast options',
+  'sori_server_broadcast_with_ack audience',
+  'sori_server_broadcast_with_ack args',
+  'sori_server_broadcast_with_ack options',
+  'sori_server_join_many audience',
+  'sori_server_leave_many audience',
+  'sori_server_disconnect_many audience',
+  'sori_server_sockets audience',
+]);
+
+/** Good arguments, by the function's and the argument's name, by the argument's name, or by its type. */
+const GOOD = {
+  'sori_server_listen host': '"127.0.0.1"',
+  'sori_server_open_namespace name': '"/nulls"',
+  'sori_server_on kind': 'SORI_EVENT_MESSAGE',
+  'sori_server_new server': '&made',
+  'sori_server_adopt fd': '-1',
+  'sori_server_dispatch timeout_ms': '0',
+  'sori_server_poll timeout_ms': '0',
+  'sori_server_socket_id id': 'room_for_id',
+  'sori_server_socket_id capacity': 'sizeof room_for_id',
+  most: '1',
+  capacity: '1',
+  timeout_ms: '1',
+  length: '1',
+  room_count: '1',
+  index: '0',
+  attachment: '0',
+  ack: '0',
+  port: '0',
+  closes: 'false',
+  status: '0',
+  namespace_name: '"/"',
+  event_name: '"x"',
+  message: '"x"',
+  data: '"{}"',
+  args: '"[]"',
+  id: 'id',
+  name: '"x"',
+  read: '(const uint8_t *)"G"',
+  user_data: 'NULL',
+  handler: 'handle',
+  finalizer: 'finalize',
+  'sori_socket': 'socket',
+  'const struct sori_server *': 'server',
+  'const struct sori_event *': 'event',
+  'const struct sori_rooms *': 'rooms',
+  'const struct sori_audience *': '&audience',
+  'const struct sori_emit_options *': '&emit',
+  'const struct sori_server_options *': '&options',
+  'struct sori_audience *': '&audience',
+  'struct sori_emit_options *': '&emit',
+  'struct sori_server_options *': '&options',
+  'struct sori_metrics *': '&metrics',
+  'struct sori_event **': '&taken',
+  'struct sori_rooms **': '&listed',
+  'sori_socket *': '&found',
+  'uint16_t *': '&port',
+  'uint64_t *': '&ack',
+  'size_t *': '&count',
+  'int *': '&number',
+  'void **': '&kept',
+  'const char *const *': 'names',
+};
+
+// Not called at all: they give back what the others need. That NULL is fine is tested elsewhere.
+const FREES = /_free$/;
+
+function functions(header) {
+  const code = header.replace(/\/\/.*$/gm, '').replace(/\/\*.*?\*\//gs, '').replace(/^#.*$/gm, '');
+  const found = [];
+  for (const declaration of code.split(';')) {
+    const match = /(?:^|\})\s*([\w\s*]*?[\s*])(sori_\w+)\(([^()]*)\)\s*$/.exec(declaration.trim());
+    if (!match || /\btypedef\b/.test(declaration)) continue;
+    const [, result, name, list] = match;
+    const parameters = list.split(',').map((parameter) => parameter.replace(/\s+/g, ' ').trim());
+    found.push({
+      name,
+      result: result.replace(/extern "C" \{/, '').trim(),
+      parameters: parameters.filter((parameter) => parameter !== 'void').map((parameter) => {
+        const [, type, own] = /^(.*?)(\w+)$/.exec(parameter);
+        return { type: type.trim(), name: own };
+      }),
+    });
+  }
+  return found;
+}
+
+function good(name, parameter) {
+  // The size of a struct goes with the struct.
+  if (parameter.name === 'size') return 'SIZE';
+  const value = GOOD[`${name} ${parameter.name}`] ?? GOOD[parameter.type] ?? GOOD[parameter.name];
+  if (value === undefined) throw new Error(`no argument is known for ${parameter.type} ${parameter.name} of ${name}`);
+  return value;
+}
+
+function isPointer({ type }) {
+  return type.endsWith('*') || type === 'sori_handler' || type === 'sori_finalizer';
+}
+
+function calls({ name, result, parameters }) {
+  const values = parameters.map((parameter) => good(name, parameter));
+  const struct = parameters.find(({ type }) => /^(const )?struct \w+ \*$/.test(type) && !/sori_server \*$/.test(type));
+  const sized = values.map((value) => (value === 'SIZE' ? `sizeof(${struct.type.replace(/const |struct | \*/g, '')})` : value));
+  return parameters.filter(isPointer).map((parameter) => {
+    const args = parameters.map((other, index) => (other === parameter ? 'NULL' : sized[index]));
+    const call = `${name}(${args.join(', ')})`;
+    if (result !== 'sori_status') return `    (void)${call};`;
+    const mayBe = MAY_BE_NULL.delete(`${name} ${parameter.name}`);
+    const expected = mayBe ? '!= SORI_NULL_ARGUMENT' : '== SORI_NULL_ARGUMENT';
+    const after = name === 'sori_server_new' && mayBe ? '\n    sori_server_free(made);' : '';
+    return `    CHECK(${call} ${expected});${after}`;
+  });
+}
+
+const lines = functions(readFileSync(process.argv[2], 'utf8'))
+  .filter(({ name }) => !FREES.test(name))
+  // Closing comes last: after it calls say so instead.
+  .sort((a, b) => (a.name === 'sori_server_close') - (b.name === 'sori_server_close'))
+  .flatMap(calls);
+if (lines.length < 60) throw new Error(`only ${lines.length} calls were found in the header`);
+if (MAY_BE_NULL.size > 0) throw new Error(`not in the header: ${[...MAY_BE_NULL]}`);
+
+process.stdout.write(`// Made by tests/c/nulls.js.
+
+#include "check.h"
+#include "client.h"
+
+static void handle(const sori_server *server, const sori_event *event, void *user_data)
+{
+    (void)server, (void)event, (void)user_data;
+}
+
+static void finalize(void *user_data)
+{
+    (void)user_data;
+}
+
+int main(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port), *made = NULL;
+    client *peer = client_open(port);
+    client_send(peer, "40");
+    // Its request is there to be asked for.
+    sori_event *event = next_event(server, SORI_EVENT_CONNECT), *taken = NULL;
+    sori_socket socket = sori_event_socket(event), found;
+    CHECK(sori_server_accept(server, socket) == SORI_OK);
+    char id[SORI_SOCKET_ID_SIZE], room_for_id[SORI_SOCKET_ID_SIZE];
+    CHECK(sori_server_socket_id(server, socket, id, sizeof id) == SORI_OK);
+    sori_rooms *rooms, *listed = NULL;
+    CHECK(sori_server_rooms(server, socket, &rooms) == SORI_OK);
+    sori_server_options options;
+    sori_emit_options emit;
+    sori_audience audience;
+    sori_metrics metrics;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(sori_emit_options_default(&emit, sizeof emit) == SORI_OK);
+    CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
+    const char *names[] = {"x"};
+    uint64_t ack;
+    size_t count;
+    int number;
+    void *kept;
+
+${lines.join('\n')}
+
+    sori_rooms_free(rooms);
+    sori_event_free(event);
+    client_close(peer);
+    sori_server_free(server);
+    printf("ok %d calls with NULL\\n", ${lines.length});
+    return 0;
+}
+`);
