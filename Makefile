@@ -1,7 +1,7 @@
 # Builds, runs, tests and measures Sori. `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help build addon clib packages test conformance peer bench lint demo install clean
+.PHONY: help build addon clib pack packages test conformance peer bench lint demo install clean
 MAKEFLAGS += --no-builtin-rules
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -11,8 +11,9 @@ NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 installed = $(1)/node_modules/.package-lock.json
 
 # The folders whose packages the tests need.
-TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/browser/package-lock.json \
-	tests/node/package-lock.json tests/programs/package-lock.json examples/chat/package-lock.json))
+TEST_PACKAGES := $(patsubst %/package-lock.json,%,$(wildcard tests/adapters/package-lock.json \
+	tests/browser/package-lock.json tests/frameworks/package-lock.json tests/node/package-lock.json tests/programs/package-lock.json \
+	tests/types/package-lock.json examples/chat/package-lock.json))
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -21,6 +22,9 @@ help: ## This list
 build: addon clib ## The crate, the C library and the Node addon, optimised
 	cargo build --release -p sori
 
+pack: addon ## The npm packages, ready to publish, in target/npm
+	node node-binding/pack.js $(TARGET)/npm
+
 demo: addon $(call installed,examples/chat) ## The chat on http://localhost:3000 (PORT=3001 for another port)
 	@cd examples/chat && exec node server.js
 
@@ -28,15 +32,16 @@ test: ## Everything that can be checked here (ONLY="clippy node" for some of it)
 	@tests/setup.sh
 	@tests/run.sh $(ONLY)
 
-conformance: addon ## All Autobahn fuzzing cases, as a server and as a client (takes minutes)
+conformance: addon $(call installed,tests/versions) $(call installed,tests/next) ## What takes long or much room: every supported Node, Next.js, all Autobahn cases
 	@tests/setup.sh
-	@tests/conformance/run.sh
+	@tests/run.sh conformance
 
 peer: ## The programs, the demo and the tests of sori/ws on npm's socket.io and ws: are the tests right?
 	@tests/setup.sh
 	@tests/run.sh peer
 
-bench: addon $(call installed,tests/bench) ## Side by side with socket.io (ARGS="--quick" for a short look)
+bench: addon $(call installed,tests/bench) ## Side by side with socket.io, socketioxide, ws, and Bun if it is there (ARGS="--quick" for a short look)
+	cargo build --release -p sori-bench-servers --features socketioxide
 	cargo run --release -p sori-bench -- $(ARGS)
 
 lint: ## Formatting, lock files and clippy
@@ -48,7 +53,7 @@ install: clib ## The C library into PREFIX=/usr/local (DESTDIR=... for a package
 
 clean: ## Forget all that was built and installed here
 	cargo clean
-	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench) tests/conformance/.venv
+	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions) tests/conformance/.venv
 
 # ---- parts
 

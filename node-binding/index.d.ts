@@ -5,131 +5,36 @@ import type { Server as HttpsServer } from 'https';
 import type { Http2SecureServer, Http2Server } from 'http2';
 import type { Duplex } from 'stream';
 import type { ParsedUrlQuery } from 'querystring';
+import type {
+  AckResult,
+  AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventNamesWithError,
+  EventNamesWithoutAck,
+  EventParams,
+  EventsMap,
+  Last,
+  MessageParams,
+  TypedListening,
+} from './typed-events';
 
-// Event maps ---------------------------------------------------------------------------------------------------------
-
-/** An event map gives each event's name the signature of its listener. */
-export interface EventsMap {
-  [event: string]: any;
-}
-
-/** Any event with any arguments: what is assumed where no map is given. */
-export interface DefaultEventsMap {
-  [event: string]: (...args: any[]) => void;
-}
-
-export type EventNames<Map extends EventsMap> = keyof Map & (string | symbol);
-export type EventParams<Map extends EventsMap, Ev extends EventNames<Map>> = Parameters<Map[Ev]>;
-
-type AnyFunction = (...args: any[]) => any;
-type IsAny<T> = 0 extends 1 & T ? true : false;
-
-type Last<T extends any[]> = T extends [] ? never : T extends [...any[], infer L] ? L : any;
-type AllButLast<T extends any[]> = T extends [...infer Head, any] ? Head : any[];
-
-/** Whether a listener's last argument is an ack callback. */
-type HasAck<Listener> =
-  IsAny<Listener> extends true
-    ? true
-    : Listener extends (...args: infer P) => any
-      ? IsAny<Last<P>> extends true
-        ? true
-        : [Last<P>] extends [never]
-          ? false
-          : Last<P> extends AnyFunction
-            ? true
-            : false
-      : false;
-
-/** Whether that callback takes an error first, which is so after `timeout()`. */
-type HasAckWithError<Listener> =
-  IsAny<Listener> extends true
-    ? true
-    : Listener extends (...args: infer P) => any
-      ? IsAny<Last<P>> extends true
-        ? true
-        : [Last<P>] extends [never]
-          ? false
-          : Last<P> extends (...args: infer A) => any
-            ? A extends [infer First, ...any[]]
-              ? [First] extends [Error]
-                ? true
-                : false
-              : false
-            : false
-      : false;
-
-export type EventNamesWithAck<Map extends EventsMap> = { [K in EventNames<Map>]: HasAck<Map[K]> extends true ? K : never }[EventNames<Map>];
-export type EventNamesWithError<Map extends EventsMap> = { [K in EventNames<Map>]: HasAckWithError<Map[K]> extends true ? K : never }[EventNames<Map>];
-/** Events that a broadcast without operator may carry: those whose listeners expect no ack. */
-export type EventNamesWithoutAck<Map extends EventsMap> = {
-  [K in EventNames<Map>]: string extends K ? K : HasAck<Map[K]> extends true ? never : K;
-}[EventNames<Map>];
-
-type FirstNonError<P extends any[]> = P extends []
-  ? undefined
-  : P extends [infer First, ...infer Rest]
-    ? IsAny<First> extends true
-      ? any
-      : [First] extends [Error]
-        ? Rest extends [infer Second, ...any[]]
-          ? Second
-          : undefined
-        : First
-    : any;
-type AckResult<Ack> = IsAny<Ack> extends true ? any : Ack extends (...args: infer P) => any ? FirstNonError<P> : any;
-
-type WithError<F> =
-  IsAny<F> extends true ? any : F extends (...args: infer P) => infer R ? (P[0] extends Error ? (P extends [] ? (err: Error) => R : F) : (err: Error, ...args: P) => R) : F;
-type WithResponses<F> =
-  IsAny<F> extends true
-    ? any
-    : F extends (...args: infer P) => infer R
-      ? P extends []
-        ? F
-        : P extends [infer First, ...infer Rest]
-          ? [First] extends [Error]
-            ? Rest extends [infer Second, ...any[]]
-              ? (err: Error, responses: Second[]) => R
-              : F
-            : (responses: First[]) => R
-          : F
-      : F;
-
-/** The same events, their acks with an error before the response. */
-export type DecorateAcknowledgements<Map> = {
-  [K in keyof Map]: Map[K] extends (...args: infer P) => infer R ? (...args: { [I in keyof P]: WithError<P[I]> }) => R : Map[K];
-};
-/** The same events, their acks with the responses of all receivers. */
-export type DecorateAcknowledgementsWithMultipleResponses<Map> = {
-  [K in keyof Map]: Map[K] extends (...args: infer P) => infer R ? (...args: { [I in keyof P]: WithResponses<P[I]> }) => R : Map[K];
-};
-export type DecorateAcknowledgementsWithTimeoutAndMultipleResponses<Map> = DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<Map>>;
-
-type MessageParams<Map extends EventsMap> = 'message' extends EventNames<Map> ? EventParams<Map, 'message'> : string extends EventNames<Map> ? any[] : never;
-
-type ListenableNames<Reserved extends EventsMap, User extends EventsMap> = EventNames<Reserved> | EventNames<User>;
-type Named<Reserved extends EventsMap, User extends EventsMap, Ev> = Ev extends keyof Reserved ? Reserved[Ev] : Ev extends keyof User ? User[Ev] : never;
-// A member of a string enum counts as the string it stands for.
-type ListenerFor<Reserved extends EventsMap, User extends EventsMap, Ev> = Named<Reserved, User, Ev extends string ? `${Ev}` : Ev>;
-
-/** What can be listened on: `Reserved` events come from the library, `User` events from peers. */
-interface TypedListening<Reserved extends EventsMap, User extends EventsMap> {
-  on<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: ListenerFor<Reserved, User, Ev>): this;
-  once<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: ListenerFor<Reserved, User, Ev>): this;
-  addListener<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: ListenerFor<Reserved, User, Ev>): this;
-  prependListener<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: ListenerFor<Reserved, User, Ev>): this;
-  prependOnceListener<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: ListenerFor<Reserved, User, Ev>): this;
-  off<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: (...args: any[]) => void): this;
-  removeListener<Ev extends ListenableNames<Reserved, User>>(ev: Ev, listener: (...args: any[]) => void): this;
-  removeAllListeners<Ev extends ListenableNames<Reserved, User>>(ev?: Ev): this;
-  listeners<Ev extends ListenableNames<Reserved, User>>(ev: Ev): ListenerFor<Reserved, User, Ev>[];
-  rawListeners<Ev extends ListenableNames<Reserved, User>>(ev: Ev): ListenerFor<Reserved, User, Ev>[];
-  listenerCount(ev: string | symbol): number;
-  eventNames(): (string | symbol)[];
-  setMaxListeners(n: number): this;
-  getMaxListeners(): number;
-}
+export type {
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventNamesWithError,
+  EventNamesWithoutAck,
+  EventParams,
+  EventsMap,
+} from './typed-events';
 
 // Values -------------------------------------------------------------------------------------------------------------
 
@@ -231,10 +136,22 @@ export interface ServerOptions {
   upgradeTimeout: number;
   /** Largest message, in bytes. @default 1e6 */
   maxHttpBufferSize: number;
-  /** Most bytes queued for a client that reads too slowly; over it the connection ends with "transport error". @default 16 MiB */
+  /** Most bytes queued for a client that reads too slowly; over it `overflow` applies. @default 16 MiB */
   maxQueuedBytes: number;
+  /** What becomes of an event for a client whose queue is full: the client is disconnected, or misses it. @default "close" */
+  overflow: 'close' | 'drop';
+  /** Most messages of one client; at one more it is disconnected. An event is a message, and so is each attachment. @default no limit */
+  rateLimit: number | RateLimit;
   /** Most connections at once; further handshakes are answered 503. @default no limit */
   maxConnections: number;
+  /** Most connections of one address at once; further handshakes are answered 429. @default no limit */
+  maxConnectionsPerAddress: number;
+  /** Who is behind a request, for `maxConnectionsPerAddress`. @default the socket's address */
+  addressOf: (req: IncomingMessage) => string | undefined;
+  /** Timeout of broadcasts with acks and of `emitWithAck`, where `timeout()` is not called, in milliseconds. @default none */
+  ackTimeout: number;
+  /** Gets what listeners and middlewares throw, and what async ones reject with. @default they are uncaught */
+  onHandlerError: (error: any, where: { socket: Socket<any, any, any, any>; event: string; args: any[] }) => void;
   /** Decides about a handshake: `callback(null, true)` allows it. */
   allowRequest: (req: IncomingMessage, callback: (err: string | null | undefined, success: boolean) => void) => void;
   /** @default ["polling", "websocket"] */
@@ -261,12 +178,25 @@ export interface ServerOptions {
   destroyUpgradeTimeout: number;
   /** IO threads of the engine. @default one per core, less one for JavaScript */
   shards: number;
-  /** Not supported yet: throws. */
+  /** Where rooms live, and what carries broadcasts to other servers: packets are then made in JavaScript. @default the engine */
   adapter: AdapterConstructor;
-  /** Not supported yet: throws. */
-  parser: any;
+  /** What packets look like on the wire; one that the engine does not know makes them in JavaScript. @default socket.io-parser's */
+  parser: Parser;
   /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
   connectionStateRecovery: RecoveryOptions;
+}
+
+/** As npm `socket.io-parser`: an `Encoder` with `encode(packet)`, and a `Decoder` that emits `decoded`. */
+export interface Parser {
+  Encoder: new () => { encode(packet: any): any[] };
+  Decoder: new () => EventEmitter & { add(chunk: any): void; destroy(): void };
+}
+
+export interface RateLimit {
+  /** Messages a second in the long run. */
+  perSecond: number;
+  /** Messages at once, after a time of silence. @default perSecond */
+  burst?: number;
 }
 
 export interface RecoveryOptions {
@@ -292,8 +222,9 @@ export interface Transport extends EventEmitter {
 }
 
 /**
- * One client's connection, `socket.conn`. Emits `upgrade`, `close`, and for each event or ack that is sent
- * `packetCreate`, whose listeners get `{ type: 'message', data, options: { compress } }`.
+ * One client's connection, `socket.conn`. Emits `upgrading`, `upgrade`, `close`; for each message that arrives `packet`
+ * (`{ type: 'message', data }`), `data` and `message`; for each that is sent `packetCreate`
+ * (`{ type: 'message', data, options: { compress } }`).
  */
 export interface Connection extends EventEmitter {
   readonly id: string;
@@ -301,6 +232,7 @@ export interface Connection extends EventEmitter {
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
   readonly readyState: 'open' | 'closing' | 'closed';
+  readonly upgrading: boolean;
   readonly upgraded: boolean;
   readonly transport: Transport;
   readonly server: Engine;
@@ -316,7 +248,10 @@ export interface Client {
 
 type EngineMiddleware = (req: IncomingMessage, res: ServerResponse, next: (err?: any) => void) => void;
 
-/** The HTTP side of a server, `io.engine`. Emits `connection`, `initial_headers`, `headers` and `connection_error`. */
+/**
+ * The HTTP side of a server, `io.engine`. Emits `connection`, `initial_headers`, `headers`, `connection_error`, and
+ * `payload_too_large` (`{ req, connection, limit }`) for a message over `maxHttpBufferSize`.
+ */
 export interface Engine extends EventEmitter {
   readonly opts: Partial<ServerOptions>;
   readonly clientsCount: number;
@@ -374,6 +309,10 @@ export interface RemoteSocket<EmitEvents extends EventsMap, SocketData> {
   readonly data: SocketData;
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData>;
   emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): boolean;
+  emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): Promise<AckResult<Last<EventParams<EmitEvents, Ev>>>>;
   join(room: Room | Room[]): void;
   leave(room: Room): void;
   disconnect(close?: boolean): this;
@@ -565,5 +504,9 @@ export class Server<
   connectTimeout(ms: number): this;
   adapter(): AdapterConstructor | undefined;
   adapter(adapter: AdapterConstructor): this;
+  /** Serves the connections of an Engine.IO server that is attached by other means, as `sori/engine` or `engine.io`. */
+  bind(engine: EventEmitter): this;
+  /** Serves one connection of an Engine.IO server. */
+  onconnection(connection: EventEmitter): this;
   close(callback?: (err?: Error) => void): Promise<void>;
 }

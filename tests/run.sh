@@ -56,6 +56,12 @@ no_registry_in_locks() {
   ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
 }
 
+# What an earlier run left would be taken for public.
+documentation() {
+  rm -rf "${CARGO_TARGET_DIR:-target}/doc/sori"
+  RUSTDOCFLAGS='-D warnings' cargo doc --quiet -p sori --all-features --no-deps
+}
+
 # Its own target folder: the flag would rebuild everything else.
 every_interleaving() {
   RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
@@ -69,11 +75,23 @@ if [ "$words" = peer ]; then
   words=nothing-else
 fi
 
+# Only when asked for: these need a gigabyte of packages.
+if [ "$words" = conformance ]; then
+  check 'the addon on Node 18, 20, 22 and 24' node_tests tests/versions
+  check 'Next.js' node_tests tests/next
+  check 'all fuzzing cases for WebSockets' tests/conformance/run.sh
+  words=nothing-else
+fi
+
 check 'format' cargo fmt --all --check
 check 'locks name no registry' no_registry_in_locks
-check 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings
+check 'clippy' cargo clippy --workspace --all-targets --features sori/full --quiet -- -D warnings
 check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-default-features
-check 'rust' cargo test --workspace --quiet
+check 'rust' cargo test --workspace --features sori/full --quiet
+if check 'documentation' documentation; then
+  check 'public surface' node tests/surface/check.js
+fi
+check 'package' cargo package -p sori --allow-dirty --quiet
 check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
   check 'c' tests/c/run.sh
@@ -83,6 +101,10 @@ if check 'build' make --no-print-directory build; then
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
   check 'fuzzing cases for WebSockets' tests/conformance/run.sh quick
+  check 'node, adapters and clusters' node_tests tests/adapters
+  check 'npm packages' node_tests tests/packaging
+  check 'types' tests/types/run.sh
+  check 'frameworks' node_tests tests/frameworks
   check 'programs and demo, take-over' node_tests tests/programs tests/browser
   check 'programs and demo, byte feed' byte_feed tests/programs tests/browser
 else

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need and this machine does not have: Chromium, what the C tests build with,
+# Installs what the tests need and this machine does not have: Chromium, Redis, what the C tests build with,
 # npm packages as locked, and the fuzzing cases for WebSockets.
 # Does nothing, quickly, when all is there.
 set -eu
@@ -71,6 +71,7 @@ install_kosoku() {
 
 has_chromium || install Chromium \
   'Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of a Chromium or Chrome.' chromium
+command -v redis-server >/dev/null 2>&1 || install 'redis-server' 'Install it (Debian: apt-get install redis-server).' redis-server
 has_c_tools || install 'CMake, pkg-config, valgrind or libuv' \
   'Install them (Debian: apt-get install cmake pkg-config valgrind libuv1-dev).' cmake pkg-config valgrind libuv1-dev
 install_kosoku

@@ -44,6 +44,16 @@ impl TransportKind {
     }
 }
 
+/// How many messages a client may send: Engine.IO messages, so that an event counts as one and each
+/// of its attachments as one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In the long run.
+    pub per_second: u32,
+    /// At once, after a time of silence.
+    pub burst: u32,
+}
+
 /// What a connection's messages mean to the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -104,9 +114,15 @@ pub struct Config {
     pub max_payload: usize,
     /// Most binary attachments in one packet. Default 10.
     pub max_attachments: u32,
-    /// Most bytes queued for one slow peer; over it the connection is closed with
-    /// "transport error". A single message may be larger. Default 16 MiB.
+    /// Most bytes queued for one slow peer; over it `overflow` applies. A single message may be
+    /// larger. Default 16 MiB.
     pub max_queued_bytes: usize,
+    /// What happens over `max_queued_bytes`. What the protocol itself has to say is never dropped.
+    /// Default [`Overflow::Close`].
+    pub overflow: Overflow,
+    /// How many messages a client may send; at one more its connection is closed with
+    /// "transport error". Default: any number.
+    pub rate_limit: Option<RateLimit>,
     /// Most events waiting for the application before the engine stops reading. Default 65,536.
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
@@ -132,6 +148,9 @@ pub struct Config {
     /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
     /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
     pub per_message_deflate: Option<DeflateOptions>,
+    /// Path on the engine's own listener under which Prometheus finds the counters, for example
+    /// `/metrics`; whoever reaches the listener can read them. Default: none.
+    pub metrics_path: Option<String>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -153,6 +172,8 @@ impl Default for Config {
             max_payload: 1_000_000,
             max_attachments: 10,
             max_queued_bytes: 16 * 1024 * 1024,
+            overflow: Overflow::default(),
+            rate_limit: None,
             max_pending_events: 65_536,
             max_connections: None,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
@@ -163,6 +184,7 @@ impl Default for Config {
             cookie: None,
             http_compression: Some(HttpCompression::default()),
             per_message_deflate: None,
+            metrics_path: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }
@@ -180,6 +202,11 @@ impl Config {
             Some("ping_interval must not be zero")
         } else if self.max_payload == 0 {
             Some("max_payload must not be zero")
+        } else if self
+            .rate_limit
+            .is_some_and(|limit| limit.per_second == 0 || limit.burst == 0)
+        {
+            Some("rate_limit must allow at least one message a second, and one at once")
         } else if self.cors.as_ref().is_some_and(|cors| !cors.is_sound()) {
             Some("cors must name origins, methods and headers in printable ASCII")
         } else if self

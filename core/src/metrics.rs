@@ -1,9 +1,14 @@
 //! Counters of an engine. Each shard counts for itself; a snapshot adds the shards up.
 
+mod prometheus;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::hub::Recovery;
+
+#[cfg(feature = "server")]
+pub(crate) use prometheus::CONTENT_TYPE;
 
 /// One shard's counters. Written by the shard alone unless it says otherwise, read by anybody.
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub struct Counters {
     pub dropped_volatile: Counter,
     /// Connections closed because they read too slowly.
     pub closed_slow: Counter,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: Counter,
     /// Times that reading paused because the application was behind.
     pub paused: Counter,
 }
@@ -72,6 +79,8 @@ pub struct Metrics {
     pub dropped_volatile: u64,
     /// Connections closed because they read too slowly.
     pub closed_slow: u64,
+    /// Frames dropped because a connection's queue was full.
+    pub dropped_full: u64,
     /// Times that reading paused because the application was behind.
     pub paused: u64,
     /// Namespaces that there are.
@@ -98,6 +107,7 @@ impl Metrics {
                 sent: sum.sent + shard.sent.value(),
                 dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),
                 closed_slow: sum.closed_slow + shard.closed_slow.value(),
+                dropped_full: sum.dropped_full + shard.dropped_full.value(),
                 paused: sum.paused + shard.paused.value(),
                 ..sum
             })

@@ -255,6 +255,18 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
 }
 
 #[test]
+fn a_feed_that_fails_to_upgrade_its_session_is_forgotten() {
+    let rig = Rig::new();
+    let mut client = rig.join(Way::Polling);
+    let url = format!("{WEBSOCKET}&sid={}", client.sid);
+    let feed = attach(&rig, &url, 6, &frame(TEXT, b"not a probe"));
+    assert_eq!(frames_of(&written(&rig, 6, 18)), [(CLOSE, Vec::new())]);
+    rig.engine.feed_closed(feed);
+    rig.wait(|log| (log.forgotten == [RequestId(6)]).then_some(()));
+    client.expect_nothing();
+}
+
+#[test]
 fn a_poll_whose_client_is_gone_ends_its_session() {
     let rig = Rig::new();
     let mut client = rig.open(Way::Polling);

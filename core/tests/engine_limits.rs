@@ -6,6 +6,8 @@ use engine_support::*;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sori::config::{Overflow, RateLimit};
+
 fn short(payload: usize) -> sori::Config {
     let mut config = config();
     config.max_payload = payload;
@@ -104,6 +106,55 @@ fn a_client_that_never_reads_is_closed_and_nobody_else_notices() {
             }
             assert_eq!(last, Some((CLOSE, Vec::new())));
         }
+    }
+    good.expect_nothing();
+}
+
+#[test]
+fn a_full_queue_may_drop_events_instead_of_the_client() {
+    let mut config = config();
+    config.shards = 1;
+    config.max_queued_bytes = 100_000;
+    config.overflow = Overflow::Drop;
+    let rig = Rig::with(config);
+    let mut slow = rig.join(Way::WebSocket);
+    let event = format!(r#"["{}"]"#, "x".repeat(30_000));
+    while rig.engine.metrics().dropped_full == 0 {
+        rig.emit(&slow, &event);
+    }
+    assert_eq!(rig.engine.metrics().closed_slow, 0);
+    let sent = format!("42{event}");
+    let mut next = slow.next();
+    while next == sent {
+        rig.emit(&slow, r#"["end"]"#);
+        next = slow.next();
+    }
+    assert_eq!(next, r#"42["end"]"#, "it goes on as soon as it reads");
+}
+
+#[test]
+fn a_client_over_the_rate_limit_is_closed_and_nobody_else_notices() {
+    let mut config = config();
+    config.rate_limit = Some(RateLimit {
+        per_second: 1,
+        burst: 50,
+    });
+    let rig = Rig::with(config);
+    let mut good = rig.join(Way::WebSocket);
+    for way in EVERY_WAY {
+        let mut loud = rig.join(way);
+        match &mut loud.carrier {
+            Carrier::WebSocket(wire) => {
+                let frames = vec![frame(TEXT, echo_of(20).as_bytes()); 60].concat();
+                assert!(wire.try_send(&frames).is_ok());
+            }
+            Carrier::Polling(polling) => {
+                polling.post(&vec![echo_of(20); 60].join("\x1e"));
+            }
+        }
+        let lines = rig.wait_closed(&loud);
+        let close = "close transport error: too many messages in /";
+        assert_eq!(lines[lines.len() - 1], close, "{way:?}");
     }
     good.expect_nothing();
 }

@@ -2,6 +2,7 @@
 
 mod session_support;
 use session_support::*;
+use sori::config::RateLimit;
 use sori::proto::websocket::Frame;
 
 const OPEN_POLLING: &str = r#"0{"sid":"sid","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
@@ -74,6 +75,32 @@ fn hands_messages_through_and_keeps_the_rest() {
     }
     assert_eq!(rig.outputs(), [""; 0]);
     assert!(rig.session.is_open());
+}
+
+#[test]
+fn a_message_over_the_rate_limit_ends_the_session_and_is_not_received() {
+    let limited = Settings {
+        rate_limit: Some(RateLimit {
+            per_second: 10,
+            burst: 2,
+        }),
+        ..settings()
+    };
+    let mut rig = Rig::new(WebSocket, limited);
+    assert_eq!(rig.outputs().len(), 1);
+    let text = Packet::Text("hi");
+    assert_eq!(rig.receive(WebSocket, text), Received::Text("hi"));
+    let bytes = Packet::Binary(&[1]);
+    assert_eq!(rig.receive(WebSocket, bytes), Received::Binary(&[1]));
+    rig.receive(WebSocket, Packet::Noop);
+    assert!(rig.session.is_open(), "only messages count");
+    rig.now += millis(100);
+    assert_eq!(rig.receive(WebSocket, text), Received::Text("hi"));
+    assert_eq!(rig.receive(WebSocket, text), Received::Nothing);
+    assert_eq!(
+        rig.outputs(),
+        ["ws close", "closed transport error: too many messages"]
+    );
 }
 
 #[test]

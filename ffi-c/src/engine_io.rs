@@ -3,6 +3,7 @@
 use sori_core::embed::Raw;
 use sori_core::server::pull::{RawOptions, SocketKey};
 
+use crate::cork::with_batch;
 use crate::message::SORI_EMIT_VOLATILE;
 use crate::pointer;
 use crate::server::sori_server;
@@ -52,7 +53,9 @@ pub unsafe extern "C" fn sori_server_raw_send(
             volatile: flags & SORI_EMIT_VOLATILE != 0,
             token: (token != 0).then_some(token),
         };
-        Ok(server.send_raw(SocketKey(socket), message, options)?)
+        Ok(with_batch(server, |batch| {
+            server.send_raw(batch, SocketKey(socket), message, options)
+        })?)
     })
 }
 
@@ -67,6 +70,8 @@ pub unsafe extern "C" fn sori_server_raw_close(
     guard(|| {
         // SAFETY: the header's rules.
         let server = unsafe { sori_server::open(server) }?;
-        Ok(server.close_raw(SocketKey(socket), discard)?)
+        Ok(with_batch(server, |batch| {
+            server.close_raw(batch, SocketKey(socket), discard)
+        })?)
     })
 }

@@ -29,7 +29,11 @@ mod tls;
 
 mod push;
 
+mod cork;
+
 mod kind;
+
+mod texts;
 
 mod event;
 
@@ -48,3 +52,9 @@ mod websocket;
 mod engine_io;
 
 mod http;
+
+mod client_options;
+
+mod client;
+
+mod client_event;

@@ -4,7 +4,10 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::{Cookie, DeflateOptions, HttpCompression, Parser, Protocol, RecoverySettings};
+use sori_core::config::{
+    Cookie, DeflateOptions, HttpCompression, Overflow, Parser, Protocol, RateLimit,
+    RecoverySettings,
+};
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
@@ -25,6 +28,20 @@ pub const SORI_PROTOCOL_ENGINE_IO: u32 = 1;
 pub const SORI_PARSER_JSON: u32 = 0;
 /// MessagePack, binary values inside (npm socket.io-msgpack-parser).
 pub const SORI_PARSER_MESSAGE_PACK: u32 = 1;
+
+/// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+/// code 1008.
+pub const SORI_OVERFLOW_CLOSE: u32 = 1;
+/// What would make more than max_queued_bytes wait for a client is dropped.
+pub const SORI_OVERFLOW_DROP: u32 = 2;
+
+pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
+    match policy {
+        SORI_OVERFLOW_CLOSE => Ok(Overflow::Close),
+        SORI_OVERFLOW_DROP => Ok(Overflow::Drop),
+        _ => Err(Failure::invalid("options.overflow is unknown")),
+    }
+}
 
 /// The settings of a server. Fill them with sori_server_options_default(), then change what you
 /// want.
@@ -95,6 +112,14 @@ pub struct sori_server_options {
     pub cookie: *const c_char,
     /// Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
     pub http_compression_threshold: usize,
+    /// What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    pub overflow: u32,
+    /// Most messages a second of one client in the long run; at one more it is disconnected
+    /// ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    /// limit.
+    pub rate_per_second: u32,
+    /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    pub rate_burst: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
@@ -136,6 +161,9 @@ unsafe impl Extensible for sori_server_options {
             http_compression_threshold: config
                 .http_compression
                 .map_or(usize::MAX, |compression| compression.threshold),
+            overflow: SORI_OVERFLOW_CLOSE,
+            rate_per_second: 0,
+            rate_burst: 0,
         }
     }
 }
@@ -187,6 +215,14 @@ impl sori_server_options {
         config.max_attachments = self.max_attachments;
         config.allow_upgrades = self.allow_upgrades != 0;
         config.allow_eio3 = self.allow_eio3 != 0;
+        config.overflow = overflow(self.overflow)?;
+        config.rate_limit = (self.rate_per_second > 0).then_some(RateLimit {
+            per_second: self.rate_per_second,
+            burst: match self.rate_burst {
+                0 => self.rate_per_second,
+                burst => burst,
+            },
+        });
         if self.threads > 0 {
             config.shards = self.threads as usize;
         }
@@ -285,6 +321,8 @@ pub struct sori_metrics {
     pub recovery_packets: u64,
     /// Bytes of those packets.
     pub recovery_bytes: u64,
+    /// Messages dropped because a client's queue was full.
+    pub dropped_full: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -313,6 +351,7 @@ impl sori_metrics {
             recovery_sockets: metrics.recovery_sockets,
             recovery_packets: metrics.recovery_packets,
             recovery_bytes: metrics.recovery_bytes,
+            dropped_full: metrics.dropped_full,
         }
     }
 }

@@ -10,6 +10,7 @@ use sori_core::Error;
 use sori_core::hub::Namespace;
 use sori_core::server::pull::PullServer;
 
+use crate::cork;
 use crate::event::sori_event;
 use crate::options::{sori_metrics, sori_server_options};
 use crate::pointer;
@@ -296,6 +297,7 @@ pub unsafe extern "C" fn sori_server_poll(
         if capacity == 0 {
             return Err(Failure::invalid("capacity is 0"));
         }
+        cork::flush(server);
         let mut taken = Vec::new();
         server.poll(&mut taken, capacity, duration(timeout_ms))?;
         let number = taken.len();
@@ -311,8 +313,7 @@ pub unsafe extern "C" fn sori_server_poll(
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-/// the same at each call and lives as long as the server. It may be readable once when there is
-/// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
+/// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_int) -> sori_status {
     guard(|| {
@@ -344,7 +345,9 @@ fn descriptor(_: &PullServer) -> Result<c_int, Failure> {
 pub unsafe extern "C" fn sori_server_close(server: *const sori_server) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        unsafe { sori_server::borrow(server) }?.close();
+        let server = unsafe { sori_server::borrow(server) }?;
+        cork::flush(server);
+        server.close();
         Ok(())
     })
 }
@@ -359,7 +362,9 @@ pub unsafe extern "C" fn sori_server_close_within(
     guard(|| {
         let timeout = Duration::from_millis(timeout_ms.into());
         // SAFETY: the header's rules.
-        unsafe { sori_server::borrow(server) }?.close_within(timeout);
+        let server = unsafe { sori_server::borrow(server) }?;
+        cork::flush(server);
+        server.close_within(timeout);
         Ok(())
     })
 }

@@ -2,7 +2,9 @@
 'use strict';
 
 const { EventEmitter } = require('events');
+const { commandMethods } = require('./adapter-commands');
 const { RoomsView, SidsView } = require('./rooms-view');
+const { roomsAsObject } = require('./spellings');
 
 const ROOM_EVENTS = ['create-room', 'delete-room', 'join-room', 'leave-room'];
 const nothing = () => {};
@@ -15,7 +17,7 @@ class Adapter extends EventEmitter {
 
   /** Map of room name to the Set of its sids, read from the engine at each access. */
   get rooms() {
-    return new RoomsView(this.nsp);
+    return roomsAsObject(new RoomsView(this.nsp));
   }
 
   /** Map of sid to the Set of its rooms, read from the engine at each access. */
@@ -91,5 +93,7 @@ class Adapter extends EventEmitter {
     };
   }
 }
+
+Object.assign(Adapter.prototype, commandMethods);
 
 module.exports = { Adapter };

@@ -2,15 +2,20 @@
 'use strict';
 
 const native = require('./native');
+const { Connection: SocketIoConnection } = require('./connection');
 const { dispatch } = require('./dispatch');
 const { nativeOptions } = require('./options');
 const { Queue } = require('./queue');
 const { Recovery } = require('./recovery');
 
 class Bridge {
-  /** `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. */
-  constructor(server, options) {
+  /**
+   * `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. `Connection` is the
+   * class of its connections.
+   */
+  constructor(server, options, Connection = SocketIoConnection) {
     this.server = server;
+    this.Connection = Connection;
     this.native = new native.Engine(JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
     this.queue = new Queue(this.native);
     this.isClosed = false;

@@ -4,9 +4,10 @@
 const { refuseReserved } = require('./reserved');
 const { delayOf } = require('./acks');
 const { timedOut } = require('./errors');
+const { addJson, operatorSpellings } = require('./spellings');
 
 /** How a broadcast is sent; `timeout` is that of its acks, in milliseconds. Never changed in place. */
-const PLAIN = Object.freeze({ volatile: false, compress: true, timeout: undefined });
+const PLAIN = Object.freeze({ volatile: false, compress: true, local: false, timeout: undefined });
 
 class BroadcastOperator {
   /** `rooms` and `except` are arrays of room names, or null for none. */
@@ -40,11 +41,24 @@ class BroadcastOperator {
 
   /** One node: local is everybody. */
   get local() {
-    return this._with(null);
+    return this._with({ local: true });
   }
 
   timeout(ms) {
     return this._with({ timeout: ms });
+  }
+
+  get rooms() {
+    return new Set(this._rooms);
+  }
+
+  get exceptRooms() {
+    return new Set(this._except);
+  }
+
+  /** Those that were set. */
+  get flags() {
+    return Object.fromEntries(Object.entries(this._flags).filter(([name, value]) => value !== PLAIN[name]));
   }
 
   _with(flags) {
@@ -59,8 +73,9 @@ class BroadcastOperator {
       this._nsp._broadcast(this, args);
     } else {
       const callback = (responses, isTimedOut) => ack(isTimedOut ? timedOut() : null, responses);
-      // Without `timeout()` it is given up almost at once, as in socket.io.
-      this._nsp._broadcastWithAck(this, args, delayOf(this._flags.timeout), callback);
+      const { timeout = this._nsp.server._ackTimeout } = this._flags;
+      // Without any it is given up almost at once, as in socket.io.
+      this._nsp._broadcastWithAck(this, args, delayOf(timeout), callback);
     }
     return true;
   }
@@ -80,28 +95,29 @@ class BroadcastOperator {
     });
   }
 
-  async fetchSockets() {
-    return this._nsp._select(this._rooms, this._except);
+  fetchSockets() {
+    return this._nsp._fetchSockets(this);
   }
 
-  async allSockets() {
-    return new Set(this._nsp._select(this._rooms, this._except).map((socket) => socket.id));
+  allSockets() {
+    return this._nsp._allSockets(this);
   }
 
   socketsJoin(rooms) {
-    this._nsp._addSockets(this._rooms, this._except, namesOf(rooms));
+    this._nsp._addSockets(this, namesOf(rooms));
   }
 
   socketsLeave(rooms) {
-    this._nsp._delSockets(this._rooms, this._except, namesOf(rooms));
+    this._nsp._delSockets(this, namesOf(rooms));
   }
 
   disconnectSockets(close = false) {
-    for (const socket of this._nsp._select(this._rooms, this._except)) {
-      socket.disconnect(close);
-    }
+    this._nsp._disconnectSockets(this, close);
   }
 }
+
+Object.assign(BroadcastOperator.prototype, operatorSpellings);
+addJson(BroadcastOperator);
 
 /** `names` and one more name or array of names, without doubles, as a new list; null when there are none. */
 function withNames(names, more) {

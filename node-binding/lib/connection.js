@@ -1,6 +1,7 @@
 // One client's life on the wire, `socket.conn`: its transport, its request, and its sockets by namespace.
 'use strict';
 
+const debug = require('debug')('engine:socket');
 const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
@@ -27,8 +28,9 @@ class Connection {
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
-    // Whether somebody listens for `packetCreate`.
+    // Whether somebody listens for `packetCreate`, and for what arrives.
     this._isWatched = false;
+    this._isHeard = false;
     // Callbacks of messages that wait to be handed to the transport, by token.
     this._unsent = null;
   }
@@ -113,6 +115,7 @@ class Connection {
 
   _add(socket) {
     socket._isWatched = this._isWatched;
+    socket._isHeard = this._isHeard;
     if (this._first === null) {
       this._first = socket;
       return;
@@ -173,7 +176,25 @@ class Connection {
     }
   }
 
+  /** Whether the answer to its poll may be compressed. */
+  _wantsCompression() {
+    return true;
+  }
+
+  /** A WebSocket came that may take over from polling. */
+  _onupgrading() {
+    this.upgrading = true;
+    this.emit('upgrading', { name: 'websocket' });
+  }
+
+  /** The client did not go through with it. */
+  _onupgradeFailed() {
+    this.upgrading = false;
+  }
+
   _onupgrade() {
+    debug('%s upgraded to websocket', this.id);
+    this.upgrading = false;
     this.upgraded = true;
     this._transportName = 'websocket';
     this._transport = null;
@@ -182,13 +203,14 @@ class Connection {
 
   /** The engine's last word about this connection. */
   _onclose(reason, description) {
+    debug('%s closed: %s', this.id, reason);
     const wasClosing = this.readyState === 'closing';
     this.readyState = 'closed';
     this._unsent = null;
     this._bridge.connections[this._number] = undefined;
     this._bridge.clients.delete(this.id);
     const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;
-    const detail = describe(reason, description);
+    const detail = this._describe(reason, description);
     for (const socket of this._sockets()) {
       if (isInvalidPacket) {
         try {
@@ -201,17 +223,29 @@ class Connection {
     }
     this.emit('close', reason, detail);
   }
+
+  /** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
+  _describe(reason, description) {
+    if (description === null) {
+      return undefined;
+    }
+    if (reason !== 'transport error') {
+      return description;
+    }
+    if (description !== TOO_LARGE) {
+      return transportError(description);
+    }
+    const limit = this.server._tooLarge(this.request, this);
+    return transportError(`${description}: a message of the client is over maxHttpBufferSize (${limit} bytes)`);
+  }
 }
+
+// The engine's words for a WebSocket message over the limit.
+const TOO_LARGE = 'Max payload size exceeded';
 
 becomesEmitter(Connection);
+// Few are: the others need no field of their own.
+Connection.prototype.upgrading = false;
 Object.assign(Connection.prototype, watchMethods);
-
-/** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */
-function describe(reason, description) {
-  if (description === null) {
-    return undefined;
-  }
-  return reason === 'transport error' ? transportError(description) : description;
-}
 
 module.exports = { Connection };

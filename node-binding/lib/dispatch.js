@@ -1,9 +1,11 @@
 // Hands a batch of the engine's records to the objects they concern, one after another.
 'use strict';
 
+const debug = require('debug')('engine');
 const { putBack } = require('./binary');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
+const { PACKET, announceArrival } = require('./packet-watch');
 const { END } = require('./socket');
 
 /**
@@ -35,12 +37,14 @@ const RECORD = Object.freeze({
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
+const NO_BYTES = Buffer.alloc(0);
 
 /** `json` is an array of records; the attachments they speak of lie one after another in `bytes`. */
 function dispatch(bridge, json, bytes) {
   const { queue } = bridge;
   const records = JSON.parse(json);
-  const reader = bytes === null ? null : new AttachmentReader(bytes);
+  // There may be attachments without a single byte.
+  const reader = new AttachmentReader(bytes === null ? NO_BYTES : bytes);
   queue.scheduled = true;
   for (let i = 0; i < records.length; i++) {
     // An application listener that throws must not cost the others their records.
@@ -128,6 +132,9 @@ function handle(bridge, record, reader) {
     case RECORD.JOIN: {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
+        if (connection._isHeard) {
+          announceArrival(connection, record[2], PACKET.CONNECT, null, record[4] || undefined);
+        }
         bridge.server._onjoin(connection, record[2], record[3], record[4], record[5] === 1);
       }
       break;
@@ -135,6 +142,9 @@ function handle(bridge, record, reader) {
     case RECORD.LEAVE: {
       const socket = socketOf(bridge, record[1], record[2]);
       if (socket !== null) {
+        if (socket._isHeard) {
+          announceArrival(socket._connection, socket.nsp.name, PACKET.DISCONNECT, null, undefined);
+        }
         socket._onclose(END.LEFT, 'client namespace disconnect', undefined);
       }
       break;
@@ -148,10 +158,10 @@ function handle(bridge, record, reader) {
     }
     case RECORD.UPGRADED: {
       const connection = bridge.connections[record[1]];
-      forget(bridge, record[2]);
       if (connection !== undefined) {
         connection._onupgrade();
       }
+      forget(bridge, record[2]);
       break;
     }
     case RECORD.ANSWER: {
@@ -203,10 +213,16 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
     bridge.queue.push(Connection.closeOp(conn, true));
     return;
   }
-  const connection = new Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
+  debug('opened %s over %s', sid, TRANSPORTS[transport]);
+  const connection = new bridge.Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();
+  const { _addresses: addresses } = exchange.engine;
+  if (addresses !== null && !addresses.enter(connection)) {
+    connection.close(true);
+    return;
+  }
   exchange.engine.emit('connection', connection);
 }
 
@@ -223,6 +239,10 @@ function forget(bridge, requestId) {
   const exchange = bridge.requests.get(requestId);
   if (exchange !== undefined) {
     exchange.forgotten();
+    const upgraded = bridge.clients.get(exchange.req._query.sid);
+    if (upgraded !== undefined && upgraded.upgrading) {
+      upgraded._onupgradeFailed();
+    }
   }
 }
 

@@ -2,11 +2,14 @@
 'use strict';
 
 const { randomBytes } = require('crypto');
+const debug = require('debug')('engine');
 const { EventEmitter } = require('events');
+const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
 const { handleUpgrade } = require('./upgrade');
+const { parseQuery } = require('./verify');
 
 class Engine extends EventEmitter {
   /** `options` are complete, as `completeOptions` gives them. */
@@ -18,6 +21,7 @@ class Engine extends EventEmitter {
     // What lets go of the HTTP servers it is attached to.
     this._releases = [];
     this._bridge = bridge;
+    this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
     if (options.cors) {
       this.use(require('cors')(options.cors));
     }
@@ -48,10 +52,7 @@ class Engine extends EventEmitter {
     const path = pathPrefix(options);
     const isOurs = (req) => path === req.url.slice(0, path.length);
     this.httpServer = server;
-    this._listen(server, 'close', () => {
-      this.close();
-      this._detach();
-    });
+    this._listen(server, 'close', () => this._onserverClosed());
     this._intercept(server, (req, res) => {
       if (!isOurs(req)) {
         return false;
@@ -69,6 +70,11 @@ class Engine extends EventEmitter {
         endIfUnclaimed(socket, options.destroyUpgradeTimeout || 1000);
       }
     });
+  }
+
+  _onserverClosed() {
+    this.close();
+    this._detach();
   }
 
   _listen(server, event, listener) {
@@ -96,6 +102,11 @@ class Engine extends EventEmitter {
     return this.generateId !== Engine.prototype.generateId;
   }
 
+  /** Comes before everything else that is done with a request; an application may do more here. */
+  prepare(req) {
+    parseQuery(req);
+  }
+
   handleRequest(req, res) {
     handleRequest(this, req, res);
   }
@@ -110,8 +121,16 @@ class Engine extends EventEmitter {
     return this;
   }
 
+  /** Tells the application of a message over `maxHttpBufferSize`: clients only see their connection break. Gives the limit. */
+  _tooLarge(req, connection) {
+    const limit = this.opts.maxHttpBufferSize;
+    this.emit('payload_too_large', { req, connection, limit });
+    return limit;
+  }
+
   /** Tells the application of a request that was refused. */
   _refused(req, code, context) {
+    debug('refused %s %s: %s %o', req.method, req.url, MESSAGE[code], context);
     this.emit('connection_error', { req, code, message: MESSAGE[code], context });
   }
 }

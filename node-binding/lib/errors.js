@@ -19,6 +19,16 @@ const MESSAGE = Object.freeze({
   5: 'Unsupported protocol version',
 });
 
+/** HTTP's status for a refusal; `context` is what `connection_error` listeners get. */
+function statusOf(code, context) {
+  if (code !== CODE.FORBIDDEN) {
+    return 400;
+  }
+  return STATUS[context.name] || 403;
+}
+
+const STATUS = Object.freeze({ TOO_MANY_CONNECTIONS: 503, TOO_MANY_FROM_ADDRESS: 429 });
+
 function timedOut() {
   return new Error('operation has timed out');
 }
@@ -38,4 +48,4 @@ function throwLater(error) {
   });
 }
 
-module.exports = { CODE, MESSAGE, timedOut, transportError, throwLater };
+module.exports = { CODE, MESSAGE, statusOf, timedOut, transportError, throwLater };

@@ -2,7 +2,7 @@
 'use strict';
 
 const { serialize } = require('cookie');
-const { CODE, MESSAGE } = require('./errors');
+const { MESSAGE, statusOf } = require('./errors');
 const { answerBody } = require('./compression');
 const { verify } = require('./verify');
 
@@ -40,13 +40,6 @@ function refuse(res, code, context) {
   res.end(JSON.stringify({ code, message }));
 }
 
-function statusOf(code, context) {
-  if (code !== CODE.FORBIDDEN) {
-    return 400;
-  }
-  return context.name === 'TOO_MANY_CONNECTIONS' ? 503 : 403;
-}
-
 /** Collects the body of a POST up to `maxHttpBufferSize` bytes, then forwards it. */
 function receiveBody(engine, req, res) {
   const { posts } = engine._bridge;
@@ -64,6 +57,7 @@ function receiveBody(engine, req, res) {
     length += chunk.length;
     if (length > engine.opts.maxHttpBufferSize) {
       finish();
+      engine._tooLarge(req, engine._bridge.clients.get(sid));
       res.writeHead(413);
       res.end();
     } else {
@@ -126,7 +120,14 @@ class Exchange {
     if (status === 200) {
       this.addHeaders(headers, body);
     }
-    answerBody(this.engine.opts.httpCompression, req, res, status, headers, body);
+    const connection = this.connection();
+    const isCompressed = connection === undefined || connection._wantsCompression();
+    answerBody(isCompressed && this.engine.opts.httpCompression, req, res, status, headers, body);
+  }
+
+  /** Whose poll it is; undefined for a handshake. */
+  connection() {
+    return this.engine._bridge.clients.get(this.req._query.sid);
   }
 
   addHeaders(headers, body) {
@@ -139,6 +140,10 @@ class Exchange {
       engine.emit('initial_headers', headers, req);
     }
     engine.emit('headers', headers, req);
+    const connection = this.connection();
+    if (connection !== undefined && connection._transport !== null) {
+      connection._transport.emit('headers', headers, req);
+    }
   }
 
   /** The engine opened a connection for it. */

@@ -1,8 +1,8 @@
 // A namespace: its sockets, its middlewares, and broadcasts to it.
 'use strict';
 
+const debug = require('debug')('socket.io:namespace');
 const { becomesEmitter, emitLocally } = require('./emitter');
-const { RESERVED_SERVER_SIDE, refuseReserved } = require('./reserved');
 const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
 const { Adapter } = require('./adapter');
@@ -11,6 +11,7 @@ const { PACKET, announcePacket } = require('./packet-watch');
 const { freshSid } = require('./recovery');
 const { addOperatorMethods } = require('./operator-methods');
 const { Socket } = require('./socket');
+const { addJson, connectedView, namespaceSpellings } = require('./spellings');
 
 class Namespace {
   constructor(server, name) {
@@ -21,8 +22,8 @@ class Namespace {
     this._fns = [];
     // Connected sockets that want to hear of what is sent to them: broadcasts too.
     this._outgoing = new Set();
-    // Sockets whose middlewares have not finished.
-    this._joining = 0;
+    // Sockets whose middlewares have not finished, by id.
+    this._preConnectSockets = new Map();
     this._parent = null;
     // The engine's number for this namespace; -1 until the server is attached.
     this._id = -1;
@@ -38,6 +39,11 @@ class Namespace {
 
   set _ids(id) {
     this.server._ids = id;
+  }
+
+  /** Its sockets as an object by id: the spelling of version 2 for `sockets`. */
+  get connected() {
+    return connectedView(this.sockets);
   }
 
   _register(bridge) {
@@ -62,9 +68,8 @@ class Namespace {
     return this.send(...args);
   }
 
-  serverSideEmit(event) {
-    refuseReserved(event, RESERVED_SERVER_SIDE);
-    console.warn('this adapter does not support the serverSideEmit() functionality');
+  serverSideEmit(...args) {
+    this.adapter.serverSideEmit(args);
     return true;
   }
 
@@ -85,15 +90,19 @@ class Namespace {
   /** A client wants in: its socket is made and goes through the middlewares. `isBack`: the engine knows it of old. */
   _add(connection, sid, auth, isBack) {
     const socket = isBack ? this._recover(connection, sid, auth) : new Socket(this, connection, sid, auth);
-    if (this._fns.length === 0 || (socket.recovered && connection._bridge.recovery.skipsMiddlewares)) {
+    this._enter(socket, socket.recovered && connection._bridge.recovery.skipsMiddlewares);
+  }
+
+  _enter(socket, skipsMiddlewares) {
+    if (this._fns.length === 0 || skipsMiddlewares) {
       this._admit(socket);
       return;
     }
-    this._joining += 1;
+    this._preConnectSockets.set(socket.id, socket);
     this._run(socket, (error) => {
       process.nextTick(() => {
-        this._joining -= 1;
-        if (error && connection.readyState === 'open') {
+        this._preConnectSockets.delete(socket.id);
+        if (error && socket._connection.readyState === 'open') {
           this._refuse(socket, error);
         } else {
           this._admit(socket);
@@ -117,7 +126,7 @@ class Namespace {
     const fns = this._fns.slice();
     const step = (i) => {
       let called = false;
-      fns[i](socket, (error) => {
+      const next = (error) => {
         if (called) {
           return;
         }
@@ -127,12 +136,24 @@ class Namespace {
         } else {
           step(i + 1);
         }
-      });
+      };
+      this._callMiddleware(fns[i], socket, next);
     };
     step(0);
   }
 
+  _callMiddleware(fn, socket, next) {
+    const handlers = this.server._handlerErrors;
+    if (handlers === null) {
+      fn(socket, next);
+    } else {
+      // What went wrong is for the application to know, not for its clients.
+      handlers.call(fn, undefined, [socket, next], { socket, event: 'connection', args: [socket] }, () => next(new Error('internal error')));
+    }
+  }
+
   _refuse(socket, error) {
+    debug('a middleware of %s refuses socket %s: %s', this.name, socket.id, error.message);
     socket._discard();
     socket._connection._refuse(this.name, { message: error.message, data: error.data });
     this._cleanUp();
@@ -144,11 +165,21 @@ class Namespace {
       this._cleanUp();
       return;
     }
+    debug('adding socket %s to %s', socket.id, this.name);
     socket._connection._add(socket);
     this.sockets.set(socket.id, socket);
     socket._onconnect();
-    emitLocally.call(this, 'connect', socket);
-    emitLocally.call(this, 'connection', socket);
+    this._announce('connect', socket);
+    this._announce('connection', socket);
+  }
+
+  _announce(event, socket) {
+    const handlers = this.server._handlerErrors;
+    if (handlers === null) {
+      emitLocally.call(this, event, socket);
+    } else {
+      handlers.emit(this, event, [socket], socket);
+    }
   }
 
   _remove(socket) {
@@ -159,7 +190,7 @@ class Namespace {
 
   /** A dynamic namespace that nobody uses any more is dropped, when the server is asked to. */
   _cleanUp() {
-    if (this._parent !== null && this.server.opts.cleanupEmptyChildNamespaces && this.sockets.size === 0 && this._joining === 0) {
+    if (this._parent !== null && this.server.opts.cleanupEmptyChildNamespaces && this.sockets.size === 0 && this._preConnectSockets.size === 0) {
       this.adapter.close();
       this.server._nsps.delete(this.name);
       this._parent.children.delete(this);
@@ -220,18 +251,33 @@ class Namespace {
     return this.server._bridge.select(this._id, names(rooms), names(except));
   }
 
-  _addSockets(rooms, except, joined) {
-    this._changeRooms('J', rooms, except, joined, 'join');
+  async _fetchSockets(operator) {
+    return this._select(operator._rooms, operator._except);
   }
 
-  _delSockets(rooms, except, left) {
-    this._changeRooms('K', rooms, except, left, 'leave');
+  async _allSockets(operator) {
+    return new Set(this._select(operator._rooms, operator._except).map((socket) => socket.id));
   }
 
-  _changeRooms(kind, rooms, except, changed, method) {
+  _disconnectSockets(operator, close) {
+    for (const socket of this._select(operator._rooms, operator._except)) {
+      socket.disconnect(close);
+    }
+  }
+
+  _addSockets(operator, joined) {
+    this._changeRooms('J', operator, joined, 'join');
+  }
+
+  _delSockets(operator, left) {
+    this._changeRooms('K', operator, left, 'leave');
+  }
+
+  _changeRooms(kind, operator, changed, method) {
     if (this._id === -1) {
       return;
     }
+    const { _rooms: rooms, _except: except } = operator;
     if (this.adapter._isWatched) {
       // One by one, so that the room events fire.
       for (const socket of this._select(rooms, except)) {
@@ -252,6 +298,8 @@ class Namespace {
 }
 
 becomesEmitter(Namespace);
+Object.assign(Namespace.prototype, namespaceSpellings);
+addJson(Namespace);
 addOperatorMethods(Namespace, (nsp) => new BroadcastOperator(nsp));
 
 /** A list of room names as a field of an op. */

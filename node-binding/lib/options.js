@@ -34,6 +34,8 @@ const NATIVE = [
   'connectTimeout',
   'maxHttpBufferSize',
   'maxQueuedBytes',
+  'overflow',
+  'rateLimit',
   'maxConnections',
   'transports',
   'allowUpgrades',
@@ -44,9 +46,6 @@ const NATIVE = [
 const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
-// An application relies on these for its meaning: going on without them would be wrong.
-const REFUSED = ['adapter'];
-
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
   wsEngine: 'the engine speaks WebSocket itself',
@@ -54,22 +53,36 @@ const IGNORED = {
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
 function checkOptions(given) {
-  for (const name of REFUSED) {
-    if (given[name] !== undefined) {
-      throw refused(name);
-    }
+  if (given.parser && (typeof given.parser.Encoder !== 'function' || typeof given.parser.Decoder !== 'function')) {
+    throw new TypeError('sori: the option "parser" takes an object with two classes, Encoder and Decoder');
   }
-  if (nativeParser(given.parser) === null) {
-    throw refused('parser');
+  if (given.adapter && typeof given.adapter !== 'function') {
+    throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
   }
   for (const name of Object.keys(IGNORED)) {
     if (given[name]) {
       warn(`the option "${name}" is not supported yet: ${IGNORED[name]}`);
     }
   }
+  if (given.onHandlerError !== undefined && typeof given.onHandlerError !== 'function') {
+    throw new TypeError('sori: the option "onHandlerError" takes a function');
+  }
+  if (given.addressOf !== undefined && typeof given.addressOf !== 'function') {
+    throw new TypeError('sori: the option "addressOf" takes a function');
+  }
+  for (const name of ['ackTimeout', 'maxConnectionsPerAddress']) {
+    if (given[name] !== undefined && !(given[name] > 0)) {
+      throw new TypeError(`sori: the option "${name}" takes a number above 0`);
+    }
+  }
   if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
     warn('the transport "webtransport" is not supported yet: clients use the others');
   }
+}
+
+/** Whether the engine cannot do what the application's own parts do. */
+function needsPackets({ parser, adapter }) {
+  return Boolean(adapter) || nativeParser(parser) === null;
 }
 
 /** The options with defaults filled in. */
@@ -82,6 +95,9 @@ function completeOptions(given) {
   }
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
+  }
+  if (typeof options.rateLimit === 'number') {
+    options.rateLimit = { perSecond: options.rateLimit };
   }
   if (options.perMessageDeflate) {
     options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };
@@ -125,9 +141,9 @@ function choose(names, options) {
   return chosen;
 }
 
-function refused(name) {
-  const error = new Error(`sori: the option "${name}" is not supported yet`);
-  error.code = 'SORI_UNSUPPORTED_OPTION';
+function unsupported(message) {
+  const error = new Error(`sori: ${message}`);
+  error.code = 'SORI_UNSUPPORTED';
   return error;
 }
 
@@ -135,4 +151,4 @@ function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, refused };
+module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, needsPackets, unsupported };

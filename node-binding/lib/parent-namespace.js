@@ -1,6 +1,7 @@
 // A parent of dynamic namespaces: made by `io.of(regex)` or `io.of(function)`, it gives its children what it was given.
 'use strict';
 
+const debug = require('debug')('socket.io:parent-namespace');
 const { emitLocally } = require('./emitter');
 const { Namespace } = require('./namespace');
 
@@ -18,7 +19,9 @@ class ParentNamespace extends Namespace {
   _register() {}
 
   createChild(name) {
+    debug('creating child namespace %s', name);
     const child = new Namespace(this.server, name);
+    this.server._wire.adopt(child);
     child._fns = this._fns.slice();
     child._parent = this;
     for (const event of ['connect', 'connection']) {
@@ -38,16 +41,26 @@ class ParentNamespace extends Namespace {
     this.children.forEach((child) => child._broadcast(operator, args));
   }
 
-  _select(rooms, except) {
-    return [...this.children].flatMap((child) => child._select(rooms, except));
+  async _fetchSockets(operator) {
+    const sockets = await Promise.all([...this.children].map((child) => child._fetchSockets(operator)));
+    return sockets.flat();
   }
 
-  _addSockets(rooms, except, joined) {
-    this.children.forEach((child) => child._addSockets(rooms, except, joined));
+  async _allSockets(operator) {
+    const ids = await Promise.all([...this.children].map((child) => child._allSockets(operator)));
+    return new Set(ids.flatMap((set) => [...set]));
   }
 
-  _delSockets(rooms, except, left) {
-    this.children.forEach((child) => child._delSockets(rooms, except, left));
+  _disconnectSockets(operator, close) {
+    this.children.forEach((child) => child._disconnectSockets(operator, close));
+  }
+
+  _addSockets(operator, joined) {
+    this.children.forEach((child) => child._addSockets(operator, joined));
+  }
+
+  _delSockets(operator, left) {
+    this.children.forEach((child) => child._delSockets(operator, left));
   }
 }
 

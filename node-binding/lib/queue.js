@@ -8,8 +8,8 @@
 //   J nsp rooms except joined | K nsp rooms except left    the same for many
 //   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
 //   d conn nsp | c conn discard                        disconnect a socket, close a connection
-//   s conn flags token text                            send a text message as it is; flags 'v' volatile, 'n' uncompressed;
-//                                                      '' for no token
+//   s conns flags token text                           send a text message as it is, to connections separated by commas;
+//                                                      flags 'v' volatile, 'n' uncompressed; '' for no token
 //   S conn flags token                                 the same of bytes: the next attachment
 //   f conn description                                 end a connection with "transport error"
 'use strict';
@@ -27,6 +27,8 @@ class Queue {
     this.native = native;
     this.text = '';
     this.attachments = null;
+    // A text for several connections, as long as nothing else comes between.
+    this.shared = null;
     // True while a flush is certain to come: a tick is pending, or a batch is being dispatched.
     this.scheduled = false;
     this.tick = () => {
@@ -37,6 +39,9 @@ class Queue {
 
   /** Appends one record, complete with its `RECORD`. */
   push(record) {
+    if (this.shared !== null) {
+      this.closeShared();
+    }
     this.text += record;
     if (this.text.length > MAX_TEXT) {
       this.flush();
@@ -66,7 +71,28 @@ class Queue {
     }
   }
 
+  /** Sends a text to connection `number`. The same to many in a row, as an adapter's broadcast is, becomes one record. */
+  pushText(number, flags, text) {
+    const { shared } = this;
+    if (shared !== null && shared.text === text && shared.flags === flags) {
+      shared.numbers += `,${number}`;
+      return;
+    }
+    // It is complete, but for the connections that are still to be named.
+    this.push('');
+    this.shared = { text, flags, numbers: String(number) };
+  }
+
+  closeShared() {
+    const { numbers, flags, text } = this.shared;
+    this.shared = null;
+    this.text += `s${FIELD}${numbers}${FIELD}${flags}${FIELD}${FIELD}${JSON.stringify(text)}${RECORD}`;
+  }
+
   flush() {
+    if (this.shared !== null) {
+      this.closeShared();
+    }
     if (this.text === '') {
       return;
     }

@@ -11,8 +11,12 @@ function sendRaw(queue, number, data, options, token) {
     queue.pushWith(`S${FIELD}${number}${FIELD}${flags}${FIELD}${token}${RECORD}`, [asBuffer(data)]);
   } else {
     // As in engine.io, whatever is not binary is text, and nothing is the empty text.
-    const text = JSON.stringify(String(data || ''));
-    queue.push(`s${FIELD}${number}${FIELD}${flags}${FIELD}${token}${FIELD}${text}${RECORD}`);
+    const text = String(data || '');
+    if (token === '') {
+      queue.pushText(number, flags, text);
+    } else {
+      queue.push(`s${FIELD}${number}${FIELD}${flags}${FIELD}${token}${FIELD}${JSON.stringify(text)}${RECORD}`);
+    }
   }
 }
 

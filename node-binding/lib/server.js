@@ -1,18 +1,23 @@
 // `Server`: namespaces, options and the ways in.
 'use strict';
 
+const debug = require('debug')('socket.io:server');
 const http = require('http');
 const { EventEmitter } = require('events');
-const { Bridge } = require('./bridge');
 const { BroadcastOperator } = require('./broadcast');
 const { clientFilePattern, serveClientFile } = require('./client-files');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { Engine } = require('./engine');
+const { EngineServer } = require('./engine-io/server');
+const { HandlerErrors } = require('./handler-errors');
 const { Namespace } = require('./namespace');
+const { NativeWire } = require('./native-wire');
 const { addOperatorMethods } = require('./operator-methods');
-const { DEFAULTS, checkOptions, completeOptions, refused } = require('./options');
+const { DEFAULTS, checkOptions, completeOptions, needsPackets, unsupported } = require('./options');
+const { PacketWire } = require('./packets/wire');
 const { ParentNamespace } = require('./parent-namespace');
 const { END } = require('./socket');
+const { addJson, serverSpellings } = require('./spellings');
 
 class Server {
   /** `srv`: a port, an HTTP(S) server, or nothing; `new Server(opts)` is `new Server(undefined, opts)`. */
@@ -23,8 +28,13 @@ class Server {
     this.engine = undefined;
     this.httpServer = undefined;
     this._bridge = null;
+    // Every attachment has its own.
+    this._engines = [];
+    // Who makes the packets: the engine, or JavaScript where the application has its own parser or adapter.
+    this._wire = needsPackets(this.opts) ? new PacketWire(this, this.opts) : new NativeWire(this);
     this._ids = 0;
     this._nsps = new Map();
+    this._useOptions(this.opts);
     // Parents of dynamic namespaces, each with the function that decides about a name.
     this._parents = new Map();
     this.path(this.opts.path || DEFAULTS.path);
@@ -51,17 +61,80 @@ class Server {
     }
     checkOptions(opts);
     const options = completeOptions({ path: this._path, connectTimeout: this._connectTimeout, ...opts, ...this.opts });
+    this._useOptions(options);
     if (this._bridge === null || this._bridge.isClosed) {
-      this._bridge = new Bridge(this, options);
-      this._nsps.forEach((nsp) => nsp._register(this._bridge));
+      this._open(options);
     }
+    debug('attaching to %s, path %s', Number(srv) == srv ? `port ${srv}` : 'an HTTP server', options.path);
     this.httpServer = Number(srv) == srv ? ownServer(Number(srv)) : srv;
     this.engine = new Engine(this._bridge, options);
+    this._engines.push(this.engine);
+    this._wire.serve(this.engine);
     this.engine.attach(this.httpServer, options);
     if (this._serveClient) {
       this._serveClientFiles(options);
     }
     return this;
+  }
+
+  /** Serves the connections of an Engine.IO server that is attached by other means: of `sori/engine`, or another one. */
+  bind(engine) {
+    if (!this._engines.includes(engine)) {
+      if (!isEngine(engine)) {
+        throw new TypeError('sori: io.bind(engine) takes an Engine.IO server: that of sori/engine, or another, but not one of another Server');
+      }
+      this._speakPackets();
+      this._wire.serve(engine);
+    }
+    this.engine = engine;
+    return this;
+  }
+
+  /** Serves one connection of an Engine.IO server. */
+  onconnection(connection) {
+    if (!connection || typeof connection.write !== 'function' || !connection.transport) {
+      throw new TypeError('sori: io.onconnection(connection) takes a connection of an Engine.IO server');
+    }
+    this._speakPackets();
+    this._wire.onconnection(connection);
+    return this;
+  }
+
+  _open(options) {
+    this._bridge = this._wire.open(options);
+    this._nsps.forEach((nsp) => nsp._register(this._bridge));
+  }
+
+  /** From now on packets are made in JavaScript. There must not be clients that the engine speaks to. */
+  _speakPackets(adapter) {
+    if (this._wire instanceof PacketWire) {
+      return;
+    }
+    const bridge = this._bridge;
+    if (bridge !== null && (bridge.clients.size > 0 || bridge.requests.size > 0)) {
+      throw unsupported('an adapter, or an engine, must be set before the first client connects');
+    }
+    this._wire = new PacketWire(this, { parser: this.opts.parser, adapter });
+    this._nsps.forEach((nsp) => this._wire.adopt(nsp));
+    if (bridge !== null && !bridge.isClosed) {
+      bridge.close();
+      this._open(this.engine.opts);
+      this._engines.forEach((engine) => {
+        engine._bridge = this._bridge;
+        this._wire.serve(engine);
+      });
+    }
+  }
+
+  attachApp() {
+    throw unsupported('io.attachApp(app) is for uWebSockets.js: use io.listen(port), or io.attach(httpServer); Sori brings its own engine');
+  }
+
+  /** Those that the sockets ask for. */
+  _useOptions({ onHandlerError, ackTimeout }) {
+    this._handlerErrors = onHandlerError ? new HandlerErrors(onHandlerError) : null;
+    // Of broadcasts and of `emitWithAck`, in milliseconds, where `timeout()` is not called.
+    this._ackTimeout = ackTimeout;
   }
 
   listen(srv, opts = {}) {
@@ -77,6 +150,7 @@ class Server {
       if (match === null) {
         return false;
       }
+      debug('serving %s', match[1]);
       if (cors === null) {
         serveClientFile(req, res, match[1]);
       } else {
@@ -110,11 +184,18 @@ class Server {
     return this;
   }
 
+  /** The class of its adapters. One that is set makes the rooms of all namespaces anew, so it comes before the clients. */
   adapter(adapter) {
     if (adapter === undefined) {
-      return this.sockets.adapter.constructor;
+      return this._wire instanceof PacketWire ? this._wire.Adapter : this.sockets.adapter.constructor;
     }
-    throw refused('adapter');
+    checkOptions({ adapter });
+    if (this._wire instanceof PacketWire) {
+      this._wire.setAdapter(adapter);
+    } else {
+      this._speakPackets(adapter);
+    }
+    return this;
   }
 
   /** A namespace by name, or the parent of all whose names a RegExp or `fn(name, auth, next)` accepts. */
@@ -151,7 +232,9 @@ class Server {
         return parent.createChild(name);
       }
     }
+    debug('initializing namespace %s', name);
     const nsp = new Namespace(this, name);
+    this._wire.adopt(nsp);
     this._nsps.set(name, nsp);
     if (name !== '/') {
       emitLocally.call(this.sockets, 'new_namespace', nsp);
@@ -164,6 +247,7 @@ class Server {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
+    debug('client %s wants to join namespace %s', connection.id, name);
     if (connection.protocol === 3 && auth !== null) {
       // Names of a query that every object has by birth must not be taken for fields.
       Object.setPrototypeOf(auth, null);
@@ -174,6 +258,7 @@ class Server {
     }
     this._askParents(name, auth, (child) => {
       if (child === null) {
+        debug('nobody knows namespace %s', name);
         connection._refuse(name, { message: 'Invalid namespace' });
       } else {
         child._add(connection, sid, auth, isBack);
@@ -213,6 +298,11 @@ class Server {
       this._bridge.close();
     }
     const { httpServer, engine } = this;
+    const engines = this._engines.splice(0);
+    if (engine && !engines.includes(engine)) {
+      // It was bound.
+      engine.close();
+    }
     if (!httpServer) {
       if (callback) {
         callback();
@@ -222,7 +312,7 @@ class Server {
     await new Promise((resolve) => {
       httpServer.close((error) => {
         // A server that does not run has no 'close' event to tell of it.
-        engine._detach();
+        engines.forEach((each) => each._detach());
         if (callback) {
           callback(error);
         }
@@ -254,6 +344,11 @@ class Server {
   }
 }
 
+/** Whether `engine` gives connections whose messages are for us to read. */
+function isEngine(engine) {
+  return Boolean(engine) && typeof engine.on === 'function' && (!(engine instanceof Engine) || engine instanceof EngineServer);
+}
+
 /** A server of our own on a port: 404 for everything that is not the engine's. */
 function ownServer(port) {
   const server = http.createServer((req, res) => {
@@ -271,6 +366,8 @@ for (const name of Object.keys(EventEmitter.prototype).filter((key) => typeof Ev
     return this.sockets[name](...args);
   };
 }
+Object.assign(Server.prototype, serverSpellings);
+addJson(Server);
 addOperatorMethods(Server, (server) => new BroadcastOperator(server.sockets));
 
 module.exports = { Server };

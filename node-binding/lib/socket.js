@@ -1,6 +1,7 @@
 // A client in one namespace: the object applications hold.
 'use strict';
 
+const debug = require('debug')('socket.io:socket');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { refuseReserved } = require('./reserved');
 const { throwLater } = require('./errors');
@@ -11,7 +12,9 @@ const { Early } = require('./early');
 const { BroadcastOperator } = require('./broadcast');
 const { describeHandshake } = require('./handshake');
 const { onAnyMethods, listOutgoing } = require('./any-listeners');
-const { PACKET, announcePacket } = require('./packet-watch');
+const { PACKET, announceArrival, announcePacket } = require('./packet-watch');
+const { roomMethods } = require('./room-methods');
+const { addJson, socketSpellings } = require('./spellings');
 
 const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
 
@@ -40,6 +43,8 @@ class Socket {
     this._anyOutgoing = null;
     // Whether its connection's `packetCreate` is listened for.
     this._isWatched = false;
+    // Whether its connection's `packet` is.
+    this._isHeard = false;
     this._compress = true;
     this._volatile = false;
     this._timeout = undefined;
@@ -95,6 +100,11 @@ class Socket {
     this._data = data;
   }
 
+  /** The callbacks that wait for an answer, by id. */
+  get acks() {
+    return this._acks === null ? new Map() : this._acks.callbacks;
+  }
+
   /** The rooms at this moment, its own id included. */
   get rooms() {
     if (this.connected) {
@@ -107,6 +117,9 @@ class Socket {
     refuseReserved(args[0]);
     const last = args.length - 1;
     const ack = last > 0 && typeof args[last] === 'function' ? args.pop() : null;
+    if (debug.enabled) {
+      debug('%s sends %j', this.id, args);
+    }
     if (this._anyOutgoing !== null) {
       this._notifyOutgoing(args);
     }
@@ -176,6 +189,9 @@ class Socket {
   }
 
   emitWithAck(ev, ...args) {
+    if (this._timeout === undefined && this.nsp.server._ackTimeout !== undefined) {
+      this.timeout(this.nsp.server._ackTimeout);
+    }
     const withError = this._timeout !== undefined;
     return new Promise((resolve, reject) => {
       args.push((first, second) => {
@@ -235,56 +251,15 @@ class Socket {
   }
 
   get local() {
-    return this._operator();
+    return this._operator(true);
   }
 
-  _operator() {
-    const flags = { volatile: this._volatile, compress: this._compress, timeout: this._timeout };
+  _operator(local = false) {
+    const flags = { volatile: this._volatile, compress: this._compress, local, timeout: this._timeout };
     this._volatile = false;
     this._timeout = undefined;
     this._compress = true;
     return new BroadcastOperator(this.nsp, null, [this.id], flags);
-  }
-
-  /** `callback` is the spelling of version 2; joining has been synchronous since. */
-  join(rooms, callback) {
-    const list = Array.isArray(rooms) ? rooms : [rooms];
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        list.forEach((room) => this._early.rooms.add(String(room)));
-      }
-      const announce = this.adapter._joining(this, list);
-      sink.push(`${this._op('j')}${FIELD}${roomsJson(list)}${RECORD}`);
-      announce();
-    }
-    callLater(callback);
-  }
-
-  leave(room, callback) {
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        this._early.rooms.delete(String(room));
-      }
-      const announce = this.adapter._leaving(this, [room]);
-      sink.push(`${this._op('l')}${FIELD}${roomsJson([room])}${RECORD}`);
-      announce();
-    }
-    callLater(callback);
-  }
-
-  /** Leaves every room, its own one too. */
-  leaveAll() {
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        this._early.rooms.clear();
-      }
-      const announce = this.adapter._leaving(this, null);
-      sink.push(this._op('x') + RECORD);
-      announce();
-    }
   }
 
   disconnect(close = false) {
@@ -342,24 +317,23 @@ class Socket {
     }
   }
 
-  /** The engine would give it the rooms of the socket it claimed to be: it leaves them. */
-  _forgetRooms() {
-    const sink = this._sink();
-    sink.push(this._op('x') + RECORD);
-    sink.push(`${this._op('j')}${FIELD}${roomsJson([this.id])}${RECORD}`);
-  }
-
   /** An event arrived: `args` is `[event, ...args]`, `ackId` -1 when no answer is wanted. */
   _onevent(args, ackId) {
     if (this._state !== STATE.CONNECTED) {
       return;
+    }
+    if (debug.enabled) {
+      debug('%s received %j', this.id, args);
+    }
+    if (this._isHeard) {
+      announceArrival(this._connection, this.nsp.name, PACKET.EVENT, ackId === -1 ? null : ackId, args);
     }
     if (ackId !== -1) {
       args.push(this._ackFunction(ackId));
     }
     if (this._any !== null) {
       for (const listener of this._any.slice()) {
-        listener.apply(this, args);
+        this._call(listener, args, args);
       }
     }
     if (this._fns !== null) {
@@ -370,6 +344,9 @@ class Socket {
   }
 
   _onack(id, args) {
+    if (this._isHeard) {
+      announceArrival(this._connection, this.nsp.name, PACKET.ACK, id, args);
+    }
     if (this._acks !== null) {
       this._acks.settle(id, args);
     }
@@ -386,7 +363,12 @@ class Socket {
     if (args[0] === 'error' && this.listenerCount('error') === 0) {
       return;
     }
-    emitLocally.apply(this, args);
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers === null) {
+      emitLocally.apply(this, args);
+    } else {
+      handlers.emit(this, args[0], args.slice(1), this);
+    }
   }
 
   _ackFunction(id) {
@@ -408,7 +390,7 @@ class Socket {
   _runMiddlewares(args) {
     const fns = this._fns.slice();
     const step = (i) => {
-      fns[i](args, (error) => {
+      const next = (error) => {
         if (error) {
           process.nextTick(() => this._onerror(error));
         } else if (i + 1 < fns.length) {
@@ -420,9 +402,20 @@ class Socket {
             }
           });
         }
-      });
+      };
+      this._call(fns[i], [args, next], args);
     };
     step(0);
+  }
+
+  /** Calls a catch-all listener or a middleware about `event`, `[name, ...args]`. */
+  _call(fn, args, event) {
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers === null) {
+      fn.apply(this, args);
+    } else {
+      handlers.call(fn, this, args, { socket: this, event: event[0], args: event.slice(1) });
+    }
   }
 
   _onerror(error) {
@@ -434,6 +427,7 @@ class Socket {
     if (this._state !== STATE.CONNECTED) {
       return this;
     }
+    debug('%s closes: %s', this.id, reason);
     this._state = STATE.DISCONNECTING;
     this._announce('disconnecting', reason, description);
     const announce = this.adapter._leaving(this, null);
@@ -457,6 +451,11 @@ class Socket {
 
   // A listener that throws must not keep the socket half connected: its error surfaces on the next tick.
   _announce(event, reason, description) {
+    const handlers = this.nsp.server._handlerErrors;
+    if (handlers !== null) {
+      handlers.emit(this, event, [reason, description], this);
+      return;
+    }
     try {
       emitLocally.call(this, event, reason, description);
     } catch (error) {
@@ -486,17 +485,7 @@ class Socket {
 }
 
 becomesEmitter(Socket);
-Object.assign(Socket.prototype, onAnyMethods);
+Object.assign(Socket.prototype, onAnyMethods, roomMethods, socketSpellings);
+addJson(Socket);
 
-/** Room names travel as strings; numbers are a common spelling. */
-function roomsJson(rooms) {
-  return JSON.stringify(rooms.map(String));
-}
-
-function callLater(callback) {
-  if (typeof callback === 'function') {
-    process.nextTick(callback, null);
-  }
-}
-
-module.exports = { Socket, END };
+module.exports = { Socket, END, STATE };

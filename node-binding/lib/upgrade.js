@@ -2,8 +2,8 @@
 'use strict';
 
 const { createHash } = require('crypto');
-const { validateHeaderName, validateHeaderValue } = require('http');
-const { CODE, MESSAGE } = require('./errors');
+const { STATUS_CODES, validateHeaderName, validateHeaderValue } = require('http');
+const { CODE, MESSAGE, statusOf } = require('./errors');
 const { giveSocket } = require('./takeover');
 const { verify } = require('./verify');
 
@@ -38,8 +38,9 @@ function handleUpgrade(engine, req, socket, head) {
 /** Refuses with an Engine.IO error code. */
 function refuse(engine, req, socket, res, code, context) {
   const message = context && context.message ? context.message : MESSAGE[code];
-  if (context && context.name === 'TOO_MANY_CONNECTIONS') {
-    refuseRaw(socket, 503, 'Service Unavailable', message);
+  const status = statusOf(code, context);
+  if (status > 403) {
+    refuseRaw(socket, status, STATUS_CODES[status], message);
     return;
   }
   if (code === CODE.UNSUPPORTED_PROTOCOL_VERSION) {
@@ -87,7 +88,17 @@ function accept(engine, req, socket, head, res) {
     closePolitely(socket);
     return;
   }
-  giveSocket(engine, req, socket, head, answer, () => refuse(engine, req, socket, res, CODE.BAD_REQUEST));
+  const connection = engine._bridge.clients.get(req._query.sid);
+  const isFirst = connection !== undefined && !connection.upgrading && !connection.upgraded;
+  if (isFirst) {
+    connection._onupgrading();
+  }
+  giveSocket(engine, req, socket, head, answer, () => {
+    if (isFirst) {
+      connection._onupgradeFailed();
+    }
+    refuse(engine, req, socket, res, CODE.BAD_REQUEST);
+  });
 }
 
 /** Whether the request is one; if not, it has been refused. */

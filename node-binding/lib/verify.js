@@ -44,7 +44,7 @@ function runMiddlewares(engine, req, res, done) {
  * `allowRequest` is asked for handshakes only.
  */
 function verify(engine, req, res, isUpgrade, done) {
-  parseQuery(req);
+  engine.prepare(req);
   runMiddlewares(engine, req, res, (error) => {
     if (error) {
       done(CODE.BAD_REQUEST, { name: 'MIDDLEWARE_FAILURE' });
@@ -55,11 +55,15 @@ function verify(engine, req, res, isUpgrade, done) {
       done(refusal[0], contextOf(engine, refusal, req, isUpgrade));
       return;
     }
-    const { allowRequest } = engine.opts;
     if (req._query.sid) {
       done();
       return;
     }
+    if (engine._addresses !== null && !engine._addresses.admits(req)) {
+      done(CODE.FORBIDDEN, { name: 'TOO_MANY_FROM_ADDRESS', message: 'Too many connections from this address' });
+      return;
+    }
+    const { allowRequest } = engine.opts;
     if (!allowRequest) {
       chooseId(engine, req, done);
       return;
@@ -132,4 +136,4 @@ function contextOf(engine, [code, message], req, isUpgrade) {
   return { name: 'PROTOCOL_MISMATCH', protocol, previousProtocol };
 }
 
-module.exports = { verify };
+module.exports = { parseQuery, verify };

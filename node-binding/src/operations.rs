@@ -169,9 +169,9 @@ impl Run<'_> {
         Some(())
     }
 
-    /// Sends a text message, or the next buffer as a binary one.
+    /// Sends a text message, or the next buffer as a binary one, to connections separated by commas.
     fn send(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
-        let conn = self.meanings.of(fields.number()? as u32);
+        let numbers = fields.next()?;
         let flags = fields.next()?;
         let token = match fields.next()? {
             "" => None,
@@ -185,14 +185,16 @@ impl Run<'_> {
             bytes = self.buffers.next()?;
             Raw::Binary(bytes)
         };
-        if let Some(conn) = conn {
-            self.batch.execute(Command::Send {
-                conn,
-                message,
-                volatile: flags.contains('v'),
-                compress: !flags.contains('n'),
-                token,
-            });
+        for number in numbers.split(',') {
+            if let Some(conn) = self.meanings.of(number.parse().ok()?) {
+                self.batch.execute(Command::Send {
+                    conn,
+                    message,
+                    volatile: flags.contains('v'),
+                    compress: !flags.contains('n'),
+                    token,
+                });
+            }
         }
         Some(())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::{self, DeflateOptions, RecoverySettings, WindowLimit};
+use sori::config::{self, DeflateOptions, Overflow, RateLimit, RecoverySettings, WindowLimit};
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +15,8 @@ struct Options {
     connect_timeout: Option<f64>,
     max_http_buffer_size: Option<f64>,
     max_queued_bytes: Option<f64>,
+    overflow: Option<Full>,
+    rate_limit: Option<Rate>,
     max_connections: Option<f64>,
     transports: Option<Vec<String>>,
     allow_upgrades: Option<bool>,
@@ -52,6 +54,20 @@ enum Parser {
 enum InitialPacket {
     Text(String),
     Binary(Vec<u8>),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Full {
+    Close,
+    Drop,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rate {
+    per_second: f64,
+    burst: Option<f64>,
 }
 
 /// With the names and meanings of npm `ws`.
@@ -135,6 +151,16 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         "maxQueuedBytes",
         options.max_queued_bytes,
     )?;
+    config.overflow = match options.overflow {
+        Some(Full::Drop) => Overflow::Drop,
+        Some(Full::Close) | None => Overflow::Close,
+    };
+    if let Some(Rate { per_second, burst }) = options.rate_limit {
+        config.rate_limit = Some(RateLimit {
+            per_second: count("rateLimit.perSecond", per_second)?,
+            burst: count("rateLimit.burst", burst.unwrap_or(per_second))?,
+        });
+    }
     let mut most = usize::MAX;
     set_size(&mut most, "maxConnections", options.max_connections)?;
     config.max_connections = options.max_connections.map(|_| most);
@@ -208,6 +234,14 @@ fn set_size(to: &mut usize, name: &str, size: Option<f64>) -> Result<(), String>
     Ok(())
 }
 
+fn count(name: &str, value: f64) -> Result<u32, String> {
+    if value >= 1.0 && value <= u32::MAX.into() {
+        Ok(value as u32)
+    } else {
+        Err(format!("{name}: {value} is no number of messages"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +250,8 @@ mod tests {
     fn names_the_option_that_cannot_work() {
         let error = parse(r#"{"pingInterval":-1}"#).unwrap_err();
         assert_eq!(error, "pingInterval: -1 is no number of milliseconds");
+        let error = parse(r#"{"rateLimit":{"perSecond":0}}"#).unwrap_err();
+        assert_eq!(error, "rateLimit.perSecond: 0 is no number of messages");
         let error = parse(r#"{"transports":["carrier-pigeon"]}"#).unwrap_err();
         assert_eq!(
             error,

@@ -108,3 +108,94 @@ test('properties of one’s own on the socket stay there', async (t) => {
   const client = await join(t, port);
   assert.equal(await client.emitWithAck('who'), 'Ann');
 });
+
+test('io.sockets.connected, by id and as a whole', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  const second = await join(t, port);
+  const { connected } = io.sockets;
+  assert.equal(connected[socket.id], socket);
+  assert.equal(connected.unknown, undefined);
+  assert.equal(socket.id in connected, true);
+  assert.deepEqual(Object.keys(connected), [socket.id, second.id]);
+  assert.deepEqual(Object.values(io.of('/').connected).map(({ id }) => id), [socket.id, second.id]);
+});
+
+test('io.sockets.adapter.rooms[name].length and .sockets', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  socket.join('room');
+  const { rooms } = io.sockets.adapter;
+  assert.equal(rooms.room.length, 1);
+  assert.deepEqual(rooms.room.sockets, { [socket.id]: true });
+  assert.equal(rooms.empty, undefined);
+  assert.equal('room' in rooms, true);
+  assert.equal('empty' in rooms, false);
+  assert.deepEqual(Object.keys(rooms).sort(), ['room', socket.id].sort());
+  // The Map of today is the same object.
+  assert.ok(rooms instanceof Map);
+  assert.deepEqual(rooms.get('room'), new Set([socket.id]));
+  assert.equal(rooms.size, 2);
+  assert.deepEqual([...rooms.keys()].sort(), ['room', socket.id].sort());
+});
+
+test('io.clients(callback), io.sockets.clients(callback) and io.in(room).clients(callback)', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  await join(t, port);
+  socket.join('room');
+  const idsOf = (list) => new Promise((resolve, reject) => list.clients((error, ids) => (error ? reject(error) : resolve(ids))));
+  assert.equal((await idsOf(io)).length, 2);
+  assert.equal((await idsOf(io.sockets)).length, 2);
+  assert.equal((await idsOf(io.of('/'))).length, 2);
+  assert.deepEqual(await idsOf(io.in('room')), [socket.id]);
+  assert.throws(() => io.sockets.clients('room'), { message: 'sori: io.sockets.clients() is an old spelling; write await io.fetchSockets()' });
+});
+
+test('the flags json and binary(…) change nothing', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  socket.json.emit('a');
+  socket.json.send('b');
+  io.sockets.json.emit('c');
+  io.json.to(socket.id).json.emit('d');
+  socket.binary(false).emit('e');
+  await barrier(client);
+  assert.deepEqual(
+    client.received.map(([event]) => event),
+    ['a', 'message', 'c', 'd', 'e'],
+  );
+});
+
+for (const [spelling, use, present] of [
+  ["io.set('transports', …)", (io) => io.set('transports', ['websocket']), 'the option "transports"'],
+  ["io.set('log level', …)", (io) => io.set('log level', 1), 'the environment variable DEBUG'],
+  ["io.set('flash policy port', …)", (io) => io.set('flash policy port', 1), 'the option "flash policy port" of new Server(httpServer, options)'],
+  ["io.set('authorization', …)", (io) => io.set('authorization', () => {}), 'io.use((socket, next) => …), or the option "allowRequest"'],
+  ["io.enable('browser client minification')", (io) => io.enable('browser client minification'), 'nothing: /socket.io/socket.io.min.js is served'],
+  ["io.disable('heartbeats')", (io) => io.disable('heartbeats'), 'the option "heartbeats"'],
+  ['io.configure(…)', (io) => io.configure('production', () => {}), 'the options of new Server(httpServer, options)'],
+  ['io.origins(…)', (io) => io.origins('*:*'), 'the option "cors": { origin: … }'],
+  ["io.sockets.socket('x')", (io) => io.sockets.socket('x'), "io.to('x'), or io.sockets.sockets.get('x')"],
+]) {
+  test(`${spelling} names the present way`, { skip: isOriginal }, () => {
+    const message = `sori: ${spelling} is an old spelling; write ${present}`;
+    assert.throws(() => use(new sori.Server()), { code: 'SORI_OLD_SPELLING', message });
+  });
+}
+
+test('socket.set and socket.get name the present way', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  const advice = (text) => ({ code: 'SORI_OLD_SPELLING', message: `sori: ${text}` });
+  assert.throws(() => socket.set('name', 'Ann', () => {}), advice("socket.set('name', …) is an old spelling; write socket.data.name = …"));
+  assert.throws(() => socket.get('name', () => {}), advice("socket.get('name', …) is an old spelling; write socket.data.name"));
+});
+
+test('socket.handshake.query has what the client put into its url', async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port, { query: { token: 'abc', room: 'r 1' } });
+  assert.equal(socket.handshake.query.token, 'abc');
+  assert.equal(socket.handshake.query.room, 'r 1');
+  assert.equal(socket.request._query.token, 'abc');
+});

@@ -43,7 +43,8 @@ pub struct WebSocketSettings {
 /// What happens to a peer that does not read what is sent to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// What waits is dropped, and the connection closed with code 1008.
+    /// What waits is dropped, and the connection closed: a plain WebSocket with code 1008, one of
+    /// Engine.IO with "transport error".
     #[default]
     Close,
     /// The message that does not fit is dropped.

@@ -7,12 +7,14 @@ use super::frames::Frames;
 use super::packets;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
+use crate::config::Overflow;
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{PacketType, legacy_connect_error};
+use crate::trace::tell;
 
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
@@ -64,6 +66,8 @@ impl Shard {
             | Task::Accepted(_)
             | Task::Resume
             | Task::Stop(_) => {}
+            #[cfg(feature = "tower")]
+            Task::Mounted(_) => {}
         }
     }
 
@@ -171,6 +175,7 @@ impl Shard {
         self.next_mark += 1;
         let mark = self.next_mark;
         let limit = self.engine.config().max_queued_bytes;
+        let overflow = self.engine.config().overflow;
         for slot in targets.except.iter().flat_map(|list| list.iter()) {
             if let Some(connection) = self.connections.get_mut(*slot) {
                 connection.broadcast_mark = mark;
@@ -194,13 +199,18 @@ impl Shard {
                 self.dirty.push(*slot);
             }
             if admission == Admission::Full {
-                self.queue_to_slow(*slot, outgoing.clone());
+                self.queue_to_slow(*slot, outgoing.clone(), overflow);
             }
         }
     }
 
     /// Queues packets for one connection.
     pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
+        let overflow = self.engine.config().overflow;
+        self.queue_or(slot, outgoing, overflow);
+    }
+
+    fn queue_or(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -215,7 +225,7 @@ impl Shard {
             (Admission::Queue, frames) => send_all(connection, &frames),
             (Admission::Full, frames) => {
                 let volatile = outgoing.volatile;
-                self.queue_to_slow(slot, Outgoing { frames, volatile });
+                self.queue_to_slow(slot, Outgoing { frames, volatile }, overflow);
             }
         }
         self.touch(slot);
@@ -224,7 +234,7 @@ impl Shard {
     /// Queues packets for one whose queue seems full. What was queued in this turn has not been
     /// written yet, which is not the peer's fault: only what is left then counts.
     #[cold]
-    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing) {
+    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         self.flush(slot);
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
@@ -234,8 +244,13 @@ impl Shard {
         match admit(connection, &outgoing, limit, counters) {
             Admission::Drop => {}
             Admission::Queue => send_all(connection, &outgoing.frames),
+            Admission::Full if overflow == Overflow::Drop => {
+                let frames = outgoing.frames.in_form(connection.dialect.binary);
+                counters.dropped_full.add(frames.len() as u64);
+            }
             Admission::Full => {
                 counters.closed_slow.increment();
+                tell!(warn, sid = &*connection.sid, "slow reader closed");
                 self.close(slot, DisconnectReason::TransportError, true);
             }
         }
@@ -247,9 +262,10 @@ impl Shard {
         self.send_frames(slot, packets::control(parser, kind, namespace, body));
     }
 
+    /// For what the protocol itself has to say: it is never dropped.
     fn send_frames(&mut self, slot: Slot, frames: Frames) {
         let volatile = false;
-        self.queue(slot, Outgoing { frames, volatile });
+        self.queue_or(slot, Outgoing { frames, volatile }, Overflow::Close);
     }
 }
 
@@ -258,12 +274,12 @@ impl Shard {
 enum Admission {
     Queue,
     Drop,
-    /// The queue is full: the connection is to be closed.
+    /// The queue is full.
     Full,
 }
 
-/// Whether packets may be queued for a connection, by the policy for slow readers: volatile packets
-/// are dropped when they would have to wait, and a connection whose queue is full is closed.
+/// Whether packets may be queued for a connection: volatile ones are dropped when they would have to
+/// wait, and for the others there may be no room.
 fn admit(
     connection: &mut Connection,
     outgoing: &Outgoing,

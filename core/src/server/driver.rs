@@ -11,6 +11,7 @@ use crate::error::DisconnectReason;
 use crate::hub::Slot;
 use crate::proto::websocket::Frame;
 use crate::session::{Event as SessionEvent, Transmit, TransportClosed};
+use crate::trace::tell;
 use crate::transport::{Cork, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
@@ -272,6 +273,7 @@ impl Shard {
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
+                tell!(debug, sid = &*sid, %reason, "connection closed");
                 let description = description.as_deref().or(fault.as_deref());
                 self.tell(Event::Close {
                     conn,
@@ -318,12 +320,11 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
+        let candidate = connection.probe.take_if(|probe| probe.is_over(now));
+        let failed = candidate.as_ref().map(|probe| probe.request);
         let over = [
             connection.link.take_if(|link| link.is_over(now)),
-            connection
-                .probe
-                .take_if(|probe| probe.is_over(now))
-                .map(|probe| *probe),
+            candidate.map(|probe| *probe),
         ];
         let is_gone = connection.is_over && connection.link.is_none() && connection.probe.is_none();
         let lost = connection.link.is_none()
@@ -345,6 +346,9 @@ impl Shard {
                     discard: false,
                 });
             }
+        }
+        if let Some(request) = failed {
+            self.tell(Event::Forget { request });
         }
         if is_gone {
             self.connections.remove(slot);

@@ -37,9 +37,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub use crate::transport::EventStream;
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+#[cfg(feature = "tower")]
+pub(crate) use http::mounted as http_mounted;
+pub use http::{
+    Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
+    WebSocketTerms,
+};
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
@@ -49,6 +55,7 @@ use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
+use crate::trace::tell;
 use crate::transport::{Stream, polling};
 use inbox::Inbox;
 use listen::Transport;
@@ -190,6 +197,7 @@ impl Engine {
             close_timeout: config.close_timeout,
             max_payload: config.max_payload,
             allow_upgrades: config.offers_upgrade(),
+            rate_limit: config.rate_limit,
         });
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),
@@ -287,6 +295,7 @@ impl Engine {
         let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
             self.shared.shards[0].counters.refused.increment_shared();
+            tell!(warn, connections = limit, "connection refused");
         }
         is_full
     }
@@ -503,6 +512,11 @@ impl Engine {
     fn pick_shard(&self) -> u8 {
         let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
         (next % self.shared.shards.len()) as u8
+    }
+
+    #[cfg(feature = "tower")]
+    fn wake(&self, shard: u8) {
+        self.shared.shards[usize::from(shard)].inbox.wake();
     }
 
     fn push(&self, shard: u8, task: Task) {

@@ -281,6 +281,8 @@ pub(super) fn turn_down(engine: &Engine, task: Task) {
             let event = Event::Forget { request };
             engine.shared.application.handle(engine, event);
         }
+        #[cfg(feature = "tower")]
+        Task::Mounted(mounted) => super::http::mounted::turn_down(*mounted),
         _ => {}
     }
 }

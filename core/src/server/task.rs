@@ -83,6 +83,9 @@ pub(super) enum Task {
     Run(Vec<Task>),
     /// A connection that a listener accepted.
     Accepted(Box<Accepted>),
+    /// A request that another HTTP server has read.
+    #[cfg(feature = "tower")]
+    Mounted(Box<super::http::mounted::Mounted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.

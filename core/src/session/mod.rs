@@ -23,6 +23,7 @@
 //! The outbox belongs to the connection, not to a transport. So an upgrade moves nothing: a packet
 //! leaves by whatever carries the connection when it is taken, once and in order.
 
+mod allowance;
 mod ending;
 mod heartbeat;
 mod outbox;
@@ -36,6 +37,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::allowance::Allowance;
 use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::outbox::Outbox;
 pub use self::types::{
@@ -69,6 +71,7 @@ pub struct Session {
     settings: Arc<Settings>,
     outbox: Outbox,
     heartbeat: Heartbeat,
+    allowance: Allowance,
     carrier: Carrier,
     phase: Phase,
     poll: Poll,
@@ -142,6 +145,7 @@ impl Session {
             },
             settings,
             outbox,
+            allowance: Allowance::default(),
             carrier: match transport {
                 TransportKind::Polling => Carrier::Polling,
                 TransportKind::WebSocket => Carrier::WebSocket,

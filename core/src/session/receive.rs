@@ -13,7 +13,8 @@ impl Session {
     /// Takes a packet that arrived over `from`, and gives back what is for the application.
     ///
     /// Pongs, probes, upgrades and closes are dealt with here. Nothing is received while closing or
-    /// after, nor from a transport that carries the connection no more. A close packet (`1`) means
+    /// after, nor from a transport that carries the connection no more. A message over
+    /// [`Settings::rate_limit`] means "transport error". A close packet (`1`) means
     /// "transport close" on both transports; engine.io ignores it over WebSocket, and such a client
     /// is then found out by its missing pongs only.
     #[inline]
@@ -28,6 +29,10 @@ impl Session {
             return Received::Nothing;
         }
         match packet {
+            Packet::Text(_) | Packet::Binary(_) if !self.may_send(now) => {
+                self.fail_transport("too many messages");
+                Received::Nothing
+            }
             Packet::Text(text) => {
                 self.heartbeat.handle_other(now, self.settings.ping_timeout);
                 Received::Text(text)
@@ -37,6 +42,14 @@ impl Session {
                 Received::Binary(bytes)
             }
             control => self.handle_control_packet(control, now),
+        }
+    }
+
+    #[inline]
+    fn may_send(&mut self, now: Instant) -> bool {
+        match self.settings.rate_limit {
+            None => true,
+            Some(limit) => self.allowance.spend(limit, now),
         }
     }
 

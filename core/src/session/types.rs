@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::TransportKind;
+use crate::config::{RateLimit, TransportKind};
 use crate::error::DisconnectReason;
 use crate::proto::engine::Revision;
 use crate::proto::websocket::Frame;
@@ -29,6 +29,8 @@ pub struct Settings {
     /// Whether a polling session may move to WebSocket. False as well if `websocket` is not among
     /// the server's transports. Default true.
     pub allow_upgrades: bool,
+    /// How many messages a client may send; one more closes the session. Default: any number.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(30),
             max_payload: 1_000_000,
             allow_upgrades: true,
+            rate_limit: None,
         }
     }
 }

@@ -32,8 +32,8 @@ pub enum PulledEvent {
         /// The ack the client waits for.
         ack: Option<u64>,
         /// Raw JSON array: name and arguments, valid JSON; binary stands as placeholders that have
-        /// not been checked.
-        data: Box<str>,
+        /// not been checked. It has room for one byte more.
+        data: String,
         /// The attachments in order.
         attachments: Vec<Bytes>,
     },
@@ -172,6 +172,11 @@ impl WebSocketEvent {
 }
 
 impl PulledEvent {
+    /// Whether nothing comes behind it.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, PulledEvent::Closed)
+    }
+
     /// Bytes of what the peer sent that the event holds.
     pub(super) fn size(&self) -> usize {
         let sum = |attachments: &[Bytes]| attachments.iter().map(Bytes::len).sum::<usize>();
@@ -179,8 +184,8 @@ impl PulledEvent {
             PulledEvent::Connect { auth, .. } => auth.as_ref().map_or(0, |auth| auth.len()),
             PulledEvent::Message {
                 data, attachments, ..
-            }
-            | PulledEvent::Ack {
+            } => data.len() + sum(attachments),
+            PulledEvent::Ack {
                 data, attachments, ..
             } => data.len() + sum(attachments),
             PulledEvent::BroadcastAck { outcome, .. } => outcome

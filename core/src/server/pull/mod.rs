@@ -10,13 +10,11 @@
 //! and nothing after that.
 
 mod event;
+mod mailbox;
 mod queue;
 mod raw;
 mod reception;
 mod roster;
-#[cfg(unix)]
-mod signal;
-mod space;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -28,7 +26,7 @@ pub use raw::RawOptions;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
-use super::Engine;
+use super::{Batch, Engine};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
@@ -36,7 +34,9 @@ use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
 
-/// An engine and the queue of its events. Every method may be called from any thread.
+/// An engine and the queue of its events. Every method may be called from any thread. What changes
+/// something takes a batch of [`Engine::batch`]: it reaches connections when that is dropped, together
+/// with what else is in it.
 #[derive(Debug)]
 pub struct PullServer {
     engine: Engine,
@@ -163,8 +163,8 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile: then no [`PulledEvent::Disconnect`] follows.
-    pub fn accept(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.accept(&self.engine, socket)
+    pub fn accept(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.accept(&self.engine, batch, socket)
     }
 
     /// Keeps a client out that asked with [`PulledEvent::Connect`]. `error` is a JSON object, for
@@ -172,9 +172,14 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile.
-    pub fn refuse(&self, socket: SocketKey, error: &str) -> Result<(), Gone> {
+    pub fn refuse(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        error: &str,
+    ) -> Result<(), Gone> {
         let (conn, socket) = self.queue.refuse(socket).ok_or(Gone)?;
-        self.engine.execute(Command::Refuse {
+        batch.execute(Command::Refuse {
             conn,
             namespace: &socket.namespace,
             error,
@@ -188,12 +193,13 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
     ) -> Result<(), Gone> {
         let socket = self.client(socket)?;
-        self.engine.execute(Command::Emit {
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -210,6 +216,7 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit_with_ack(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
@@ -219,7 +226,7 @@ impl PullServer {
         let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
         let id = namespace.next_ack();
         let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
-        self.engine.execute(Command::Emit {
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -232,9 +239,15 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
+    pub fn answer(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        ack: u64,
+        payload: Payload<'_>,
+    ) -> Result<(), Gone> {
         let socket = self.client(socket)?;
-        self.engine.execute(Command::Answer {
+        batch.execute(Command::Answer {
             socket,
             id: ack,
             payload,
@@ -247,16 +260,16 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn disconnect(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.disconnect(&self.engine, socket)
+    pub fn disconnect(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.disconnect(&self.engine, batch, socket)
     }
 
     /// Disconnects every socket of this one's connection, and closes the connection.
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn close_connection(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.close_connection(&self.engine, socket)
+    pub fn close_connection(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.close_connection(&self.engine, batch, socket)
     }
 
     /// Serves plain WebSockets at a path of their own. The application calls those of `/feed` the

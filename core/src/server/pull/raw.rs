@@ -6,6 +6,7 @@ use super::queue::EventQueue;
 use super::{Gone, PullServer, SocketKey};
 use crate::config::Protocol;
 use crate::embed::{Command, ConnId, Event, NamespaceId, Raw};
+use crate::server::Batch;
 
 /// Where connections without Socket.IO are: nowhere that a command could reach.
 const NOWHERE: NamespaceId = NamespaceId(u32::MAX);
@@ -87,11 +88,12 @@ impl PullServer {
     /// [`Gone`]
     pub fn send_raw(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         message: Raw<'_>,
         options: RawOptions,
     ) -> Result<(), Gone> {
-        self.engine.execute(Command::Send {
+        batch.execute(Command::Send {
             conn: self.raw(socket)?,
             message,
             volatile: options.volatile,
@@ -106,9 +108,14 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn close_raw(&self, socket: SocketKey, discard: bool) -> Result<(), Gone> {
+    pub fn close_raw(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        discard: bool,
+    ) -> Result<(), Gone> {
         let conn = self.raw(socket)?;
-        self.engine.execute(Command::Close { conn, discard });
+        batch.execute(Command::Close { conn, discard });
         Ok(())
     }
 

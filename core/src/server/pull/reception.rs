@@ -65,6 +65,8 @@ impl Reception for EventQueue {
             ticket: number,
             handshake: Arc::clone(handshake),
         });
+        // No turn of the shard need follow.
+        self.announce();
         Some(Box::pin(async move {
             let decided = decided.await;
             drop(ticket);

@@ -1,0 +1,57 @@
+// A Redis of the tests' own: it listens on a socket in a temporary folder, keeps nothing, and ends with the tests.
+'use strict';
+
+const { spawn } = require('child_process');
+const { mkdtempSync, rmSync } = require('fs');
+const { tmpdir } = require('os');
+const path = require('path');
+const { createClient } = require('redis');
+const { atEnd } = require('./at-end');
+
+const READY = /ready to accept connections/i;
+
+/** Starts the server and gives a function that makes connected clients of it; all ends with `t`. */
+async function startRedis(t) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sori-redis-'));
+  const socket = path.join(folder, 'redis.sock');
+  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']);
+  const clients = [];
+  atEnd(t, async () => {
+    await Promise.all(clients.map((client) => client.close()));
+    await stop(server);
+    rmSync(folder, { recursive: true });
+  });
+  process.once('exit', () => server.kill('SIGKILL'));
+  await isReady(server);
+  return async () => {
+    const client = createClient({ socket: { path: socket } });
+    // The server's end is the tests' end.
+    client.on('error', () => {});
+    clients.push(client);
+    await client.connect();
+    return client;
+  };
+}
+
+function isReady(server) {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    server.stdout.on('data', (chunk) => {
+      output += chunk;
+      if (READY.test(output)) {
+        resolve();
+      }
+    });
+    server.once('error', () => reject(new Error('redis-server is missing. Install it (Debian: apt-get install redis-server).')));
+    server.once('exit', () => reject(new Error(`redis-server ended:\n${output}`)));
+  });
+}
+
+function stop(server) {
+  return new Promise((resolve) => {
+    server.removeAllListeners('exit').once('exit', resolve);
+    server.kill();
+  });
+}
+
+module.exports = { startRedis };

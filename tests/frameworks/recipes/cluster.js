@@ -1,0 +1,35 @@
+// Node's cluster: one process accepts connections and hands each to a worker; @socket.io/sticky sees to it that the requests
+// of one polling client all reach the same one. Run as a program; tells its parent process the port.
+'use strict';
+
+const cluster = require('cluster');
+const http = require('http');
+const { setupMaster, setupWorker } = require('@socket.io/sticky');
+const { Server } = require('socket.io');
+
+const WORKERS = 2;
+
+if (cluster.isPrimary) {
+  // The first bytes of a connection go to its worker as a Buffer.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const httpServer = http.createServer();
+  setupMaster(httpServer, { loadBalancingMethod: 'round-robin' });
+  for (let i = 0; i < WORKERS; i++) {
+    cluster.fork();
+  }
+  let ready = 0;
+  cluster.on('message', (worker, message) => {
+    if (message === 'ready' && ++ready === WORKERS) {
+      httpServer.listen(0, '127.0.0.1', () => process.send(httpServer.address().port));
+    }
+  });
+  process.on('disconnect', () => process.exit());
+} else {
+  const io = new Server(http.createServer());
+  setupWorker(io);
+  io.on('connection', (socket) => {
+    socket.on('who', (done) => done(process.pid, socket.handshake.address));
+    socket.on('echo', (bytes, done) => done(bytes));
+  });
+  process.send('ready');
+}

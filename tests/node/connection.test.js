@@ -1,0 +1,170 @@
+// `socket.conn` and `io.engine` as tools watch them: what arrives, what is sent, upgrades.
+'use strict';
+
+const assert = require('assert/strict');
+const { test } = require('node:test');
+const { sori, isOriginal, serve, clientOf, join, pair, next, barrier, TRANSPORTS } = require('./harness');
+
+/** The text messages among `packets` of a connection, without heartbeats and upgrades. */
+function messages(packets) {
+  return packets.filter(({ type }) => type === 'message').map(({ data }) => data);
+}
+
+for (const transports of TRANSPORTS) {
+  test(`packet tells of each packet that arrives (${transports})`, async (t) => {
+    const { io, port } = await serve(t);
+    io.of('/chat');
+    const packets = [];
+    const data = [];
+    io.engine.on('connection', (connection) => {
+      connection.on('packet', (packet) => packets.push(packet));
+      connection.on('data', (message) => data.push(message));
+    });
+    const { client, socket } = await pair(t, io, port, { transports, auth: { token: 1 } });
+    client.on('ask', (done) => done('yes'));
+    client.emit('text', 'é', { a: 1 });
+    client.emit('bytes', Buffer.from([1, 2]));
+    await socket.emitWithAck('ask');
+    const chat = client.io.socket('/chat');
+    await next(chat, 'connect');
+    const gone = next(io.of('/chat').sockets.values().next().value, 'disconnect');
+    chat.emit('hi');
+    chat.disconnect();
+    await gone;
+    const expected = [
+      '0{"token":1}',
+      '2["text","é",{"a":1}]',
+      '51-["bytes",{"_placeholder":true,"num":0}]',
+      Buffer.from([1, 2]),
+      '30["yes"]',
+      '0/chat,',
+      '2/chat,["hi"]',
+      '1/chat,',
+    ];
+    assert.deepEqual(messages(packets), expected);
+    assert.deepEqual(data, expected);
+  });
+}
+
+test('packetCreate tells of each packet that is sent', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const packets = [];
+  socket.conn.on('packetCreate', (packet) => packets.push(packet));
+  socket.emit('text', 1);
+  io.emit('all', Buffer.from([3]));
+  await barrier(client);
+  assert.deepEqual(messages(packets), ['2["text",1]', '51-["all",{"_placeholder":true,"num":0}]', Buffer.from([3]), '30[]']);
+});
+
+test('a connection that was watched and no longer is goes on', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const [first] = await Promise.all([next(socket.conn, 'packet'), barrier(client)]);
+  assert.equal(first[0].type, 'message');
+  await barrier(client);
+  await barrier(client);
+});
+
+test('upgrading, then upgrade', async (t) => {
+  const { io, port } = await serve(t);
+  const steps = [];
+  io.engine.on('connection', (connection) => {
+    connection.on('upgrading', (transport) => steps.push(['upgrading', transport.name, connection.transport.name]));
+    connection.on('upgrade', (transport) => steps.push(['upgrade', transport.name, connection.transport.name]));
+  });
+  const client = clientOf(t, port, '/', { transports: ['polling', 'websocket'] });
+  await next(client, 'connect');
+  const [connection] = Object.values(io.engine.clients);
+  if (!connection.upgraded) {
+    await next(connection, 'upgrade');
+  }
+  assert.deepEqual(steps, [
+    ['upgrading', 'websocket', 'polling'],
+    ['upgrade', 'websocket', 'websocket'],
+  ]);
+  assert.equal(connection.upgrading, false);
+  assert.equal(connection.upgraded, true);
+});
+
+test('the client behind a socket lists its sockets', async (t) => {
+  const { io, port } = await serve(t);
+  io.of('/chat');
+  const { client, socket } = await pair(t, io, port);
+  await next(client.io.socket('/chat'), 'connect');
+  const { client: shared } = socket;
+  assert.equal(shared.conn, socket.conn);
+  assert.equal(shared.request, socket.request);
+  assert.equal(shared.id, socket.conn.id);
+  assert.deepEqual([...shared.sockets.keys()].sort(), [socket.id, ...io.of('/chat').sockets.keys()].sort());
+  assert.deepEqual([...shared.nsps.keys()], ['/', '/chat']);
+});
+
+test('the adapter’s methods act on the sockets they are given', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const other = await join(t, port);
+  const { adapter } = io.sockets;
+  adapter.addAll(socket.id, new Set(['a', 'b']));
+  adapter.del(socket.id, 'b');
+  assert.deepEqual([...socket.rooms].sort(), ['a', socket.id].sort());
+  assert.deepEqual([...(await adapter.sockets(new Set(['a'])))], [socket.id]);
+  assert.deepEqual([...adapter.socketRooms(socket.id)].sort(), ['a', socket.id].sort());
+  const inA = { rooms: new Set(['a']), except: new Set(), flags: {} };
+  adapter.broadcast({ type: 2, nsp: '/', data: ['to a', 1] }, inA);
+  adapter.broadcast({ type: 2, nsp: '/', data: ['not to a'] }, { rooms: new Set(), except: new Set(['a']), flags: {} });
+  await Promise.all([barrier(client), barrier(other)]);
+  assert.deepEqual([client.received, other.received], [[['to a', 1]], [['not to a']]]);
+  assert.deepEqual((await adapter.fetchSockets(inA)).map(({ id }) => id), [socket.id]);
+  adapter.addSockets(inA, ['c']);
+  assert.equal(socket.rooms.has('c'), true);
+  adapter.delSockets(inA, ['c']);
+  assert.equal(socket.rooms.has('c'), false);
+  assert.equal(await adapter.serverCount(), 1);
+  adapter.disconnectSockets(inA, false);
+  assert.equal(socket.connected, false);
+});
+
+test('allSockets and clients by namespace and room', async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  await join(t, port);
+  socket.join('room');
+  assert.equal((await io.allSockets()).size, 2);
+  assert.deepEqual([...(await io.in('room').allSockets())], [socket.id]);
+});
+
+test('parents of dynamic namespaces', async (t) => {
+  const { io, port } = await serve(t);
+  const parent = io.of(/^\/room-\d+$/);
+  const made = next(io, 'new_namespace');
+  parent.on('connection', (socket) => socket.emit('welcome', socket.nsp.name));
+  assert.throws(() => parent.fetchSockets(), /not supported on parent namespaces/);
+  const client = clientOf(t, port, '/room-7');
+  assert.deepEqual(await next(client, 'welcome'), ['/room-7']);
+  assert.equal((await made)[0].name, '/room-7');
+  const told = next(client, 'all');
+  parent.emit('all', 1);
+  assert.deepEqual(await told, [1]);
+  const child = io.of('/room-8');
+  assert.equal(parent.children.has(child), true);
+});
+
+test('bind, onconnection and attachApp say what they take', { skip: isOriginal }, async (t) => {
+  const { io } = await serve(t);
+  assert.equal(io.bind(io.engine), io);
+  assert.throws(() => io.bind({}), { name: 'TypeError', message: /takes an Engine\.IO server/ });
+  assert.throws(() => new sori.Server().bind(io.engine), { name: 'TypeError', message: /not one of another Server/ });
+  assert.throws(() => io.onconnection({}), { name: 'TypeError', message: /takes a connection/ });
+  assert.throws(() => io.attachApp({}), { code: 'SORI_UNSUPPORTED', message: /use io\.listen\(port\), or io\.attach\(httpServer\)/ });
+});
+
+test('an operator shows its rooms, exceptions and flags', async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  const operator = socket.local.compress(false).to(['a', 'b']).except('c');
+  operator.to('d').volatile.emit('x');
+  assert.deepEqual(operator.rooms, new Set(['a', 'b']));
+  assert.equal(operator.exceptRooms.has('c'), true);
+  assert.deepEqual(operator.flags, { local: true, compress: false });
+});
