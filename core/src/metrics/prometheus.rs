@@ -26,6 +26,7 @@ impl Metrics {
             received,
             sent,
             dropped_volatile,
+            dropped_full,
             closed_slow,
             paused,
             namespaces,
@@ -64,6 +65,12 @@ impl Metrics {
                 "counter",
                 "Volatile messages dropped because a client was not ready for them.",
                 dropped_volatile,
+            ),
+            (
+                "messages_dropped_full_total",
+                "counter",
+                "Messages dropped because a client's queue was full.",
+                dropped_full,
             ),
             (
                 "connections_closed_slow_total",

@@ -110,6 +110,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori+adapter",
         dialect: Dialect::SocketIo,
+        peer: "socket.io",
         command: &[
             "node",
             "--expose-gc",
