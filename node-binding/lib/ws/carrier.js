@@ -8,6 +8,7 @@
 'use strict';
 
 const { canTakeOver, keepAddress } = require('../takeover');
+const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
 const { SocketView } = require('./socket-view');
@@ -105,7 +106,12 @@ class Carrier {
     const { stream, ws } = this;
     const id = ws._id;
     this.answerNow();
-    this.adopt(-1, this.start.head, '');
+    const { head } = this.start;
+    this.adopt(-1, EMPTY_BUFFER, '');
+    // It comes first to all who listen to the stream's bytes, the engine among them.
+    if (head.length > 0) {
+      stream.unshift(head);
+    }
     this.phase = PHASE.FED;
     this.holdProcess();
     engine.native.start(id);
