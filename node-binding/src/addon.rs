@@ -130,6 +130,7 @@ impl Engine {
     /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
     /// have, if JavaScript chose one.
     #[napi]
+    #[allow(clippy::too_many_arguments, reason = "JavaScript has no cheaper struct")]
     pub fn request(
         &self,
         id: i64,
@@ -177,6 +178,7 @@ impl Engine {
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
     #[napi]
+    #[allow(clippy::too_many_arguments, reason = "JavaScript has no cheaper struct")]
     pub fn adopt(
         &self,
         id: i64,
