@@ -61,10 +61,6 @@ class Carrier {
     return this.view;
   }
 
-  get isTaken() {
-    return this.phase === PHASE.TAKEN;
-  }
-
   /** Node's socket for who wants its bytes; null when the engine has taken it over. */
   demandStream() {
     if (this.phase === PHASE.PENDING) {
@@ -90,7 +86,15 @@ class Carrier {
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
       early.push(chunk);
     }
-    this.adopt(stream._handle.fd, early.length === 1 ? head : Buffer.concat(early), answer);
+    this.start.head = early.length === 1 ? head : Buffer.concat(early);
+    try {
+      this.adopt(stream._handle.fd, this.start.head, answer);
+    } catch {
+      // The process has no descriptor left for it: then Node's stays.
+      stream._handle.readStart();
+      this.feed();
+      return;
+    }
     this.phase = PHASE.TAKEN;
     this.stream = null;
     this.holdProcess();
