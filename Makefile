@@ -32,10 +32,11 @@ test: ## Everything that can be checked here (ONLY="clippy node" for some of it)
 	@tests/setup.sh
 	@tests/run.sh $(ONLY)
 
-conformance: addon $(call installed,tests/versions) $(call installed,tests/next) ## What takes long or much room: every supported Node, Next.js
+conformance: addon $(call installed,tests/versions) $(call installed,tests/next) ## What takes long or much room: every supported Node, Next.js, all Autobahn cases
+	@tests/setup.sh
 	@tests/run.sh conformance
 
-peer: ## The five programs and the demo on npm's socket.io: are the tests right?
+peer: ## The programs, the demo and the tests of sori/ws on npm's socket.io and ws: are the tests right?
 	@tests/setup.sh
 	@tests/run.sh peer
 
@@ -52,7 +53,7 @@ install: clib ## The C library into PREFIX=/usr/local (DESTDIR=... for a package
 
 clean: ## Forget all that was built and installed here
 	cargo clean
-	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions) tests/next/.next
+	rm -rf node-binding/sori.node node-binding/node_modules $(addsuffix /node_modules,$(TEST_PACKAGES) tests/bench tests/next tests/versions) tests/next/.next tests/conformance/.venv
 
 # ---- parts
 

@@ -94,15 +94,15 @@ declare class WebSocket extends EventEmitter {
     listener: ((event: WebSocket.WebSocketEventMap[K]) => void) | { handleEvent(event: WebSocket.WebSocketEventMap[K]): void },
   ): void;
 
-  on<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  on<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
   on(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
-  once<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  once<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
   once(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
-  off<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  off<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
   off(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
-  addListener<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  addListener<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
   addListener(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
-  removeListener<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  removeListener<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
   removeListener(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
 }
 
@@ -112,18 +112,19 @@ declare namespace WebSocket {
   type Data = string | Buffer | ArrayBuffer | Buffer[] | Blob;
   type CertMeta = string | string[] | Buffer | Buffer[];
 
-  interface Events {
-    open: [];
-    message: [data: RawData, isBinary: boolean];
-    close: [code: number, reason: Buffer];
-    error: [error: Error];
-    ping: [data: Buffer];
-    pong: [data: Buffer];
-    upgrade: [response: IncomingMessage];
-    redirect: [url: string, request: ClientRequest];
-    'unexpected-response': [request: ClientRequest, response: IncomingMessage];
+  /** The listeners of a WebSocket's events. */
+  interface Listeners {
+    open: (this: WebSocket) => void;
+    message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+    close: (this: WebSocket, code: number, reason: Buffer) => void;
+    error: (this: WebSocket, error: Error) => void;
+    ping: (this: WebSocket, data: Buffer) => void;
+    pong: (this: WebSocket, data: Buffer) => void;
+    upgrade: (this: WebSocket, response: IncomingMessage) => void;
+    redirect: (this: WebSocket, url: string, request: ClientRequest) => void;
+    'unexpected-response': (this: WebSocket, request: ClientRequest, response: IncomingMessage) => void;
     /** Beyond ws: what was queued over `backpressure.highWaterMark` has left. */
-    drain: [];
+    drain: (this: WebSocket) => void;
   }
 
   interface SendOptions {
@@ -266,13 +267,14 @@ declare namespace WebSocket {
     send(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
   }
 
-  interface ServerEvents<U extends typeof WebSocket, V extends typeof IncomingMessage> {
-    connection: [websocket: InstanceType<U>, request: InstanceType<V>];
-    error: [error: Error];
-    headers: [headers: string[], request: InstanceType<V>];
-    close: [];
-    listening: [];
-    wsClientError: [error: Error, socket: Duplex, request: InstanceType<V>];
+  /** The listeners of a server's events. */
+  interface ServerListeners<U extends typeof WebSocket, V extends typeof IncomingMessage> {
+    connection: (this: Server<U, V>, websocket: InstanceType<U>, request: InstanceType<V>) => void;
+    error: (this: Server<U, V>, error: Error) => void;
+    headers: (this: Server<U, V>, headers: string[], request: InstanceType<V>) => void;
+    close: (this: Server<U, V>) => void;
+    listening: (this: Server<U, V>) => void;
+    wsClientError: (this: Server<U, V>, error: Error, socket: Duplex, request: InstanceType<V>) => void;
   }
 
   class Server<U extends typeof WebSocket = typeof WebSocket, V extends typeof IncomingMessage = typeof IncomingMessage> extends EventEmitter {
@@ -299,15 +301,15 @@ declare namespace WebSocket {
     /** Beyond ws: sends to everybody. The frame is built once; the fan-out happens in the engine. */
     broadcast(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
 
-    on<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    on<K extends keyof ServerListeners<U, V>>(event: K, listener: ServerListeners<U, V>[K]): this;
     on(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
-    once<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    once<K extends keyof ServerListeners<U, V>>(event: K, listener: ServerListeners<U, V>[K]): this;
     once(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
-    off<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    off<K extends keyof ServerListeners<U, V>>(event: K, listener: ServerListeners<U, V>[K]): this;
     off(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
-    addListener<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    addListener<K extends keyof ServerListeners<U, V>>(event: K, listener: ServerListeners<U, V>[K]): this;
     addListener(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
-    removeListener<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    removeListener<K extends keyof ServerListeners<U, V>>(event: K, listener: ServerListeners<U, V>[K]): this;
     removeListener(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
   }
 

@@ -48,6 +48,10 @@ socket_io() {
   SORI_TEST_MODULE=socket.io node_tests "$@"
 }
 
+ws_itself() {
+  SORI_TEST_WS_MODULE=ws node --test --test-reporter=spec --test-timeout=120000 --test-concurrency=2 tests/node/ws-*.test.js
+}
+
 no_registry_in_locks() {
   ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
 }
@@ -66,7 +70,8 @@ every_interleaving() {
 
 # Only when asked for: it says something about the tests, not about Sori.
 if [ "$words" = peer ]; then
-  check 'programs and demo on the peer, socket.io' socket_io tests/programs tests/browser
+  check 'programs and demo on the peers, socket.io and ws' socket_io tests/programs tests/browser
+  check 'tests of sori/ws on the peer, ws' ws_itself
   words=nothing-else
 fi
 
@@ -74,6 +79,7 @@ fi
 if [ "$words" = conformance ]; then
   check 'the addon on Node 18, 20, 22 and 24' node_tests tests/versions
   check 'Next.js' node_tests tests/next
+  check 'all fuzzing cases for WebSockets' tests/conformance/run.sh
   words=nothing-else
 fi
 
@@ -94,6 +100,7 @@ if check 'build' make --no-print-directory build; then
   check 'examples' tests/examples/run.sh
   check 'node, take-over' node_tests tests/node
   check 'node, byte feed' byte_feed tests/node
+  check 'fuzzing cases for WebSockets' tests/conformance/run.sh quick
   check 'node, adapters and clusters' node_tests tests/adapters
   check 'npm packages' node_tests tests/packaging
   check 'types' tests/types/run.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need and this machine does not have: Chromium, Redis, what the C tests build with, and
-# npm packages as locked.
+# Installs what the tests need and this machine does not have: Chromium, Redis, what the C tests build with,
+# npm packages as locked, and the fuzzing cases for WebSockets.
 # Does nothing, quickly, when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -59,9 +59,20 @@ for part in fmt clippy; do
   cargo $part --version >/dev/null 2>&1 || fail "cargo $part is missing. Install it: rustup component add rustfmt clippy"
 done
 
+# The fuzzing cases for WebSockets run on Python.
+install_kosoku() {
+  venv=tests/conformance/.venv
+  [ -x "$venv/bin/kosoku" ] && return 0
+  require python3 'Python 3.10 or newer with venv (Debian: python3 python3-venv)'
+  echo 'Installing the fuzzing cases for WebSockets.'
+  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check kosoku==0.1.0 ||
+    fail 'kosoku could not be installed from PyPI (Debian: python3-venv is needed too).'
+}
+
 has_chromium || install Chromium \
   'Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of a Chromium or Chrome.' chromium
 command -v redis-server >/dev/null 2>&1 || install 'redis-server' 'Install it (Debian: apt-get install redis-server).' redis-server
 has_c_tools || install 'CMake, pkg-config, valgrind or libuv' \
   'Install them (Debian: apt-get install cmake pkg-config valgrind libuv1-dev).' cmake pkg-config valgrind libuv1-dev
+install_kosoku
 make --no-print-directory -s packages

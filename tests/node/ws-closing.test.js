@@ -99,6 +99,31 @@ test('a lost stream closes with 1006 and no error', async (t) => {
   assert.deepEqual(happened, [['close', 1006, '']]);
 });
 
+test('the socket can be reset, written to and ended after it was taken over', async (t) => {
+  const { wss, port } = await serve(t);
+  const open = async () => {
+    const connected = once(wss, 'connection');
+    const peer = new Peer(t, port);
+    const [ws] = await connected;
+    await peer.head();
+    ws.send('first');
+    assert.equal((await peer.frame()).payload.toString(), 'first');
+    return [peer, ws];
+  };
+  const [peer, ws] = await open();
+  ws._socket.write(Buffer.from([0x81, 0x03, 0x72, 0x61, 0x77]));
+  assert.equal((await peer.frame()).payload.toString(), 'raw');
+  ws._socket.end();
+  assert.equal(await peer.frame(), null);
+
+  const [other, doomed] = await open();
+  const failed = next(other.socket, 'error');
+  const closed = next(doomed, 'close');
+  doomed._socket.resetAndDestroy();
+  assert.equal((await failed)[0].code, 'ECONNRESET');
+  assert.equal((await closed)[0], 1006);
+});
+
 const VIOLATIONS = [
   ['RSV2', frame(0xa1, 'x'), 1002, 'WS_ERR_UNEXPECTED_RSV_2_3', 'Invalid WebSocket frame: RSV2 and RSV3 must be clear'],
   ['RSV1 without compression', frame(0xc1, 'x'), 1002, 'WS_ERR_UNEXPECTED_RSV_1', 'Invalid WebSocket frame: RSV1 must be clear'],

@@ -115,6 +115,13 @@ test('connections that are unref’d keep nothing running', async () => {
   assert.equal(stdout, 'still running\nexit\n');
 });
 
+test('a process without a free descriptor serves who comes in', async () => {
+  const program = path.join(__dirname, 'fixtures/ws-no-descriptors.js');
+  const limited = `ulimit -n 64; exec "$0" "$1" "$2"`;
+  const { stdout } = await run('/bin/sh', ['-c', limited, process.execPath, program, modulePath], { timeout: 20000 });
+  assert.equal(stdout, 'EMFILE\nhello\n');
+});
+
 test('ES modules get the same classes by name', async () => {
   const module = isOriginal ? await import('ws') : await import('../../node-binding/ws.mjs');
   assert.equal(module.default, WebSocket);

@@ -8,6 +8,7 @@
 'use strict';
 
 const { canTakeOver, keepAddress } = require('../takeover');
+const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
 const { SocketView } = require('./socket-view');
@@ -60,10 +61,6 @@ class Carrier {
     return this.view;
   }
 
-  get isTaken() {
-    return this.phase === PHASE.TAKEN;
-  }
-
   /** Node's socket for who wants its bytes; null when the engine has taken it over. */
   demandStream() {
     if (this.phase === PHASE.PENDING) {
@@ -89,7 +86,15 @@ class Carrier {
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
       early.push(chunk);
     }
-    this.adopt(stream._handle.fd, early.length === 1 ? head : Buffer.concat(early), answer);
+    this.start.head = early.length === 1 ? head : Buffer.concat(early);
+    try {
+      this.adopt(stream._handle.fd, this.start.head, answer);
+    } catch {
+      // The process has no descriptor left for it: then Node's stays.
+      stream._handle.readStart();
+      this.feed();
+      return;
+    }
     this.phase = PHASE.TAKEN;
     this.stream = null;
     this.holdProcess();
@@ -105,7 +110,12 @@ class Carrier {
     const { stream, ws } = this;
     const id = ws._id;
     this.answerNow();
-    this.adopt(-1, this.start.head, '');
+    const { head } = this.start;
+    this.adopt(-1, EMPTY_BUFFER, '');
+    // It comes first to all who listen to the stream's bytes, the engine among them.
+    if (head.length > 0) {
+      stream.unshift(head);
+    }
     this.phase = PHASE.FED;
     this.holdProcess();
     engine.native.start(id);

@@ -10,6 +10,7 @@ const tls = require('tls');
 const { DEFAULTS, GUID, STATE, TOKEN } = require('./constants');
 const { PerMessageDeflate, NAME } = require('./deflate');
 const extension = require('./extension');
+const { backpressure } = require('./settings');
 
 const VERSIONS = [8, 13];
 
@@ -61,6 +62,7 @@ class Attempt {
       options[name] = undefined;
     });
     this.options = options;
+    backpressure(options.backpressure);
     ws._autoPong = options.autoPong;
     ws._closeTimeout = options.closeTimeout;
     if (!VERSIONS.includes(options.protocolVersion)) {

@@ -82,7 +82,8 @@ function answerLines(key, protocol, deflate) {
 }
 
 /** Answers with a status, and ends the socket. */
-function refuse(socket, status, message = STATUS_CODES[status], headers = {}) {
+function refuse(socket, status, text, headers = {}) {
+  const message = text || STATUS_CODES[status] || '';
   const fields = { Connection: 'close', 'Content-Type': 'text/html', 'Content-Length': Buffer.byteLength(message), ...headers };
   const lines = Object.keys(fields).map((name) => `${name}: ${fields[name]}\r\n`);
   socket.once('finish', socket.destroy);

@@ -118,7 +118,11 @@ class BehindBlob {
     const { ws } = this;
     if (ws._behindBlob === this) {
       this.drop(error);
-      ws._blobFailed(error);
+      if (this.closing === null) {
+        ws._blobFailed(error);
+      } else {
+        ws._close(this.closing.code, this.closing.message);
+      }
     }
   }
 

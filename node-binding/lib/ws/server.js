@@ -27,8 +27,8 @@ const OPTIONS = Object.freeze({
   WebSocket,
 });
 
-// Sockets that an upgrade has been handled for: no other server may handle it once more.
-const HANDLED = new WeakSet();
+// On a socket that an upgrade has been handled for: no other server may handle it once more.
+const IS_HANDLED = Symbol('is handled');
 
 class WebSocketServer extends EventEmitter {
   /** `options` as ws has them, and `backpressure`: see settings.js. `callback` is called when its port is open. */
@@ -194,12 +194,12 @@ class WebSocketServer extends EventEmitter {
       socket.destroy();
       return;
     }
-    if (HANDLED.has(socket)) {
+    if (socket[IS_HANDLED]) {
       throw new Error(
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
       );
     }
-    HANDLED.add(socket);
+    socket[IS_HANDLED] = true;
     if (this._state > STATE.RUNNING) {
       refuse(socket, 503);
       return;

@@ -9,6 +9,7 @@ const { notOpen, notSent } = require('./errors');
 const { becomesEventTarget } = require('./events');
 const { frameOf } = require('./frame');
 const { PerMessageDeflate } = require('./deflate');
+const { holds, releaseAll, releaseHeld } = require('./held');
 const payloads = require('./payloads');
 const { Settings } = require('./settings');
 
@@ -226,13 +227,7 @@ class WebSocket extends EventEmitter {
       this._abortHandshake('WebSocket was closed before the connection was established');
     } else if (this._readyState === STATE.OPEN) {
       const message = closeReason(code, reason);
-      this._readyState = STATE.CLOSING;
-      this._settleQueued();
-      if (this._behindBlob !== null) {
-        this._behindBlob.close(code, message);
-      } else {
-        this._close(code, message);
-      }
+      this._closeWith(code, message);
     }
   }
 
@@ -304,23 +299,8 @@ class WebSocket extends EventEmitter {
 
   // ---- what the engine tells
 
-  /** Whether an event must wait: for `resume()`, or for its own turn of the event loop. */
-  _holds(event, first, second) {
-    if (this._held === null) {
-      if (!this._paused && this._carrier.isSynchronous) {
-        return false;
-      }
-      this._held = [];
-      if (!this._paused) {
-        setImmediate(releaseOne, this);
-      }
-    }
-    this._held.push(event, first, second);
-    return true;
-  }
-
   _onmessage(data, isBinary) {
-    if (!this._holds('message', data, isBinary)) {
+    if (!holds(this, 'message', data, isBinary)) {
       this._message(data, isBinary);
     }
   }
@@ -334,19 +314,19 @@ class WebSocket extends EventEmitter {
   }
 
   _onping(data) {
-    if (!this._holds('ping', data)) {
+    if (!holds(this, 'ping', data)) {
       this.emit('ping', data);
     }
   }
 
   _onpong(data) {
-    if (!this._holds('pong', data)) {
+    if (!holds(this, 'pong', data)) {
       this.emit('pong', data);
     }
   }
 
   _oncloseFrame(code, reason) {
-    if (!this._holds('closeFrame', code, reason)) {
+    if (!holds(this, 'closeFrame', code, reason)) {
       this._closeFrame(code, reason);
     }
   }
@@ -359,29 +339,32 @@ class WebSocket extends EventEmitter {
     if (code === CLOSE_CODE.NONE) {
       this.close();
     } else {
-      this._answer(code, reason);
+      this._closeWith(code, reason);
     }
   }
 
-  /** Closes because of what the peer did, whatever its code. */
-  _answer(code, reason) {
+  /** Closes behind what has been sent, whatever the code. */
+  _closeWith(code, reason) {
     if (this._readyState === STATE.OPEN) {
       this._readyState = STATE.CLOSING;
       this._settleQueued();
-      this._closeFrameSent = true;
-      engine.close(this._id, code, reason);
+      if (this._behindBlob !== null) {
+        this._behindBlob.close(code, reason);
+      } else {
+        this._close(code, reason);
+      }
     }
   }
 
   _onfailed(error, closeCode) {
-    if (!this._holds('failed', error, closeCode)) {
+    if (!holds(this, 'failed', error, closeCode)) {
       this._failed(error, closeCode);
     }
   }
 
   _failed(error, closeCode) {
     if (closeCode !== 0) {
-      this._answer(closeCode, EMPTY_BUFFER);
+      this._closeWith(closeCode, EMPTY_BUFFER);
     }
     this._readyState = STATE.CLOSING;
     this._closeFrameSent = true;
@@ -413,7 +396,7 @@ class WebSocket extends EventEmitter {
 
   /** The peer has ended its half of the stream: it listens no more. */
   _onended() {
-    if (!this._holds('ended')) {
+    if (!holds(this, 'ended')) {
       this._ended();
     }
   }
@@ -469,62 +452,6 @@ function closeReason(code, reason) {
     throw new RangeError(`The message must not be greater than ${MAX_CONTROL_PAYLOAD - 2} bytes`);
   }
   return bytes;
-}
-
-function release(ws) {
-  const [event, first, second] = ws._held.splice(0, 3);
-  switch (event) {
-    case 'message':
-      ws._message(first, second);
-      break;
-    case 'closeFrame':
-      ws._closeFrame(first, second);
-      break;
-    case 'failed':
-      ws._failed(first, second);
-      break;
-    case 'ended':
-      ws._ended();
-      break;
-    default:
-      ws.emit(event, first);
-  }
-}
-
-/** What came while it was paused, until it is paused again. */
-function releaseHeld(ws) {
-  while (ws._held !== null && !ws._paused) {
-    if (ws._held.length === 0) {
-      ws._held = null;
-      ws._carrier.resume();
-    } else if (ws._carrier.isSynchronous) {
-      release(ws);
-    } else {
-      setImmediate(releaseOne, ws);
-      return;
-    }
-  }
-}
-
-/** `allowSynchronousEvents: false`: one event in a turn of the event loop. */
-function releaseOne(ws) {
-  if (ws._held === null || ws._paused) {
-    return;
-  }
-  if (ws._held.length > 0) {
-    setImmediate(releaseOne, ws);
-    release(ws);
-  } else {
-    ws._held = null;
-    ws._carrier.resume();
-  }
-}
-
-function releaseAll(ws) {
-  while (ws._held !== null && ws._held.length > 0) {
-    release(ws);
-  }
-  ws._held = null;
 }
 
 for (const [name, value] of Object.entries(STATE)) {
