@@ -39,7 +39,8 @@ peer: ## The five programs and the demo on npm's socket.io: are the tests right?
 	@tests/setup.sh
 	@tests/run.sh peer
 
-bench: addon $(call installed,tests/bench) ## Side by side with socket.io (ARGS="--quick" for a short look)
+bench: addon $(call installed,tests/bench) ## Side by side with socket.io, socketioxide, ws, and Bun if it is there (ARGS="--quick" for a short look)
+	cargo build --release -p sori-bench-servers --features socketioxide
 	cargo run --release -p sori-bench -- $(ARGS)
 
 lint: ## Formatting, lock files and clippy

@@ -1,7 +1,9 @@
-// Sori: an embeddable realtime engine that serves Socket.IO clients. The C face: a server whose
-// events you fetch.
+// Sori: an embeddable realtime engine that serves Socket.IO clients and plain WebSockets. The C face: a
+// server whose events you fetch, or have handed to your handlers; and a client of Socket.IO servers,
+// sori_client, further down.
 //
 // TOUR
+// A program that fetches its events:
 //
 //     sori_server *server;
 //     uint16_t port;
@@ -28,13 +30,37 @@
 //     }
 //     sori_server_free(server);
 //
-// examples/c/chat.c goes on from there.
+// The same with a handler:
+//
+//     static void echo(const sori_server *server, const sori_event *event, void *user_data)
+//     {
+//         sori_server_emit(server, sori_event_socket(event), "echo", sori_event_args(event).data, NULL);
+//     }
+//
+//     sori_server_on(server, SORI_EVENT_MESSAGE, "/", NULL, echo, NULL, NULL);
+//     sori_server_run(server);
+//
+// Link with `pkg-config --cflags --libs sori`, or in CMake find_package(sori) and sori::sori. Whole
+// programs are in examples/c: echo.c and rooms.c have handlers, chat.c waits in poll(2), ticker.c lives
+// in the event loop of libuv.
+//
+// WHAT THERE IS
+// a server       sori_server_new, _listen, _listen_tls, _listen_unix, _adopt, _close, _close_within,
+//                _free, _metrics, _cork, _uncork; its settings are sori_server_options
+// its events     sori_server_poll, _fd; or sori_server_on, _run, _dispatch; what they say: sori_event_...
+// clients        sori_server_accept, _refuse, _disconnect, _close_connection, _set_user_data, _find
+// messages       sori_server_emit, _emit_with_ack, _answer; to many: _broadcast, _broadcast_with_ack
+// rooms          sori_server_join, _leave, _leave_all, _rooms, _all_rooms, _sockets; for many: _join_many,
+//                _leave_many, _disconnect_many
+// WebSockets     sori_server_open_websockets, sori_server_websocket_...
 //
 // A SOCKET'S LIFE
 // One SORI_EVENT_CONNECT, which you answer with sori_server_accept() or sori_server_refuse(). Once
 // accepted: any number of messages and acks, in the order in which the client sent them. Then
 // exactly one SORI_EVENT_DISCONNECT, whoever ended it, and nothing after that: keep what you know of
-// a socket from accept until then. A socket that was never accepted has no disconnect event.
+// a socket from accept until then, by sori_server_set_user_data() or on your own. A socket that was
+// never accepted has no disconnect event. A plain WebSocket's life goes from SORI_EVENT_WEBSOCKET_OPEN
+// to SORI_EVENT_WEBSOCKET_CLOSE.
 //
 // STATUS
 // Calls that can fail return a sori_status. When it is not SORI_OK nothing has happened, and
@@ -42,15 +68,17 @@
 // be allowed. No call lets a panic of the library out.
 //
 // OWNERSHIP
-// What a call named ..._new stores, and sori_server_poll() and sori_server_rooms(), is yours: give
-// it back once with the ..._free of its type. Free of NULL is fine. What functions of an event or a
-// list return is lent: it lives until that is freed. What you pass in is copied, or not needed once
-// the call returns.
+// What a call named ..._new stores, and ..._poll(), sori_server_rooms() and sori_server_all_rooms(), is
+// yours: give it back once with the ..._free of its type. Free of NULL is fine. What functions of an
+// event or a list return is lent: it lives until that is freed. What you pass in is copied, or not
+// needed once the call returns; where a call keeps something of yours it says so.
 //
 // THREADS
 // Any call whose handle is const may be made beside any other call, from any thread, on the same
-// server. sori_server_free() must be the only one. Commands of one thread take effect in the order
-// in which they were given. One thread should poll: two would each get some of a socket's events.
+// server or client. The ..._free of a handle must be the only one. Commands of one thread take effect
+// in the order in which they were given. One thread should poll, or run handlers: two would each get
+// some of a socket's events. Handlers are called by the thread that runs them and by no other. Signal
+// handlers may call nothing of this.
 //
 // TEXT
 // All text is UTF-8, in and out; what you pass ends with a NUL, and what you are given does too.
@@ -62,8 +90,9 @@
 // struct as you compile it. So programs go on working with later releases, which append fields.
 //
 // TOO MUCH
-// When more than max_pending_events wait, the server stops reading from its clients until you poll:
-// nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes.
+// When more than max_pending_events wait, the server stops reading from its clients until you take
+// some: nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes. A
+// sori_client stops reading in the same way; its emits give SORI_FULL at max_queued_bytes.
 
 
 #ifndef SORI_H
@@ -81,11 +110,36 @@
 // Clients may use a WebSocket.
 #define SORI_TRANSPORT_WEBSOCKET 2
 
+// Socket.IO: namespaces, events, acks, rooms.
+#define SORI_PROTOCOL_SOCKET_IO 0
+
+// Messages go to the program and come from it as they are: SORI_EVENT_RAW_*, sori_server_raw_send().
+#define SORI_PROTOCOL_ENGINE_IO 1
+
+// JSON text, each binary value in a message of its own (npm socket.io-parser).
+#define SORI_PARSER_JSON 0
+
+// MessagePack, binary values inside (npm socket.io-msgpack-parser).
+#define SORI_PARSER_MESSAGE_PACK 1
+
+// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+// code 1008.
+#define SORI_OVERFLOW_CLOSE 1
+
+// What would make more than max_queued_bytes wait for a client is dropped.
+#define SORI_OVERFLOW_DROP 2
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
+
+// A message is text, in UTF-8.
+#define SORI_WEBSOCKET_TEXT 1
+
+// A message is bytes.
+#define SORI_WEBSOCKET_BINARY 2
 
 // How a call went. Values are never renumbered; new ones may be added.
 enum sori_status
@@ -103,7 +157,7 @@ enum sori_status
     SORI_INVALID_JSON = 3,
     // The socket has disconnected, was never accepted, or was accepted or refused before.
     SORI_GONE = 4,
-    // The server has been closed.
+    // The server, or the client, has been closed.
     SORI_CLOSED = 5,
     // The operating system refused; sori_last_error() says what.
     SORI_IO = 6,
@@ -111,6 +165,8 @@ enum sori_status
     SORI_UNSUPPORTED = 7,
     // A bug in Sori. The server may be in disorder: free it.
     SORI_PANIC = 8,
+    // More waits to be sent than the client's options allow; nothing was queued.
+    SORI_FULL = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -149,6 +205,35 @@ enum sori_event_kind
     SORI_EVENT_BROADCAST_ACK = 6,
     // The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    // A client wants to open a connection and waits for sori_server_allow() or sori_server_deny(), as
+    // options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
+    // the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_HANDSHAKE = 8,
+    // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_OPEN = 16,
+    // A message of a WebSocket: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_WEBSOCKET_MESSAGE = 17,
+    // A WebSocket's answer to sori_server_websocket_ping(): sori_event_data().
+    SORI_EVENT_WEBSOCKET_PONG = 18,
+    // What was queued for a WebSocket, more than options.high_water, has left.
+    SORI_EVENT_WEBSOCKET_DRAIN = 19,
+    // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
+    // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
+    SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
+    // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_RAW_OPEN = 32,
+    // A message of a connection without Socket.IO: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_RAW_MESSAGE = 33,
+    // All up to the message that sori_server_raw_send() was given sori_event_token() for has been
+    // handed to the transport.
+    SORI_EVENT_RAW_SENT = 34,
+    // A connection without Socket.IO is carried by a WebSocket from now on.
+    SORI_EVENT_RAW_UPGRADE = 35,
+    // A connection without Socket.IO is over: sori_event_reason(), sori_event_description(). Its last
+    // event; each has exactly one.
+    SORI_EVENT_RAW_CLOSE = 36,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -158,6 +243,80 @@ typedef int32_t sori_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What an event of a client says. New kinds may be added: free and ignore those you do not know.
+enum sori_client_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // No event: what a NULL pointer is.
+    SORI_CLIENT_NONE = 0,
+    // A socket is connected: sori_client_event_socket_id(), sori_client_event_is_recovered(). What
+    // was emitted meanwhile leaves at once.
+    SORI_CLIENT_CONNECT = 1,
+    // A socket could not be connected: sori_client_event_reason(). If
+    // sori_client_event_is_refused() the server refused it, perhaps with sori_client_event_args(),
+    // and it is not tried again; otherwise there is no connection, and the client tries again if
+    // its options allow.
+    SORI_CLIENT_CONNECT_ERROR = 2,
+    // An event of the server: sori_client_event_name(), sori_client_event_args(),
+    // sori_client_event_attachment(). If sori_client_event_has_ack(), the server waits for
+    // sori_client_answer().
+    SORI_CLIENT_MESSAGE = 3,
+    // The server's answer to sori_client_emit_with_ack(): sori_client_event_ack(),
+    // sori_client_event_args(), sori_client_event_attachment().
+    SORI_CLIENT_ACK = 4,
+    // No answer comes to sori_client_emit_with_ack(): sori_client_event_ack(),
+    // sori_client_event_reason(), "operation has timed out" or "socket has been disconnected".
+    SORI_CLIENT_ACK_ERROR = 5,
+    // A socket is disconnected: sori_client_event_reason(), sori_client_event_description(). It
+    // comes back by itself, if the client's options allow, unless the reason is "io server
+    // disconnect" or "io client disconnect".
+    SORI_CLIENT_DISCONNECT = 6,
+    // The client tries to come back: sori_client_event_attempt().
+    SORI_CLIENT_RECONNECT_ATTEMPT = 7,
+    // The client is back at the server: sori_client_event_attempt(). SORI_CLIENT_CONNECT of its
+    // sockets follows.
+    SORI_CLIENT_RECONNECT = 8,
+    // The client gave up after as many attempts as its options allow. sori_client_connect() begins
+    // anew.
+    SORI_CLIENT_RECONNECT_FAILED = 9,
+    // The client is closed. The last event.
+    SORI_CLIENT_CLOSED = 10,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sori_client_event_kind sori_client_event_kind;
+#else
+typedef int32_t sori_client_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// One connection to a Socket.IO server, of Sori or of npm socket.io, for all the namespaces that are
+// wanted of it; its thread, and the events that wait. Opaque.
+//
+//     sori_client *client;
+//     sori_client_socket chat;
+//     if (sori_client_new("http://127.0.0.1:3000", NULL, &client) != SORI_OK) abort();
+//     if (sori_client_connect(client, "/", NULL, &chat) != SORI_OK) abort();
+//     sori_client_emit(client, chat, "hello", "[\"world\",1]", NULL);
+//     for (;;) {
+//         sori_client_event *event;
+//         size_t count;
+//         if (sori_client_poll(client, &event, 1, -1, &count) != SORI_OK) break;
+//         if (sori_client_event_kind_of(event) == SORI_CLIENT_MESSAGE)
+//             printf("%s %s\n", sori_client_event_name(event).data, sori_client_event_args(event).data);
+//         sori_client_event_free(event);
+//     }
+//     sori_client_free(client);
+//
+// What is emitted without a connection waits for the next one. A client that loses its connection
+// comes back by itself, and its sockets are connected anew, unless one side disconnected them.
+typedef struct sori_client sori_client;
+
+// One event of a client. Opaque; what its functions give lives until it is freed.
+typedef struct sori_client_event sori_client_event;
+
 // One event. Opaque; what its functions give lives until it is freed.
 typedef struct sori_event sori_event;
 
@@ -166,6 +325,9 @@ typedef struct sori_rooms sori_rooms;
 
 // A server: its IO threads, its connections and the events that wait. Opaque.
 typedef struct sori_server sori_server;
+
+// A certificate and its private key, for sori_server_listen_tls(). Opaque.
+typedef struct sori_tls sori_tls;
 
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
@@ -209,6 +371,39 @@ typedef struct sori_server_options {
     size_t max_connections;
     // Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     uint32_t allow_eio3;
+    // Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    // clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    size_t deflate_threshold;
+    // What messages mean, one of SORI_PROTOCOL_*. Default SORI_PROTOCOL_SOCKET_IO.
+    uint32_t protocol;
+    // How Socket.IO packets are written, one of SORI_PARSER_*; clients must be made with the same.
+    // To this program nothing changes. Default SORI_PARSER_JSON.
+    uint32_t parser;
+    // Whether SORI_EVENT_HANDSHAKE asks about every client that wants to open a connection: 1 or 0.
+    // Default 0: all may.
+    uint32_t ask_handshakes;
+    // Origins whose pages may use the server, separated by blanks, for example
+    // "https://app.example"; "*" for all. NULL, the default: browsers let none but those of the
+    // server's own.
+    const char *cors_origins;
+    // Whether browsers may send cookies from pages of those origins: 1 or 0. With "*" they never do.
+    // Default 0.
+    uint32_t cors_credentials;
+    // Whether the cookie is sent over TLS alone: 1 or 0. Default 0.
+    uint32_t cookie_secure;
+    // The name of a cookie with the session's id that a polling handshake sets, for load balancers
+    // that keep a client with its node. NULL, the default: none.
+    const char *cookie;
+    // Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
+    size_t http_compression_threshold;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Most messages a second of one client in the long run; at one more it is disconnected
+    // ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    // limit.
+    uint32_t rate_per_second;
+    // Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    uint32_t rate_burst;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -231,6 +426,16 @@ typedef struct sori_metrics {
     uint64_t closed_slow;
     // Times that reading paused because too many events waited for sori_server_poll().
     uint64_t paused;
+    // Namespaces that there are.
+    uint64_t namespaces;
+    // Sockets that lost their connection and may come back.
+    uint64_t recovery_sockets;
+    // Packets kept for them.
+    uint64_t recovery_packets;
+    // Bytes of those packets.
+    uint64_t recovery_bytes;
+    // Messages dropped because a client's queue was full.
+    uint64_t dropped_full;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
@@ -242,8 +447,9 @@ typedef void (*sori_handler)(const struct sori_server *server,
 // Gives back what a handler was registered with.
 typedef void (*sori_finalizer)(void *user_data);
 
-// A socket: one client in one namespace. Never 0, and never used for another socket of the same
-// server, so it may be kept after the socket is gone; calls with it then give SORI_GONE.
+// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
+// socket of the same server, so it may be kept after the socket is gone; calls with it then give
+// SORI_GONE. So do calls for the other kind of socket.
 typedef uint64_t sori_socket;
 
 // Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
@@ -289,6 +495,86 @@ typedef struct sori_audience {
     // How many they are.
     size_t except_count;
 } sori_audience;
+
+// The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
+// change what you want.
+typedef struct sori_websocket_options {
+    // sizeof(sori_websocket_options), set by sori_websocket_options_default().
+    size_t size;
+    // Subprotocols that are spoken: of those a client offers, the first that is among them is agreed
+    // on. A client without one is let in all the same.
+    const char *const *protocols;
+    // How many they are. Default 0.
+    size_t protocol_count;
+    // Origins, for example "https://example.com", whose pages may open one; others are answered 403.
+    // Programs that are no browsers name no origin and are let in.
+    const char *const *origins;
+    // How many they are. 0, the default: every page may.
+    size_t origin_count;
+    // Largest message a peer may send, in bytes; 0 for no limit. Default 100 MiB.
+    size_t max_payload;
+    // Most bytes that wait for a slow peer; 0 for no limit. A single message may be larger. Default
+    // 16 MiB.
+    size_t max_queued_bytes;
+    // SORI_EVENT_WEBSOCKET_DRAIN comes when more bytes than this have waited and none does any more.
+    // Default 16 KiB.
+    size_t high_water;
+    // How long a peer may take to answer a close. Default 30,000.
+    uint32_t close_timeout_ms;
+    // What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    uint32_t overflow;
+    // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
+    uint32_t compression;
+} sori_websocket_options;
+
+// The settings of a client. Fill them with sori_client_options_default(), then change what you
+// want.
+typedef struct sori_client_options {
+    // sizeof(sori_client_options), set by sori_client_options_default().
+    size_t size;
+    // Path under which the server listens. Default "/socket.io/".
+    const char *path;
+    // Headers of every request, each as "Name: value". Default NULL: none.
+    const char *const *headers;
+    // How many headers there are. Default 0.
+    size_t header_count;
+    // Certificates in PEM, one behind the other, that are trusted beside those of the system.
+    // Default NULL: none.
+    const char *root_certificates;
+    // The transports to use, of SORI_TRANSPORT_*. With both, polling comes first and is upgraded.
+    // Default: both.
+    uint32_t transports;
+    // Whether the client comes back after it lost its connection or got none: 1 or 0. Default 1.
+    uint32_t reconnection;
+    // Wait before the first attempt to come back; each further one waits twice as long. Default
+    // 1,000.
+    uint32_t reconnection_delay_ms;
+    // Longest such wait. Default 5,000.
+    uint32_t reconnection_delay_max_ms;
+    // How far such a wait may be off its mark at random, from 0 to 1. Default 0.5.
+    double randomization_factor;
+    // Attempts in a row before the client gives up. 0, the default: no limit.
+    uint32_t reconnection_attempts;
+    // How long connecting may take, handshake included. Default 20,000.
+    uint32_t timeout_ms;
+    // How long a closing connection is given to send what is queued. Default 5,000.
+    uint32_t close_timeout_ms;
+    // Most binary attachments in one packet of the server. Default 10.
+    uint32_t max_attachments;
+    // Largest message that the server may send, in bytes; over it the connection is closed. Default
+    // 16 MiB.
+    size_t max_payload;
+    // Most bytes that wait to be sent, for the server or for a connection; over it emits give
+    // SORI_FULL. A single message may be larger. Default 16 MiB.
+    size_t max_queued_bytes;
+    // Most events that wait for sori_client_poll() before the client stops reading. Nothing is lost
+    // then. It stops at 64 MiB of messages too. Default 65,536.
+    size_t max_pending_events;
+} sori_client_options;
+
+// One namespace of a client: a number that stays the same as long as the client lives, whether it
+// is connected or not.
+typedef uint32_t sori_client_socket;
 
 #ifdef __cplusplus
 extern "C" {
@@ -340,6 +626,12 @@ sori_status sori_server_adopt(const struct sori_server *server,
 // ask for one that is not are refused ("Invalid namespace") without an event.
 sori_status sori_server_open_namespace(const struct sori_server *server, const char *name);
 
+// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+// for all. One that is not there is made when its first socket is accepted, and goes with its last
+// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+sori_status sori_server_open_namespaces(const struct sori_server *server,
+                                        const char *prefix);
+
 // Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
 // wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
 // time was up, in `*count`. Each event is yours until sori_event_free(), also after the server is
@@ -360,16 +652,45 @@ sori_status sori_server_fd(const struct sori_server *server, int *fd);
 // give SORI_CLOSED from now on. Closing again does nothing.
 sori_status sori_server_close(const struct sori_server *server);
 
+// As sori_server_close(), but what is queued for clients leaves first: they are given `timeout_ms`
+// milliseconds, after which nothing is waited for any longer.
+sori_status sori_server_close_within(const struct sori_server *server, uint32_t timeout_ms);
+
 // Stores the server's counters in `*metrics`. `size` is sizeof(*metrics).
 sori_status sori_server_metrics(const struct sori_server *server,
                                 struct sori_metrics *metrics,
                                 size_t size);
 
+// Reads a certificate, followed by those that vouch for it, and its private key, from texts in PEM,
+// and stores them in `*tls`. Nothing is stored on failure.
+sori_status sori_tls_new(const char *certificates_pem, const char *key_pem, struct sori_tls **tls);
+
+// Takes another certificate and key, for connections that come from now on, on every listener that
+// was given `tls`. Open ones stay as they are. On failure nothing changes.
+sori_status sori_tls_reload(const struct sori_tls *tls,
+                            const char *certificates_pem,
+                            const char *key_pem);
+
+// Gives `tls` back. Listeners keep what they were given. NULL is fine.
+void sori_tls_free(struct sori_tls *tls);
+
+// As sori_server_listen(), for clients that speak TLS. Handshakes that take longer than
+// request_timeout_ms are ended.
+sori_status sori_server_listen_tls(const struct sori_server *server,
+                                   const char *host,
+                                   uint16_t port,
+                                   const struct sori_tls *tls,
+                                   uint16_t *bound);
+
+// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
+// removed when the server has closed. Not on Windows.
+sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
+
 // Has `handler` called with every event of a kind, from sori_server_run() or
 // sori_server_dispatch(). `namespace_name` and `event_name` pick among them; NULL stands for any.
 // `event_name` is for SORI_EVENT_MESSAGE alone. All handlers that an event fits are called, in the
-// order in which they were registered; messages that fit none are dropped, and clients are let in
-// as long as there is no handler at all for SORI_EVENT_CONNECT.
+// order in which they were registered. What fits none is dropped, but a client that asks to join is
+// then let in.
 //
 // `user_data` is handed to the handler. When the server is freed, and no handler runs any more,
 // `finalizer`, unless it is NULL, is called with it once, by the thread that frees. If this call
@@ -400,6 +721,17 @@ sori_status sori_server_dispatch(const struct sori_server *server,
                                  int32_t timeout_ms,
                                  size_t *count);
 
+// From now on gathers what this thread asks of the server, until it calls sori_server_uncork(): what
+// is for one client then leaves in one piece, which costs less. In between, sori_server_poll() lets it
+// leave too, before it waits. Every cork needs an uncork, by the same thread.
+//
+// sori_server_run() and sori_server_dispatch() cork by themselves: what handlers ask for leaves when
+// the events at hand have been handled.
+sori_status sori_server_cork(const struct sori_server *server);
+
+// Lets what this thread asked for since sori_server_cork() leave. Without a cork it does nothing.
+sori_status sori_server_uncork(const struct sori_server *server);
+
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);
 
@@ -422,6 +754,14 @@ struct sori_text sori_event_auth(const struct sori_event *event);
 // SORI_EVENT_CONNECT: whether the client lost its connection a while ago and comes back, once it is
 // accepted, with its id, its rooms and what it missed. It is a new sori_socket all the same.
 bool sori_event_is_recovered(const struct sori_event *event);
+
+// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+// back; empty if nothing, or if it is no socket that comes back.
+struct sori_text sori_event_recovery_data(const struct sori_event *event);
+
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+// ticket for sori_server_allow() and sori_server_deny().
+uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
@@ -473,6 +813,17 @@ size_t sori_event_room_count(const struct sori_event *event);
 // A room the socket was in, the one named like its id first unless it had left that; empty past
 // the last.
 struct sori_text sori_event_room(const struct sori_event *event, size_t index);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+// NUL behind it that does not count. Text is UTF-8.
+struct sori_bytes sori_event_data(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
+bool sori_event_is_binary(const struct sori_event *event);
+
+// SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
+// connection broke off or the peer broke the protocol.
+uint16_t sori_event_close_code(const struct sori_event *event);
 
 // Gives an event back. NULL is fine.
 void sori_event_free(struct sori_event *event);
@@ -547,6 +898,13 @@ sori_status sori_server_find(const struct sori_server *server,
                              const char *namespace_name,
                              const char *id,
                              sori_socket *socket);
+
+// Keeps `json` for the socket that comes back in place of this one after its connection was lost,
+// instead of what was kept before: sori_event_recovery_data() of its SORI_EVENT_CONNECT is that text.
+// For nothing if options.recovery_ms is 0.
+sori_status sori_server_set_recovery_data(const struct sori_server *server,
+                                          sori_socket socket,
+                                          const char *json);
 
 // Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 // `options` may be NULL.
@@ -664,7 +1022,8 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 void sori_rooms_free(struct sori_rooms *rooms);
 
 // Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
-// their connections, as sori_server_close_connection().
+// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+// code 1000.
 sori_status sori_server_disconnect_many(const struct sori_server *server,
                                         const char *namespace_name,
                                         const struct sori_audience *audience,
@@ -678,6 +1037,239 @@ sori_status sori_server_sockets(const struct sori_server *server,
                                 sori_socket *sockets,
                                 size_t capacity,
                                 size_t *count);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_websocket_options_default(struct sori_websocket_options *options, size_t size);
+
+// Serves plain WebSockets, for peers without Socket.IO, at `path`, for example "/feed", on every
+// listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
+// has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
+// named "ws:/feed".
+sori_status sori_server_open_websockets(const struct sori_server *server,
+                                        const char *path,
+                                        const struct sori_websocket_options *options);
+
+// Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY.
+sori_status sori_server_websocket_send(const struct sori_server *server,
+                                       sori_socket socket,
+                                       uint32_t kind,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Sends one message to many WebSockets of a path, named like "ws:/feed", to each once. `except` is one
+// of them who does not get it, in most cases the sender; 0 for nobody.
+sori_status sori_server_websocket_broadcast(const struct sori_server *server,
+                                            const char *namespace_name,
+                                            const struct sori_audience *audience,
+                                            sori_socket except,
+                                            uint32_t kind,
+                                            const uint8_t *data,
+                                            size_t length);
+
+// Sends a ping with up to 125 bytes at `data`; SORI_EVENT_WEBSOCKET_PONG tells of the answer. Pings of
+// the peer are answered without you.
+sori_status sori_server_websocket_ping(const struct sori_server *server,
+                                       sori_socket socket,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
+// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
+// when the peer has answered, or its time is up.
+sori_status sori_server_websocket_close(const struct sori_server *server,
+                                        sori_socket socket,
+                                        uint16_t code,
+                                        const char *reason);
+
+// Drops a WebSocket's connection at once; SORI_EVENT_WEBSOCKET_CLOSE follows.
+sori_status sori_server_websocket_terminate(const struct sori_server *server, sori_socket socket);
+
+// Stops reading from a WebSocket, so that its peer has to wait, until sori_server_websocket_resume().
+// A few messages that were read already still come.
+sori_status sori_server_websocket_pause(const struct sori_server *server,
+                                        sori_socket socket);
+
+// Goes on reading from a WebSocket.
+sori_status sori_server_websocket_resume(const struct sori_server *server, sori_socket socket);
+
+// Stores in `*bytes` how much has been sent to a WebSocket and has not left yet.
+sori_status sori_server_websocket_queued(const struct sori_server *server,
+                                         sori_socket socket,
+                                         size_t *bytes);
+
+// Sends one message of `length` bytes at `data` over a connection of a server whose
+// options.protocol is SORI_PROTOCOL_ENGINE_IO; `kind` is SORI_WEBSOCKET_TEXT or
+// SORI_WEBSOCKET_BINARY, whatever the transport. `flags` are of SORI_EMIT_*. If `token` is not 0,
+// SORI_EVENT_RAW_SENT tells of it once the message has been handed to the transport; of what the
+// connection still held when it ended it never tells.
+sori_status sori_server_raw_send(const struct sori_server *server,
+                                 sori_socket socket,
+                                 uint32_t kind,
+                                 const uint8_t *data,
+                                 size_t length,
+                                 uint32_t flags,
+                                 uint64_t token);
+
+// Closes a connection of a server whose options.protocol is SORI_PROTOCOL_ENGINE_IO: at once if
+// `discard`, else when what is queued for it has left. SORI_EVENT_RAW_CLOSE follows.
+sori_status sori_server_raw_close(const struct sori_server *server,
+                                  sori_socket socket,
+                                  bool discard);
+
+// Lets a client open its connection that SORI_EVENT_HANDSHAKE told of; `ticket` is that event's
+// sori_event_token(). SORI_GONE: it has left, its time (options.connect_timeout_ms) was up, or it has
+// been decided about.
+sori_status sori_server_allow(const struct sori_server *server,
+                              uint64_t ticket);
+
+// As sori_server_allow(), but turns the client away with `message`: polling by 403 and
+// {"code":4,"message":"..."}, a WebSocket by 400.
+sori_status sori_server_deny(const struct sori_server *server,
+                             uint64_t ticket,
+                             const char *message);
+
+// From now on this header stands in every answer under the server's path that is no refusal, those
+// of WebSocket handshakes among them. A name may be added several times.
+sori_status sori_server_add_header(const struct sori_server *server,
+                                   const char *name,
+                                   const char *value);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_client_options_default(struct sori_client_options *options, size_t size);
+
+// Starts a client of the server at `url`, its scheme (http, https, ws, wss), host and port, and
+// perhaps a query, and stores it in `*client`. `options` may be NULL: the defaults. It connects at
+// the first sori_client_connect(). Nothing is stored on failure.
+sori_status sori_client_new(const char *url,
+                            const struct sori_client_options *options,
+                            struct sori_client **client);
+
+// Closes the client, waits for its thread, and gives everything back but the events that were
+// taken. What is queued is given close_timeout_ms, and the server 2 seconds to answer the end of a
+// WebSocket, so it may take that long. It must be the only call on the client. NULL is fine.
+void sori_client_free(struct sori_client *client);
+
+// Asks for a namespace, "/" or for example "/admin", with `auth`, a JSON object or NULL, and stores
+// the socket, the same at each call, in `*socket`, which may be NULL. SORI_CLIENT_CONNECT or
+// SORI_CLIENT_CONNECT_ERROR follows. On a socket that is connected, or about to be, it does nothing
+// but keep `auth` for the next time it comes back.
+sori_status sori_client_connect(const struct sori_client *client,
+                                const char *namespace_name,
+                                const char *auth,
+                                sori_client_socket *socket);
+
+// Disconnects a socket: SORI_CLIENT_DISCONNECT follows ("io client disconnect") if it was connected.
+// It does not come back by itself. When no socket is left the connection is closed.
+sori_status sori_client_disconnect(const struct sori_client *client,
+                                   sori_client_socket socket);
+
+// Whether a socket is connected now. False for NULL.
+bool sori_client_is_connected(const struct sori_client *client, sori_client_socket socket);
+
+// Sends an event: at once, or when the socket is connected. `args` is a JSON array of the
+// arguments, or NULL for none; `options` may be NULL. With SORI_EMIT_VOLATILE it is dropped unless
+// it can leave at once. SORI_FULL if too much waits already.
+sori_status sori_client_emit(const struct sori_client *client,
+                             sori_client_socket socket,
+                             const char *event_name,
+                             const char *args,
+                             const struct sori_emit_options *options);
+
+// Sends an event that asks the server for an answer and stores the ack's id in `*ack`.
+// SORI_CLIENT_ACK or SORI_CLIENT_ACK_ERROR with that id follows, always. The time is up after
+// `timeout_ms` milliseconds, connected or not; a negative timeout waits for as long as the socket
+// is connected. Otherwise as sori_client_emit().
+sori_status sori_client_emit_with_ack(const struct sori_client *client,
+                                      sori_client_socket socket,
+                                      const char *event_name,
+                                      const char *args,
+                                      const struct sori_emit_options *options,
+                                      int32_t timeout_ms,
+                                      uint64_t *ack);
+
+// Answers a SORI_CLIENT_MESSAGE for which sori_client_event_has_ack() holds; `ack` is its
+// sori_client_event_ack(). Arguments and options as with sori_client_emit(). It does nothing if the
+// socket is not connected any more.
+sori_status sori_client_answer(const struct sori_client *client,
+                               sori_client_socket socket,
+                               uint64_t ack,
+                               const char *args,
+                               const struct sori_emit_options *options);
+
+// Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
+// wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
+// time was up, in `*count`. Each event is yours until sori_client_event_free(), also after the
+// client is freed. After SORI_CLIENT_CLOSED it gives SORI_CLOSED.
+sori_status sori_client_poll(const struct sori_client *client,
+                             struct sori_client_event **events,
+                             size_t capacity,
+                             int32_t timeout_ms,
+                             size_t *count);
+
+// Stores in `*fd` a descriptor that is readable while events wait for sori_client_poll(), for
+// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
+// the same at each call and lives as long as the client. SORI_UNSUPPORTED on Windows.
+sori_status sori_client_fd(const struct sori_client *client, int *fd);
+
+// Disconnects every socket and closes the connection, without waiting; what was sent before still
+// leaves. A SORI_CLIENT_DISCONNECT of each connected socket and then SORI_CLIENT_CLOSED follow.
+// Calls that would change something give SORI_CLOSED from now on. Closing again does nothing.
+sori_status sori_client_close(const struct sori_client *client);
+
+// What the event says; SORI_CLIENT_NONE for NULL.
+sori_client_event_kind sori_client_event_kind_of(const struct sori_client_event *event);
+
+// The socket it speaks of; 0, which is a socket too, for kinds that speak of none.
+sori_client_socket sori_client_event_socket(const struct sori_client_event *event);
+
+// The name of the socket's namespace; empty for kinds that speak of no socket.
+struct sori_text sori_client_event_namespace(const struct sori_client_event *event);
+
+// SORI_CLIENT_CONNECT: the socket's id on the server.
+struct sori_text sori_client_event_socket_id(const struct sori_client_event *event);
+
+// SORI_CLIENT_CONNECT: whether the socket was away and is the one it was before, with its id and its
+// rooms; the events it missed follow.
+bool sori_client_event_is_recovered(const struct sori_client_event *event);
+
+// SORI_CLIENT_CONNECT_ERROR: whether the server refused the socket.
+bool sori_client_event_is_refused(const struct sori_client_event *event);
+
+// SORI_CLIENT_MESSAGE: the event's name.
+struct sori_text sori_client_event_name(const struct sori_client_event *event);
+
+// SORI_CLIENT_MESSAGE, SORI_CLIENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+// {"_placeholder":true,"num":N} for the attachment at index N; a server can write any N.
+// SORI_CLIENT_CONNECT_ERROR: the JSON that the server sent with its refusal; empty if it sent none.
+struct sori_text sori_client_event_args(const struct sori_client_event *event);
+
+// SORI_CLIENT_MESSAGE, SORI_CLIENT_ACK: how many binary attachments came with it.
+size_t sori_client_event_attachment_count(const struct sori_client_event *event);
+
+// The attachment at `index`; empty past the end.
+struct sori_bytes sori_client_event_attachment(const struct sori_client_event *event, size_t index);
+
+// Whether the event carries an ack's id: SORI_CLIENT_MESSAGE if the server waits for an answer,
+// SORI_CLIENT_ACK and SORI_CLIENT_ACK_ERROR.
+bool sori_client_event_has_ack(const struct sori_client_event *event);
+
+// The ack's id; 0, which can be an id too, if there is none.
+uint64_t sori_client_event_ack(const struct sori_client_event *event);
+
+// Why: SORI_CLIENT_CONNECT_ERROR, SORI_CLIENT_ACK_ERROR, and SORI_CLIENT_DISCONNECT, there in
+// Socket.IO's words, for example "transport close".
+struct sori_text sori_client_event_reason(const struct sori_client_event *event);
+
+// SORI_CLIENT_DISCONNECT: more about why, for people; often empty.
+struct sori_text sori_client_event_description(const struct sori_client_event *event);
+
+// SORI_CLIENT_RECONNECT_ATTEMPT, SORI_CLIENT_RECONNECT: how often the client has tried since it last
+// had a connection.
+uint32_t sori_client_event_attempt(const struct sori_client_event *event);
+
+// Gives an event back. NULL is fine.
+void sori_client_event_free(struct sori_client_event *event);
 
 #ifdef __cplusplus
 }  // extern "C"

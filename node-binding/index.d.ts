@@ -107,6 +107,18 @@ export interface CookieOptions {
   encode?: (value: string) => string;
 }
 
+/** As npm `ws` means them. */
+export interface PerMessageDeflateOptions {
+  threshold?: number;
+  serverNoContextTakeover?: boolean;
+  clientNoContextTakeover?: boolean;
+  serverMaxWindowBits?: number | boolean;
+  clientMaxWindowBits?: number | boolean;
+  zlibDeflateOptions?: { level?: number; [zlibOption: string]: any };
+  zlibInflateOptions?: object;
+  concurrencyLimit?: number;
+}
+
 export interface ServerOptions {
   /** @default "/socket.io" */
   path: string;
@@ -124,10 +136,10 @@ export interface ServerOptions {
   upgradeTimeout: number;
   /** Largest message, in bytes. @default 1e6 */
   maxHttpBufferSize: number;
-  /** Most bytes queued for a client that reads too slowly; over it `whenFull` applies. @default 16 MiB */
+  /** Most bytes queued for a client that reads too slowly; over it `overflow` applies. @default 16 MiB */
   maxQueuedBytes: number;
   /** What becomes of an event for a client whose queue is full: the client is disconnected, or misses it. @default "close" */
-  whenFull: 'close' | 'drop';
+  overflow: 'close' | 'drop';
   /** Most messages of one client; at one more it is disconnected. An event is a message, and so is each attachment. @default no limit */
   rateLimit: number | RateLimit;
   /** Most connections at once; further handshakes are answered 503. @default no limit */
@@ -146,8 +158,11 @@ export interface ServerOptions {
   transports: ('polling' | 'websocket' | 'webtransport')[];
   /** @default true */
   allowUpgrades: boolean;
-  /** Compression of WebSocket messages: not supported yet, a warning says so. @default false */
-  perMessageDeflate: boolean | object;
+  /**
+   * Compression of WebSocket messages with clients that can. What is under `threshold` (1024 bytes) never is.
+   * Of zlib's options only `level` counts. @default false
+   */
+  perMessageDeflate: boolean | PerMessageDeflateOptions;
   /** Compression of polling answers. @default { threshold: 1024 } */
   httpCompression: boolean | { threshold?: number; [zlibOption: string]: any };
   /** Cookie with the session's id on the polling handshake. @default false */

@@ -52,6 +52,12 @@ no_registry_in_locks() {
   ! git ls-files --cached --others --exclude-standard '*package-lock.json' | xargs grep -Hn '"resolved": "http'
 }
 
+# What an earlier run left would be taken for public.
+documentation() {
+  rm -rf "${CARGO_TARGET_DIR:-target}/doc/sori"
+  RUSTDOCFLAGS='-D warnings' cargo doc --quiet -p sori --all-features --no-deps
+}
+
 # Its own target folder: the flag would rebuild everything else.
 every_interleaving() {
   RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
@@ -73,9 +79,13 @@ fi
 
 check 'format' cargo fmt --all --check
 check 'locks name no registry' no_registry_in_locks
-check 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings
+check 'clippy' cargo clippy --workspace --all-targets --features sori/full --quiet -- -D warnings
 check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-default-features
-check 'rust' cargo test --workspace --quiet
+check 'rust' cargo test --workspace --features sori/full --quiet
+if check 'documentation' documentation; then
+  check 'public surface' node tests/surface/check.js
+fi
+check 'package' cargo package -p sori --allow-dirty --quiet
 check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
   check 'c' tests/c/run.sh

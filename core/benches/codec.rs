@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use sori::proto::engine::{self, frames, v3};
 use sori::proto::socket::{self, PacketType};
 use sori::proto::websocket::deflate::{
-    DeflateClass, DeflateOptions, DeflatePool, Deflater, InflatePool,
+    DeflateClass, DeflateOptions, DeflatePool, Deflater, InflatePool, negotiate,
 };
 use sori::proto::websocket::{Decoder, Frame, Limits, Role, mask};
-use sori::proto::{jsonp, msgpack};
+use sori::proto::{handshake, jsonp, msgpack};
 
 const LIMITS: Limits = Limits {
     max_message: 1 << 20,
@@ -90,9 +90,12 @@ fn main() {
     });
 
     engine_v3(&poll);
+    engine_v3_websocket(&kibibyte);
+    handshakes();
     for len in [100, 1 << 10, 16 << 10] {
         deflate(len);
     }
+    compressed_broadcast(2 << 10);
     msgpack();
 }
 
@@ -123,8 +126,49 @@ fn engine_v3(poll: &[Frame]) {
     });
 }
 
+fn engine_v3_websocket(kibibyte: &[u8]) {
+    measure("v3::decode_text", || {
+        v3::decode_text(black_box("42[\"msg\"]")).is_ok()
+    });
+    let typed = v3::binary_frame(&[kibibyte]);
+    measure("v3::binary_frame, 1 KiB", || {
+        v3::binary_frame(&[black_box(kibibyte)])
+    });
+    measure("v3::decode_binary, 1 KiB", || {
+        v3::decode_binary(black_box(typed.payload_ref())).is_ok()
+    });
+    let base64 = v3::base64_frame(kibibyte);
+    measure("v3::base64_frame, 1 KiB", || {
+        v3::base64_frame(black_box(kibibyte))
+    });
+    let text = String::from_utf8_lossy(base64.payload_ref()).into_owned();
+    measure("v3::decode_text, 1 KiB of base64", || {
+        v3::decode_text(black_box(&text)).is_ok()
+    });
+    let form = format!("d={}", "1%3A4%22%0A".repeat(93));
+    measure("jsonp::decode_post, 1 KiB", || {
+        jsonp::decode_post(black_box(form.as_bytes())).map(|body| body.len())
+    });
+}
+
+fn handshakes() {
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    measure("handshake::check_upgrade", || {
+        let (upgrade, version) = (Some("websocket"), Some("13"));
+        handshake::check_upgrade("GET", upgrade, Some(black_box(key)), version).is_ok()
+    });
+    measure("handshake::switching_protocols", || {
+        handshake::switching_protocols(black_box(key), &[])
+    });
+    let offer = "permessage-deflate; client_max_window_bits";
+    let options = DeflateOptions::default();
+    measure("deflate::negotiate", || {
+        negotiate(black_box(offer), &options).is_ok()
+    });
+}
+
 /// Chat messages one after another, so that context helps as it does in life.
-fn deflate(len: usize) {
+fn chat(len: usize) -> Vec<Frame> {
     let message = |i: usize| {
         let row = |k: usize| {
             let (id, user) = ((i * 31 + k) * 7919 % 10_007, (i + k) % 37);
@@ -133,7 +177,43 @@ fn deflate(len: usize) {
         let text: String = (0..=len / 40).map(row).collect();
         Frame::text(&[b"42[\"chat\",[", &text.as_bytes()[..len - 11]])
     };
-    let messages: Vec<Frame> = (0..64).map(message).collect();
+    (0..64).map(message).collect()
+}
+
+/// A message to many who keep their context: compressed once for all, and for each of them.
+fn compressed_broadcast(len: usize) {
+    const RECEIVERS: usize = 1_000;
+    let class = DeflateClass {
+        window_bits: 15,
+        no_context: false,
+    };
+    let messages = chat(len);
+    let mut pool = DeflatePool::new(&DeflateOptions::default());
+    let mut receivers: Vec<Deflater> = (0..RECEIVERS).map(|_| Deflater::new(class)).collect();
+    let mut next = messages.iter().cycle();
+    let once = time(|| {
+        if let Some(frame) = next.next() {
+            let compressed = pool.compress(class.window_bits, frame);
+            for deflater in &mut receivers {
+                black_box(deflater.share(frame, &compressed, &pool));
+            }
+        }
+    });
+    let each = time(|| {
+        if let Some(frame) = next.next() {
+            for deflater in &mut receivers {
+                black_box(deflater.compress(frame, &mut pool));
+            }
+        }
+    });
+    let name = format!("broadcast of {len} bytes, each receiver");
+    print(&format!("{name}, compressed once"), once / RECEIVERS as f64);
+    print(&format!("{name}, one by one"), each / RECEIVERS as f64);
+}
+
+/// Both ways, with and without context.
+fn deflate(len: usize) {
+    let messages = chat(len);
     for no_context in [true, false] {
         let class = DeflateClass {
             window_bits: 15,
@@ -187,6 +267,17 @@ fn msgpack() {
     measure("msgpack::encode, event of 34 bytes", || {
         encode(black_box(data))
     });
+    let file = r#"["file",{"_placeholder":true,"num":0}]"#;
+    let bytes = [[7_u8; 1 << 10]];
+    let encode_file = |data: &str| msgpack::encode(PacketType::Event, "/", None, data, &bytes);
+    measure("msgpack::encode, 1 KiB binary", || {
+        encode_file(black_box(file))
+    });
+    if let Ok(frame) = encode_file(file) {
+        measure("msgpack::decode, 1 KiB binary", || {
+            msgpack::decode(black_box(frame.payload_ref()), 10).is_ok()
+        });
+    }
     let row = r#"{"id":12345,"name":"somebody","tags":["a","b"],"ok":true,"x":-1.5e3},"#;
     let rows = format!(r#"["rows",{}null]"#, row.repeat(14));
     measure("msgpack::encode, objects of 1 KiB", || {

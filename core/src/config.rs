@@ -54,16 +54,6 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// What becomes of an event, or an answer to one, for a peer whose queue is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The peer reads too slowly: its connection is closed with "transport error".
-    #[default]
-    Close,
-    /// It is dropped, and the peer stays. What the protocol itself has to say is not dropped.
-    Drop,
-}
-
 /// What a connection's messages mean to the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -124,12 +114,12 @@ pub struct Config {
     pub max_payload: usize,
     /// Most binary attachments in one packet. Default 10.
     pub max_attachments: u32,
-    /// Most bytes queued for one slow peer; over it `when_full` applies. A single message may be
+    /// Most bytes queued for one slow peer; over it `overflow` applies. A single message may be
     /// larger. Default 16 MiB.
     pub max_queued_bytes: usize,
-    /// What becomes of an event for a peer that has `max_queued_bytes` waiting. Default: its
-    /// connection is closed.
-    pub when_full: WhenFull,
+    /// What happens over `max_queued_bytes`. What the protocol itself has to say is never dropped.
+    /// Default [`Overflow::Close`].
+    pub overflow: Overflow,
     /// How many messages a client may send; at one more its connection is closed with
     /// "transport error". Default: any number.
     pub rate_limit: Option<RateLimit>,
@@ -158,6 +148,9 @@ pub struct Config {
     /// How messages over WebSockets are compressed with clients that can (`perMessageDeflate`);
     /// those under its threshold never are. Default: not at all, as it costs CPU time and memory.
     pub per_message_deflate: Option<DeflateOptions>,
+    /// Path on the engine's own listener under which Prometheus finds the counters, for example
+    /// `/metrics`; whoever reaches the listener can read them. Default: none.
+    pub metrics_path: Option<String>,
     /// IO threads. Default: one per core.
     pub shards: usize,
 }
@@ -179,7 +172,7 @@ impl Default for Config {
             max_payload: 1_000_000,
             max_attachments: 10,
             max_queued_bytes: 16 * 1024 * 1024,
-            when_full: WhenFull::default(),
+            overflow: Overflow::default(),
             rate_limit: None,
             max_pending_events: 65_536,
             max_connections: None,
@@ -191,6 +184,7 @@ impl Default for Config {
             cookie: None,
             http_compression: Some(HttpCompression::default()),
             per_message_deflate: None,
+            metrics_path: None,
             shards: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
         }
     }

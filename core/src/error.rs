@@ -11,8 +11,10 @@ pub enum Error {
     Misuse(String),
     /// The operating system refused; the text says during what.
     Io(String, std::io::Error),
-    /// The engine has been closed.
+    /// The engine, or the client, has been closed.
     Closed,
+    /// More waits to be sent than a client's settings allow; nothing was queued.
+    Full,
 }
 
 impl fmt::Display for Error {
@@ -20,7 +22,8 @@ impl fmt::Display for Error {
         match self {
             Error::Misuse(rule) => f.write_str(rule),
             Error::Io(during, error) => write!(f, "{during}: {error}"),
-            Error::Closed => f.write_str("the server is closed"),
+            Error::Closed => f.write_str("it is closed"),
+            Error::Full => f.write_str("too much waits to be sent"),
         }
     }
 }
@@ -29,7 +32,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io(_, error) => Some(error),
-            Error::Misuse(_) | Error::Closed => None,
+            Error::Misuse(_) | Error::Closed | Error::Full => None,
         }
     }
 }

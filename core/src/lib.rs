@@ -30,6 +30,23 @@
 //! [`Binary`] stands for bytes in arguments. What handlers do wrong, [`Server::on_error`] is told;
 //! [`app`] says what happens in which order, and when there is too much.
 //!
+//! Beside Socket.IO the same threads serve plain WebSockets ([`ws`]), server-sent events ([`sse`]) and
+//! Engine.IO without Socket.IO ([`engine_io`]). The chapters of the manual are in
+//! `docs` (with feature `full`).
+//!
+//! # Features
+//!
+//! | feature | brings | default |
+//! | --- | --- | --- |
+//! | `server` | sockets, threads, HTTP: all of the Rust face | yes |
+//! | `http-compression` | gzip, deflate and brotli for long polling | yes |
+//! | `tls` | TLS on the own listener: `Server::listen_tls` | |
+//! | `tower` | the server as a tower service and layer, for axum, hyper and others | |
+//! | `tracing` | events and spans for `tracing` subscribers | |
+//! | `full` | all of them | |
+//!
+//! Without any of them the crate is the codecs, the session and the hub: no IO.
+//!
 //! # Layers
 //! The layers, each importing only what stands below it:
 //!
@@ -43,20 +60,33 @@
 //! | `app` | the Rust face: handlers, typed events, ack futures (feature `server`) |
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(any(feature = "client", feature = "server"))]
+mod arguments;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod config;
+#[cfg(all(feature = "tls", feature = "tower"))]
+pub mod docs;
 pub mod embed;
 pub mod error;
 pub mod hub;
 pub mod metrics;
 pub mod proto;
+#[cfg(any(feature = "client", feature = "server"))]
+mod pull;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tower")]
+pub mod tower;
+#[cfg(feature = "server")]
+mod trace;
 #[cfg(feature = "server")]
 mod transport;
 
@@ -65,6 +95,8 @@ pub use app::{
     Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
     HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
 };
+#[cfg(feature = "server")]
+pub use app::{sse, ws};
 pub use config::{Config, Cors, TransportKind};
 pub use embed::Handshake;
 pub use error::{DisconnectReason, Error};

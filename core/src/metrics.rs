@@ -1,9 +1,14 @@
 //! Counters of an engine. Each shard counts for itself; a snapshot adds the shards up.
 
+mod prometheus;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::hub::Recovery;
+
+#[cfg(feature = "server")]
+pub(crate) use prometheus::CONTENT_TYPE;
 
 /// One shard's counters. Written by the shard alone unless it says otherwise, read by anybody.
 #[derive(Debug, Default)]

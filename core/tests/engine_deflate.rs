@@ -184,8 +184,10 @@ fn a_broadcast_reaches_all_whatever_they_agreed_to() {
 
 #[test]
 fn what_inflates_past_the_limit_ends_its_connection() {
-    let mut options = DeflateOptions::default();
-    options.client_max_window_bits = WindowLimit::Bits(12);
+    let options = DeflateOptions {
+        client_max_window_bits: WindowLimit::Bits(12),
+        ..DeflateOptions::default()
+    };
     let mut config = config();
     config.max_payload = 1_000_000;
     config.per_message_deflate = Some(options);

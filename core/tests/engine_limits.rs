@@ -6,7 +6,7 @@ use engine_support::*;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sori::config::{RateLimit, WhenFull};
+use sori::config::{Overflow, RateLimit};
 
 fn short(payload: usize) -> sori::Config {
     let mut config = config();
@@ -115,7 +115,7 @@ fn a_full_queue_may_drop_events_instead_of_the_client() {
     let mut config = config();
     config.shards = 1;
     config.max_queued_bytes = 100_000;
-    config.when_full = WhenFull::Drop;
+    config.overflow = Overflow::Drop;
     let rig = Rig::with(config);
     let mut slow = rig.join(Way::WebSocket);
     let event = format!(r#"["{}"]"#, "x".repeat(30_000));

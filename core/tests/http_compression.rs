@@ -5,9 +5,9 @@ mod http_support;
 
 use std::io::Read;
 
-use http_support::{Answer, HANDSHAKE, Running, get};
+use http_support::{Answer, HANDSHAKE, Running, WEBSOCKET, Wire, get, upgrade};
 use sori::Socket;
-use sori::config::HttpCompression;
+use sori::config::{DeflateOptions, HttpCompression};
 
 /// A server that sends `event` to everybody who joins.
 fn running(event: &str, compression: Option<HttpCompression>) -> Running {
@@ -81,5 +81,18 @@ fn answers_go_as_they_are_if_they_are_short_or_nobody_asked() {
                 .text()
                 .ends_with(&format!("42[\"long\",\"{event}\"]"))
         );
+    }
+}
+
+#[test]
+fn websockets_compress_if_the_builder_says_so() {
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    for options in [None, Some(DeflateOptions::default())] {
+        let expected = options.as_ref().map(|_| "permessage-deflate");
+        let running = Running::start(|builder| builder.per_message_deflate(options));
+        let mut wire = Wire::connect(running.address);
+        wire.send(upgrade(WEBSOCKET, offer));
+        let answer = wire.read_answer();
+        assert_eq!(answer.header("sec-websocket-extensions"), expected);
     }
 }

@@ -159,6 +159,10 @@ fn websocket_upgrades_are_answered_as_by_socket_io() {
             "ws upgrade unknown transport",
             upgrade("/socket.io/?EIO=4&transport=abc", ""),
         ),
+        (
+            "ws upgrade EIO=3",
+            upgrade(&WEBSOCKET.replace("EIO=4", "EIO=3"), ""),
+        ),
         ("ws upgrade transport=polling", upgrade(HANDSHAKE, "")),
         (
             "ws upgrade bad key",

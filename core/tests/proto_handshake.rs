@@ -1,7 +1,9 @@
 //! The WebSocket handshake by golden bytes.
 
+use proptest::prelude::*;
 use sori::proto::handshake::{
-    HandshakeError, accept_key, check_upgrade, is_valid_key, refusal, switching_protocols,
+    HandshakeError, accept_key, check_upgrade, is_valid_key, protocols, refusal,
+    switching_protocols,
 };
 
 /// The key of RFC 6455 §1.3.
@@ -130,4 +132,39 @@ fn switches_protocols_in_the_bytes_of_ws() {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nVary: Origin\r\nx-all: 1\r\n\r\n"
     );
+}
+
+proptest! {
+    /// A client's key is 16 bytes of base64, and none of them is refused.
+    #[test]
+    fn every_key_of_sixteen_bytes_is_taken(bytes in any::<[u8; 16]>()) {
+        use base64::Engine as _;
+        let key = base64::engine::general_purpose::STANDARD.encode(bytes);
+        prop_assert!(is_valid_key(&key));
+        prop_assert_eq!(check_upgrade("GET", Some("websocket"), Some(&key), Some("13")), Ok(()));
+    }
+
+    #[test]
+    fn any_headers_are_judged(
+        method in "[A-Z]{0,6}|GET",
+        upgrade in proptest::option::of("(?i)websocket|\\PC{0,20}"),
+        key in proptest::option::of("[+/0-9A-Za-z]{22}==|\\PC{0,30}"),
+        version in proptest::option::of("13|8|\\PC{0,4}"),
+    ) {
+        let judged = check_upgrade(&method, upgrade.as_deref(), key.as_deref(), version.as_deref());
+        if judged.is_ok() {
+            prop_assert_eq!(method, "GET");
+            prop_assert!(key.is_some_and(|key| is_valid_key(&key)));
+        } else if let Err(error) = judged {
+            prop_assert!(text(error.to_refusal()).starts_with("HTTP/1.1 4"));
+        }
+    }
+
+    /// What is offered is found again, trimmed and in order; a list with what is no name is refused.
+    #[test]
+    fn a_list_of_subprotocols_is_read_or_refused(offered in "([a-z]{1,5}[ \\t]{0,2},?[ \\t]{0,2}){0,5}|\\PC{0,30}") {
+        if let Ok(names) = protocols(&offered) {
+            prop_assert!(names.iter().all(|name| !name.is_empty() && offered.contains(name)));
+        }
+    }
 }

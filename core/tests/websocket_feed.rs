@@ -113,3 +113,15 @@ fn what_comes_while_a_feed_is_paused_is_heard_in_order_afterwards() {
     let lines = group.wait_line(&feed.peer, "text three");
     assert_eq!(lines[1..], ["text one", "text two", "text three"]);
 }
+
+#[test]
+fn what_came_before_the_end_of_a_paused_feed_is_heard() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    let feed = attach(&group, Role::Server);
+    group.ask(&feed.peer, websocket::Command::Pause);
+    give(&rig, &feed, &frame(TEXT, b"last words"));
+    rig.engine.feed_closed(feed.id);
+    let lines = group.wait_closed(&feed.peer);
+    assert_eq!(lines, ["text last words", "ended", "close 1006 "]);
+}

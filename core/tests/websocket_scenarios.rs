@@ -421,6 +421,43 @@ fn an_engine_that_closes_says_going_away() {
 }
 
 #[test]
+fn an_engine_closes_soon_although_peers_hold_on() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    let mut half_closed = group.open(Role::Server);
+    half_closed.wire.send_frame(CLOSE, b"");
+    half_closed.wire.read_close();
+    let mut broken = group.open(Role::Server);
+    broken.wire.send(b"\xff\xff");
+    broken.wire.read_close();
+    let stuffed = group.open(Role::Client);
+    group.stuff(&stuffed, 100_000);
+    let paused = group.open(Role::Server);
+    group.ask(&paused, websocket::Command::Pause);
+    let waiting = group.open(Role::Server);
+    group.close(&waiting, 1000, "");
+    // Far less than the close timeout of each of them.
+    assert!(rig.close() < PATIENCE);
+    assert_eq!(
+        group.wait_closed(&half_closed),
+        ["closing 0 ", "close 1005 "]
+    );
+}
+
+#[test]
+fn a_close_code_that_must_not_be_sent_is_not() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    for code in [0, 999, 1005, 1006, 5000] {
+        let mut peer = group.open(Role::Server);
+        group.close(&peer, code, "unsaid");
+        assert_eq!(peer.wire.read_close(), b"");
+        peer.wire.finish();
+        group.wait_closed(&peer);
+    }
+}
+
+#[test]
 fn engine_io_and_websockets_live_on_one_engine() {
     let rig = Rig::of_one_shard();
     let group = Group::new(&rig);
@@ -453,4 +490,41 @@ fn engine_io_and_websockets_live_on_one_engine() {
     client.expect_nothing();
     group.send(&peer, text("alive"));
     assert_eq!(peer.wire.read_text(), "alive");
+}
+
+#[test]
+fn tungstenite_as_the_server_understands_us() {
+    let rig = Rig::new();
+    let group = Group::new(&rig);
+    let upgrade = group.upgrade(Role::Client);
+    let request = upgrade.request;
+    let (ours, theirs) = pair();
+    ours.set_read_timeout(Some(PATIENCE)).expect("a stream");
+    rig.engine.attach_websocket(theirs, upgrade);
+    let (conn, gauge) = rig.wait(|log| log.websockets.get(&request).cloned());
+    let wire = Wire::over(pair().0);
+    let peer = Peer { wire, conn, gauge };
+    let role = tungstenite::protocol::Role::Server;
+    let mut server = tungstenite::WebSocket::from_raw_socket(ours, role, None);
+    for length in [0, 5, 125, 126, 65_535, 65_536, 200_000] {
+        let bytes: Vec<u8> = (0..length).map(|n| (n * 7) as u8).collect();
+        group.send(&peer, binary(&bytes));
+        let heard = server.read().expect("a message").into_data();
+        assert!(heard == bytes, "{length}");
+        server
+            .send(tungstenite::Message::text("x".repeat(length)))
+            .expect("it is read");
+    }
+    group.wait_line(&peer, "text of 200000");
+    group.close(&peer, 1000, "done");
+    let closing = server.read().expect("a close frame");
+    assert!(matches!(closing, tungstenite::Message::Close(Some(frame)) if frame.reason == "done"));
+    // It says that it is closed once both frames have gone.
+    while server.read().is_ok() {}
+    drop(server);
+    let lines = group.wait_closed(&peer);
+    assert_eq!(
+        lines[lines.len() - 2..],
+        ["closing 1000 done", "close 1000 done"]
+    );
 }

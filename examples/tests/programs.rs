@@ -191,6 +191,27 @@ fn rooms_asks_everybody_in_a_room() {
 }
 
 #[test]
+fn beside_axum_serves_pages_and_a_chat_on_one_port() {
+    let program = Program::start(env!("CARGO_BIN_EXE_beside_axum"));
+    let ((mut ann, id), (mut bob, _)) = (program.join(""), program.join(""));
+    ann.send(r#"42["say","hello"]"#);
+    assert_eq!(bob.receive(), format!(r#"42["said","{id}","hello"]"#));
+    let ask = |request: &str| {
+        let mut stream = TcpStream::connect(&program.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let page = ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(page.ends_with("The chat is under /socket.io/."), "{page}");
+    ask("POST /announce HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\ntea");
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(client.receive(), r#"42["said","announcement","tea"]"#);
+    }
+}
+
+#[test]
 fn protocol_serves_what_the_suites_ask() {
     let path = env!("CARGO_BIN_EXE_protocol");
     let program = Program::start_with(path, &["socket.io"]);
@@ -207,4 +228,38 @@ fn protocol_serves_what_the_suites_ask() {
     let mut client = Client::over(stream, &program.address, "/engine.io/");
     client.send("40");
     client.expect("40");
+}
+
+#[test]
+fn client_says_what_it_reads_and_writes_what_it_hears() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    let (mut ada, ada_id) = program.join("");
+    ada.send("421[\"enter\",\"tea\"]");
+    ada.expect("431[true]");
+    let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
+        .args([&format!("http://{}", program.address), "tea"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut heard = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut hear = || heard.next().unwrap().unwrap();
+    assert_eq!(hear(), "in tea");
+    let entered = ada.receive();
+    let id = entered.split('"').nth(3).unwrap();
+    let mut says = client.stdin.take().unwrap();
+    says.write_all("Grüß \"dich\"\n".as_bytes()).unwrap();
+    let said = r#"Grüß \"dich\""#;
+    ada.expect(&format!("42[\"said\",\"{id}\",\"{said}\"]"));
+    assert_eq!(hear(), format!("{id}: \"{said}\""));
+    ada.send("42[\"say\",[1]]");
+    ada.expect(&format!("42[\"said\",\"{ada_id}\",[1]]"));
+    assert_eq!(hear(), format!("{ada_id}: [1]"));
+    // What it said last leaves before it does.
+    says.write_all(b"bye\n").unwrap();
+    drop(says);
+    assert_eq!(hear(), "gone: io client disconnect");
+    assert!(client.wait().unwrap().success());
+    ada.expect(&format!("42[\"said\",\"{id}\",\"bye\"]"));
+    ada.expect(&format!("42[\"left\",\"{id}\"]"));
 }

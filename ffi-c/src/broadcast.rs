@@ -5,6 +5,7 @@ use std::mem::offset_of;
 
 use sori_core::embed::{AckRequest, Audience, Command};
 
+use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
 use crate::pointer::{self, Extensible};
 use crate::server::{self, duration, sori_server};
@@ -113,13 +114,14 @@ pub unsafe extern "C" fn sori_server_broadcast(
             let namespace = server::socket_io(server, namespace_name)?;
             let rooms = Rooms::of(audience)?;
             let message = Message::event(event_name, args, options)?;
-            server.engine().execute(Command::Broadcast {
+            let command = Command::Broadcast {
                 namespace: namespace.id(),
                 audience: rooms.audience(),
                 payload: message.payload(),
                 volatile: message.is_volatile,
                 ack: None,
-            });
+            };
+            with_batch(server, |batch| batch.execute(command));
         }
         Ok(())
     })
@@ -148,7 +150,7 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
             let message = Message::event(event_name, args, options)?;
             let id = namespace.next_ack();
             pointer::write(ack, id, "ack")?;
-            server.engine().execute(Command::Broadcast {
+            let command = Command::Broadcast {
                 namespace: namespace.id(),
                 audience: rooms.audience(),
                 payload: message.payload(),
@@ -157,7 +159,8 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
                     id,
                     timeout: duration(timeout_ms),
                 }),
-            });
+            };
+            with_batch(server, |batch| batch.execute(command));
         }
         Ok(())
     })
@@ -176,11 +179,14 @@ pub unsafe extern "C" fn sori_server_join_many(
         // SAFETY: the header's rules.
         unsafe {
             let server = sori_server::open(server)?;
-            server.engine().execute(Command::JoinMany {
+            let addressed = Rooms::of(audience)?;
+            let rooms = pointer::texts(rooms, room_count, "rooms")?;
+            let command = Command::JoinMany {
                 namespace: server::namespace(server, namespace_name)?.id(),
-                audience: Rooms::of(audience)?.audience(),
-                rooms: &pointer::texts(rooms, room_count, "rooms")?,
-            });
+                audience: addressed.audience(),
+                rooms: &rooms,
+            };
+            with_batch(server, |batch| batch.execute(command));
         }
         Ok(())
     })
@@ -199,11 +205,14 @@ pub unsafe extern "C" fn sori_server_leave_many(
         // SAFETY: the header's rules.
         unsafe {
             let server = sori_server::open(server)?;
-            server.engine().execute(Command::LeaveMany {
+            let addressed = Rooms::of(audience)?;
+            let rooms = pointer::texts(rooms, room_count, "rooms")?;
+            let command = Command::LeaveMany {
                 namespace: server::namespace(server, namespace_name)?.id(),
-                audience: Rooms::of(audience)?.audience(),
-                rooms: &pointer::texts(rooms, room_count, "rooms")?,
-            });
+                audience: addressed.audience(),
+                rooms: &rooms,
+            };
+            with_batch(server, |batch| batch.execute(command));
         }
         Ok(())
     })

@@ -1,21 +1,20 @@
-//! An event as C reads it: its texts end with a NUL and lie in one block that is made when the
-//! event is taken.
+//! An event as C reads it: its texts end with a NUL. They are made when the event is taken, but for
+//! those that few ask for.
 
 use std::ffi::c_void;
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use sori_core::embed::Response;
-use sori_core::proto::socket::{event_args, event_name};
-use sori_core::server::pull::{PulledEvent, SocketIdentity, SocketKey, WebSocketEvent};
+use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, WebSocketEvent};
 
 use crate::handshake::Request;
 use crate::kind::sori_event_kind;
 use crate::pointer::{sori_bytes, sori_text};
 use crate::socket::sori_socket;
 use crate::status::guard_or;
+use crate::texts::{Text, Texts};
 
 use sori_event_kind::*;
 
@@ -29,7 +28,13 @@ pub struct sori_event {
     is_recovered: bool,
     is_binary: bool,
     close_code: u16,
+    token: u64,
     texts: Texts,
+    /// Whom it speaks of, for those who ask.
+    socket_id: Lazy,
+    namespace: Lazy,
+    /// Where a broadcast was answered.
+    broadcast_namespace: Option<Arc<str>>,
     /// With a NUL behind it.
     data: Vec<u8>,
     request: Option<Box<Request>>,
@@ -44,47 +49,13 @@ struct Answer {
     attachments: Vec<Bytes>,
 }
 
-/// The texts of an event, one behind the other, each with its NUL.
+/// A text that is made when it is first asked for, with its NUL.
 #[derive(Debug, Default)]
-struct Texts {
-    block: Vec<u8>,
-    ends: [Range<usize>; TEXTS],
-}
+struct Lazy(OnceLock<Box<[u8]>>);
 
-#[derive(Clone, Copy, Debug)]
-enum Text {
-    SocketId,
-    Namespace,
-    Name,
-    Args,
-    Auth,
-    Reason,
-    Description,
-}
-
-const TEXTS: usize = Text::Description as usize + 1;
-
-impl Texts {
-    fn put(&mut self, text: Text, parts: &[&str]) {
-        let start = self.block.len();
-        for part in parts {
-            self.block.extend_from_slice(part.as_bytes());
-        }
-        self.block.push(0);
-        self.ends[text as usize] = start..self.block.len();
-    }
-
-    fn view(&self, text: Text) -> Option<sori_text> {
-        let terminated = self.block.get(self.ends[text as usize].clone())?;
-        (!terminated.is_empty()).then(|| sori_text::of(terminated))
-    }
-
-    /// The text without its NUL; empty if there is none.
-    fn bytes(&self, text: Text) -> &[u8] {
-        let terminated = self.block.get(self.ends[text as usize].clone());
-        terminated
-            .and_then(<[u8]>::split_last)
-            .map_or(&[], |(_, text)| text)
+impl Lazy {
+    fn view(&self, text: &str) -> sori_text {
+        sori_text::of(self.0.get_or_init(|| terminated(text)))
     }
 }
 
@@ -106,7 +77,11 @@ impl sori_event {
             is_recovered: false,
             is_binary: false,
             close_code: 0,
+            token: 0,
             texts: Texts::default(),
+            socket_id: Lazy::default(),
+            namespace: Lazy::default(),
+            broadcast_namespace: None,
             data: Vec::new(),
             request: None,
             attachments: Vec::new(),
@@ -115,14 +90,16 @@ impl sori_event {
         }
     }
 
-    fn of(kind: sori_event_kind, socket: Arc<SocketIdentity>, more: usize) -> sori_event {
+    fn of(kind: sori_event_kind, socket: Arc<SocketIdentity>) -> sori_event {
         let mut event = sori_event::empty(kind);
-        let own = socket.sid.len() + socket.namespace.len();
-        event.texts.block.reserve_exact(own + more + TEXTS + 2);
-        event.texts.put(Text::SocketId, &[&socket.sid]);
-        event.texts.put(Text::Namespace, &[&socket.namespace]);
         event.socket = Some(socket);
         event
+    }
+
+    /// The name of the namespace it speaks of.
+    fn namespace_name(&self) -> Option<&str> {
+        let socket = self.socket.as_ref().map(|socket| &socket.namespace);
+        Some(socket.or(self.broadcast_namespace.as_ref())?)
     }
 
     pub(crate) fn new(event: PulledEvent) -> sori_event {
@@ -131,11 +108,15 @@ impl sori_event {
                 socket,
                 auth,
                 recovered,
+                kept,
                 handshake,
             } => {
                 let auth = auth.unwrap_or_default();
-                let mut event = sori_event::of(SORI_EVENT_CONNECT, socket, auth.len());
-                event.texts.put(Text::Auth, &[&auth]);
+                let mut event = sori_event::of(SORI_EVENT_CONNECT, socket);
+                event.texts.put(Text::Auth, &auth);
+                if let Some(kept) = kept {
+                    event.texts.put(Text::RecoveryData, &kept);
+                }
                 event.is_recovered = recovered;
                 event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
                 event
@@ -146,10 +127,8 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_MESSAGE, socket, data.len());
-                let name = event_name(&data).unwrap_or_default();
-                event.texts.put(Text::Name, &[&name]);
-                event.texts.put(Text::Args, &["[", event_args(&data), "]"]);
+                let mut event = sori_event::of(SORI_EVENT_MESSAGE, socket);
+                event.texts = Texts::of_message(data);
                 event.ack = ack;
                 event.attachments = attachments;
                 event
@@ -160,14 +139,15 @@ impl sori_event {
                 data,
                 attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK, socket, data.len());
-                event.texts.put(Text::Args, &[&data]);
+                let mut event = sori_event::of(SORI_EVENT_ACK, socket);
+                event.texts = Texts::with_room_for(data.len());
+                event.texts.put(Text::Args, &data);
                 event.ack = Some(id);
                 event.attachments = attachments;
                 event
             }
             PulledEvent::AckTimeout { socket, id } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket);
                 event.ack = Some(id);
                 event
             }
@@ -178,10 +158,9 @@ impl sori_event {
                 rooms,
             } => {
                 let description = description.unwrap_or_default();
-                let length = reason.as_str().len() + description.len();
-                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, socket, length);
-                event.texts.put(Text::Reason, &[reason.as_str()]);
-                event.texts.put(Text::Description, &[&description]);
+                let mut event = sori_event::of(SORI_EVENT_DISCONNECT, socket);
+                event.texts.put(Text::Reason, reason.as_str());
+                event.texts.put(Text::Description, &description);
                 event.rooms = rooms.iter().map(|room| terminated(room)).collect();
                 event
             }
@@ -191,38 +170,78 @@ impl sori_event {
                 outcome,
             } => {
                 let mut event = sori_event::empty(SORI_EVENT_BROADCAST_ACK);
-                event.texts.put(Text::Namespace, &[&namespace]);
+                event.broadcast_namespace = Some(namespace);
                 event.ack = Some(id);
                 event.is_timed_out = outcome.timed_out;
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
                 event
             }
             PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
+            PulledEvent::Raw { socket, event } => sori_event::of_raw(socket, event),
+            PulledEvent::Handshake { ticket, handshake } => {
+                let mut event = sori_event::empty(SORI_EVENT_HANDSHAKE);
+                event.token = ticket;
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
+        }
+    }
+
+    fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {
+        match event {
+            RawEvent::Open { handshake, .. } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_OPEN, socket);
+                event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
+                event
+            }
+            RawEvent::Message { data, is_binary } => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_MESSAGE, socket);
+                event.is_binary = is_binary;
+                event.data = data;
+                event.data.push(0);
+                event
+            }
+            RawEvent::Upgrade => sori_event::of(SORI_EVENT_RAW_UPGRADE, socket),
+            RawEvent::Sent(token) => {
+                let mut event = sori_event::of(SORI_EVENT_RAW_SENT, socket);
+                event.token = token;
+                event
+            }
+            RawEvent::Close {
+                reason,
+                description,
+            } => {
+                let description = description.unwrap_or_default();
+                let mut event = sori_event::of(SORI_EVENT_RAW_CLOSE, socket);
+                event.texts.put(Text::Reason, reason.as_str());
+                event.texts.put(Text::Description, &description);
+                event
+            }
         }
     }
 
     fn of_websocket(socket: Arc<SocketIdentity>, event: WebSocketEvent) -> sori_event {
         match event {
             WebSocketEvent::Open { handshake } => {
-                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_OPEN, socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_OPEN, socket);
                 event.request = handshake.map(|handshake| Box::new(Request::new(&handshake)));
                 event
             }
             WebSocketEvent::Message { data, is_binary } => {
-                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_MESSAGE, socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_MESSAGE, socket);
                 event.is_binary = is_binary;
                 event.data = data;
                 event.data.push(0);
                 event
             }
             WebSocketEvent::Pong(payload) => {
-                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_PONG, socket, 0);
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_PONG, socket);
                 event.data = payload.into();
                 event.data.push(0);
                 event
             }
-            WebSocketEvent::Drain => sori_event::of(SORI_EVENT_WEBSOCKET_DRAIN, socket, 0),
+            WebSocketEvent::Drain => sori_event::of(SORI_EVENT_WEBSOCKET_DRAIN, socket),
             WebSocketEvent::Closed {
                 code,
                 reason,
@@ -230,11 +249,10 @@ impl sori_event {
                 rooms,
             } => {
                 let description = description.unwrap_or_default();
-                let length = reason.len() + description.len();
-                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_CLOSE, socket, length);
+                let mut event = sori_event::of(SORI_EVENT_WEBSOCKET_CLOSE, socket);
                 event.close_code = code;
-                event.texts.put(Text::Reason, &[&reason]);
-                event.texts.put(Text::Description, &[&description]);
+                event.texts.put(Text::Reason, &reason);
+                event.texts.put(Text::Description, &description);
                 event.rooms = rooms.iter().map(|room| terminated(room)).collect();
                 event
             }
@@ -253,7 +271,7 @@ impl sori_event {
     }
 
     pub(crate) fn namespace(&self) -> &[u8] {
-        self.texts.bytes(Text::Namespace)
+        self.namespace_name().unwrap_or_default().as_bytes()
     }
 
     pub(crate) fn name(&self) -> &[u8] {
@@ -322,14 +340,22 @@ pub unsafe extern "C" fn sori_event_user_data(event: *const sori_event) -> *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_socket_id(event: *const sori_event) -> sori_text {
     // SAFETY: the header's rules.
-    unsafe { text(event, Text::SocketId) }
+    unsafe {
+        look(event, sori_text::EMPTY, |event| {
+            Some(event.socket_id.view(&event.socket.as_ref()?.sid))
+        })
+    }
 }
 
 /// The namespace's name, for example "/".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_namespace(event: *const sori_event) -> sori_text {
     // SAFETY: the header's rules.
-    unsafe { text(event, Text::Namespace) }
+    unsafe {
+        look(event, sori_text::EMPTY, |event| {
+            Some(event.namespace.view(event.namespace_name()?))
+        })
+    }
 }
 
 /// SORI_EVENT_CONNECT: the JSON object that the client sent as `auth`; empty if it sent none.
@@ -345,6 +371,22 @@ pub unsafe extern "C" fn sori_event_auth(event: *const sori_event) -> sori_text 
 pub unsafe extern "C" fn sori_event_is_recovered(event: *const sori_event) -> bool {
     // SAFETY: the header's rules.
     unsafe { look(event, false, |event| Some(event.is_recovered)) }
+}
+
+/// SORI_EVENT_CONNECT: what sori_server_set_recovery_data() was last given for the socket that comes
+/// back; empty if nothing, or if it is no socket that comes back.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> sori_text {
+    // SAFETY: the header's rules.
+    unsafe { text(event, Text::RecoveryData) }
+}
+
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+/// ticket for sori_server_allow() and sori_server_deny().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
+    // SAFETY: the header's rules.
+    unsafe { look(event, 0, |event| Some(event.token)) }
 }
 
 /// SORI_EVENT_MESSAGE: the event's name.
@@ -477,8 +519,8 @@ pub unsafe extern "C" fn sori_event_room(event: *const sori_event, index: usize)
     unsafe { look(event, sori_text::EMPTY, room) }
 }
 
-/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG: what came, with a NUL behind it that does
-/// not count. Text is UTF-8.
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_WEBSOCKET_PONG, SORI_EVENT_RAW_MESSAGE: what came, with a
+/// NUL behind it that does not count. Text is UTF-8.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes {
     let data = |event: &sori_event| Some(sori_bytes::of(event.data.split_last()?.1));
@@ -486,7 +528,7 @@ pub unsafe extern "C" fn sori_event_data(event: *const sori_event) -> sori_bytes
     unsafe { look(event, sori_bytes::EMPTY, data) }
 }
 
-/// SORI_EVENT_WEBSOCKET_MESSAGE: whether it is bytes, and not text.
+/// SORI_EVENT_WEBSOCKET_MESSAGE, SORI_EVENT_RAW_MESSAGE: whether it is bytes, and not text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_is_binary(event: *const sori_event) -> bool {
     // SAFETY: the header's rules.

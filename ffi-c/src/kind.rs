@@ -27,6 +27,10 @@ pub enum sori_event_kind {
     SORI_EVENT_BROADCAST_ACK = 6,
     /// The server is closed. The last event.
     SORI_EVENT_CLOSED = 7,
+    /// A client wants to open a connection and waits for sori_server_allow() or sori_server_deny(), as
+    /// options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
+    /// the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_HANDSHAKE = 8,
     /// A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     /// SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -39,6 +43,19 @@ pub enum sori_event_kind {
     /// A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
     /// sori_event_description(), sori_event_room(). Its last event; each has exactly one.
     SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    /// A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
+    /// sori_event_url() and the others, as with SORI_EVENT_CONNECT.
+    SORI_EVENT_RAW_OPEN = 32,
+    /// A message of a connection without Socket.IO: sori_event_data(), sori_event_is_binary().
+    SORI_EVENT_RAW_MESSAGE = 33,
+    /// All up to the message that sori_server_raw_send() was given sori_event_token() for has been
+    /// handed to the transport.
+    SORI_EVENT_RAW_SENT = 34,
+    /// A connection without Socket.IO is carried by a WebSocket from now on.
+    SORI_EVENT_RAW_UPGRADE = 35,
+    /// A connection without Socket.IO is over: sori_event_reason(), sori_event_description(). Its last
+    /// event; each has exactly one.
+    SORI_EVENT_RAW_CLOSE = 36,
 }
 
 use sori_event_kind::*;
@@ -60,6 +77,12 @@ impl sori_event_kind {
             SORI_EVENT_WEBSOCKET_PONG,
             SORI_EVENT_WEBSOCKET_DRAIN,
             SORI_EVENT_WEBSOCKET_CLOSE,
+            SORI_EVENT_HANDSHAKE,
+            SORI_EVENT_RAW_OPEN,
+            SORI_EVENT_RAW_MESSAGE,
+            SORI_EVENT_RAW_SENT,
+            SORI_EVENT_RAW_UPGRADE,
+            SORI_EVENT_RAW_CLOSE,
         ];
         kinds.into_iter().find(|kind| *kind as i32 == number)
     }

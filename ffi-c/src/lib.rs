@@ -29,7 +29,11 @@ mod tls;
 
 mod push;
 
+mod cork;
+
 mod kind;
+
+mod texts;
 
 mod event;
 
@@ -44,3 +48,13 @@ mod broadcast;
 mod rooms;
 
 mod websocket;
+
+mod engine_io;
+
+mod http;
+
+mod client_options;
+
+mod client;
+
+mod client_event;

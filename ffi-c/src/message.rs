@@ -150,8 +150,21 @@ pub(crate) fn error_json(message: &str, data: Option<&str>) -> Result<String, Fa
 
 fn event_json(name: &str, args: Option<&str>) -> Result<Vec<u8>, Failure> {
     let inner = args.map_or(Ok(""), inner_of_array)?;
-    let comma = if inner.is_empty() { "" } else { "," };
-    Ok(format!("[{}{comma}{inner}]", quote(name)).into())
+    let mut json = Vec::with_capacity(name.len() + inner.len() + "[\"\",]".len());
+    json.push(b'[');
+    if name.bytes().all(is_plain) {
+        json.push(b'"');
+        json.extend_from_slice(name.as_bytes());
+        json.push(b'"');
+    } else {
+        json.extend_from_slice(quote(name).as_bytes());
+    }
+    if !inner.is_empty() {
+        json.push(b',');
+        json.extend_from_slice(inner.as_bytes());
+    }
+    json.push(b']');
+    Ok(json)
 }
 
 /// What stands between the brackets of a JSON array.
@@ -174,6 +187,11 @@ fn checked<'a>(text: &'a str, name: &'static str) -> Result<&'a str, Failure> {
 
 fn invalid_json(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(sori_status::SORI_INVALID_JSON, detail)
+}
+
+/// Whether a byte stands for itself between quotes.
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
 fn quote(text: &str) -> String {

@@ -4,9 +4,12 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::RecoverySettings;
+use sori_core::config::{
+    Cookie, DeflateOptions, HttpCompression, Overflow, Parser, Protocol, RateLimit,
+    RecoverySettings,
+};
 use sori_core::server::pull::PullServer;
-use sori_core::{Config, TransportKind};
+use sori_core::{Config, Cors, TransportKind};
 
 use crate::pointer::{self, Extensible};
 use crate::status::{Failure, guard, sori_status};
@@ -15,6 +18,30 @@ use crate::status::{Failure, guard, sori_status};
 pub const SORI_TRANSPORT_POLLING: u32 = 1;
 /// Clients may use a WebSocket.
 pub const SORI_TRANSPORT_WEBSOCKET: u32 = 2;
+
+/// Socket.IO: namespaces, events, acks, rooms.
+pub const SORI_PROTOCOL_SOCKET_IO: u32 = 0;
+/// Messages go to the program and come from it as they are: SORI_EVENT_RAW_*, sori_server_raw_send().
+pub const SORI_PROTOCOL_ENGINE_IO: u32 = 1;
+
+/// JSON text, each binary value in a message of its own (npm socket.io-parser).
+pub const SORI_PARSER_JSON: u32 = 0;
+/// MessagePack, binary values inside (npm socket.io-msgpack-parser).
+pub const SORI_PARSER_MESSAGE_PACK: u32 = 1;
+
+/// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
+/// code 1008.
+pub const SORI_OVERFLOW_CLOSE: u32 = 1;
+/// What would make more than max_queued_bytes wait for a client is dropped.
+pub const SORI_OVERFLOW_DROP: u32 = 2;
+
+pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
+    match policy {
+        SORI_OVERFLOW_CLOSE => Ok(Overflow::Close),
+        SORI_OVERFLOW_DROP => Ok(Overflow::Drop),
+        _ => Err(Failure::invalid("options.overflow is unknown")),
+    }
+}
 
 /// The settings of a server. Fill them with sori_server_options_default(), then change what you
 /// want.
@@ -60,6 +87,39 @@ pub struct sori_server_options {
     pub max_connections: usize,
     /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served: 1 or 0. Default 0.
     pub allow_eio3: u32,
+    /// Messages of so many bytes and more are compressed (permessage-deflate) over the WebSockets of
+    /// clients that can, and theirs may be. 0, the default: none. 1024 is a good value.
+    pub deflate_threshold: usize,
+    /// What messages mean, one of SORI_PROTOCOL_*. Default SORI_PROTOCOL_SOCKET_IO.
+    pub protocol: u32,
+    /// How Socket.IO packets are written, one of SORI_PARSER_*; clients must be made with the same.
+    /// To this program nothing changes. Default SORI_PARSER_JSON.
+    pub parser: u32,
+    /// Whether SORI_EVENT_HANDSHAKE asks about every client that wants to open a connection: 1 or 0.
+    /// Default 0: all may.
+    pub ask_handshakes: u32,
+    /// Origins whose pages may use the server, separated by blanks, for example
+    /// "https://app.example"; "*" for all. NULL, the default: browsers let none but those of the
+    /// server's own.
+    pub cors_origins: *const c_char,
+    /// Whether browsers may send cookies from pages of those origins: 1 or 0. With "*" they never do.
+    /// Default 0.
+    pub cors_credentials: u32,
+    /// Whether the cookie is sent over TLS alone: 1 or 0. Default 0.
+    pub cookie_secure: u32,
+    /// The name of a cookie with the session's id that a polling handshake sets, for load balancers
+    /// that keep a client with its node. NULL, the default: none.
+    pub cookie: *const c_char,
+    /// Polling answers of at least so many bytes are compressed; SIZE_MAX for none. Default 1,024.
+    pub http_compression_threshold: usize,
+    /// What happens over max_queued_bytes, of SORI_OVERFLOW_*. Default SORI_OVERFLOW_CLOSE.
+    pub overflow: u32,
+    /// Most messages a second of one client in the long run; at one more it is disconnected
+    /// ("transport error"). An event is a message, and so is each attachment. 0, the default: no
+    /// limit.
+    pub rate_per_second: u32,
+    /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
+    pub rate_burst: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
@@ -90,6 +150,20 @@ unsafe impl Extensible for sori_server_options {
             max_pending_events: config.max_pending_events,
             max_connections: config.max_connections.unwrap_or(0),
             allow_eio3: config.allow_eio3.into(),
+            deflate_threshold: 0,
+            protocol: SORI_PROTOCOL_SOCKET_IO,
+            parser: SORI_PARSER_JSON,
+            ask_handshakes: 0,
+            cors_origins: std::ptr::null(),
+            cors_credentials: 0,
+            cookie_secure: 0,
+            cookie: std::ptr::null(),
+            http_compression_threshold: config
+                .http_compression
+                .map_or(usize::MAX, |compression| compression.threshold),
+            overflow: SORI_OVERFLOW_CLOSE,
+            rate_per_second: 0,
+            rate_burst: 0,
         }
     }
 }
@@ -107,7 +181,7 @@ fn milliseconds(duration: Duration) -> u32 {
 
 impl sori_server_options {
     /// # Safety
-    /// `path` is NULL or a text.
+    /// `path`, `cors_origins` and `cookie` are NULL or texts.
     pub(crate) unsafe fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         // SAFETY: the caller's promise.
@@ -119,6 +193,9 @@ impl sori_server_options {
             return Err(Failure::invalid(
                 "options.transports has an unknown transport",
             ));
+        }
+        if self.transports == 0 {
+            return Err(Failure::invalid("options.transports names no transport"));
         }
         config.transports = TRANSPORTS
             .into_iter()
@@ -138,14 +215,66 @@ impl sori_server_options {
         config.max_attachments = self.max_attachments;
         config.allow_upgrades = self.allow_upgrades != 0;
         config.allow_eio3 = self.allow_eio3 != 0;
+        config.overflow = overflow(self.overflow)?;
+        config.rate_limit = (self.rate_per_second > 0).then_some(RateLimit {
+            per_second: self.rate_per_second,
+            burst: match self.rate_burst {
+                0 => self.rate_per_second,
+                burst => burst,
+            },
+        });
         if self.threads > 0 {
             config.shards = self.threads as usize;
         }
         config.max_payload = self.max_payload;
+        config.per_message_deflate = (self.deflate_threshold > 0).then(|| DeflateOptions {
+            threshold: self.deflate_threshold,
+            ..DeflateOptions::default()
+        });
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
+        config.protocol = match self.protocol {
+            SORI_PROTOCOL_SOCKET_IO => Protocol::SocketIo,
+            SORI_PROTOCOL_ENGINE_IO => Protocol::EngineIo,
+            _ => {
+                return Err(Failure::invalid(
+                    "options.protocol is none of SORI_PROTOCOL_*",
+                ));
+            }
+        };
+        config.parser = match self.parser {
+            SORI_PARSER_JSON => Parser::Json,
+            SORI_PARSER_MESSAGE_PACK => Parser::MessagePack,
+            _ => return Err(Failure::invalid("options.parser is none of SORI_PARSER_*")),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.set_http(&mut config) }?;
         Ok(config)
+    }
+
+    /// # Safety
+    /// As [`sori_server_options::config`].
+    unsafe fn set_http(&self, config: &mut Config) -> Result<(), Failure> {
+        // SAFETY: the caller's promise.
+        let (origins, cookie) = unsafe {
+            (
+                pointer::optional_text(self.cors_origins, "options.cors_origins")?,
+                pointer::optional_text(self.cookie, "options.cookie")?,
+            )
+        };
+        config.cors = origins.map(|origins| {
+            let cors = match origins.trim() {
+                "*" => Cors::any(),
+                origins => Cors::origins(origins.split_ascii_whitespace()),
+            };
+            cors.credentials(self.cors_credentials != 0)
+        });
+        config.cookie = cookie.map(|name| Cookie::new(name).secure(self.cookie_secure != 0));
+        let threshold = self.http_compression_threshold;
+        config.http_compression =
+            (threshold != usize::MAX).then_some(HttpCompression { threshold });
+        Ok(())
     }
 }
 
@@ -184,6 +313,16 @@ pub struct sori_metrics {
     pub closed_slow: u64,
     /// Times that reading paused because too many events waited for sori_server_poll().
     pub paused: u64,
+    /// Namespaces that there are.
+    pub namespaces: u64,
+    /// Sockets that lost their connection and may come back.
+    pub recovery_sockets: u64,
+    /// Packets kept for them.
+    pub recovery_packets: u64,
+    /// Bytes of those packets.
+    pub recovery_bytes: u64,
+    /// Messages dropped because a client's queue was full.
+    pub dropped_full: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -208,6 +347,11 @@ impl sori_metrics {
             dropped_volatile: metrics.dropped_volatile,
             closed_slow: metrics.closed_slow,
             paused: metrics.paused,
+            namespaces: metrics.namespaces,
+            recovery_sockets: metrics.recovery_sockets,
+            recovery_packets: metrics.recovery_packets,
+            recovery_bytes: metrics.recovery_bytes,
+            dropped_full: metrics.dropped_full,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::cork::Corked;
 use crate::event::sori_event;
 use crate::kind::sori_event_kind;
 use crate::pointer;
@@ -213,6 +214,8 @@ unsafe fn hand_over(
         0 => Err(Failure::invalid("most is 0")),
         _ => Ok(()),
     });
+    // Dropped also when a handler unwinds.
+    let mut corked = None;
     while outcome == sori_status::SORI_OK && *handled < most {
         outcome = guard(|| {
             // SAFETY: the caller's promise.
@@ -225,7 +228,9 @@ unsafe fn hand_over(
             break;
         };
         // SAFETY: as above; no event comes from NULL.
-        let handlers = unsafe { &*server }.handlers().list();
+        let server_of_event = unsafe { &*server };
+        corked.get_or_insert_with(|| Corked::new(server_of_event.pull()));
+        let handlers = server_of_event.handlers().list();
         let event = sori_event::new(event);
         // SAFETY: as above.
         unsafe { handlers.call(server, &event) };

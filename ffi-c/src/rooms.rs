@@ -7,6 +7,7 @@ use sori_core::hub::Namespace;
 use sori_core::server::pull::{Gone, PullServer, SocketKey};
 
 use crate::broadcast::{Rooms, sori_audience};
+use crate::cork::with_batch;
 use crate::event::terminated;
 use crate::pointer::{self, sori_text};
 use crate::server::{self, sori_server};
@@ -46,10 +47,11 @@ pub unsafe extern "C" fn sori_server_join(
         let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
         // SAFETY: the header's rules.
         let (server, socket) = unsafe { find(server, socket) }?;
-        server.engine().execute(Command::Join {
+        let command = Command::Join {
             socket,
             rooms: &rooms,
-        });
+        };
+        with_batch(server, |batch| batch.execute(command));
         Ok(())
     })
 }
@@ -67,10 +69,11 @@ pub unsafe extern "C" fn sori_server_leave(
         let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
         // SAFETY: the header's rules.
         let (server, socket) = unsafe { find(server, socket) }?;
-        server.engine().execute(Command::Leave {
+        let command = Command::Leave {
             socket,
             rooms: &rooms,
-        });
+        };
+        with_batch(server, |batch| batch.execute(command));
         Ok(())
     })
 }
@@ -84,7 +87,8 @@ pub unsafe extern "C" fn sori_server_leave_all(
     guard(|| {
         // SAFETY: the header's rules.
         let (server, socket) = unsafe { find(server, socket) }?;
-        server.engine().execute(Command::LeaveAll { socket });
+        let command = Command::LeaveAll { socket };
+        with_batch(server, |batch| batch.execute(command));
         Ok(())
     })
 }
@@ -202,8 +206,10 @@ pub unsafe extern "C" fn sori_server_disconnect_many(
             // Who is gone meanwhile is where all shall be.
             let _ = match (server.websocket(socket), closes) {
                 (Ok(_), _) => websocket::close(server, socket),
-                (Err(Gone), true) => server.close_connection(socket),
-                (Err(Gone), false) => server.disconnect(socket),
+                (Err(Gone), true) => {
+                    with_batch(server, |batch| server.close_connection(batch, socket))
+                }
+                (Err(Gone), false) => with_batch(server, |batch| server.disconnect(batch, socket)),
             };
         }
         Ok(())

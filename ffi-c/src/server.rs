@@ -10,6 +10,7 @@ use sori_core::Error;
 use sori_core::hub::Namespace;
 use sori_core::server::pull::PullServer;
 
+use crate::cork;
 use crate::event::sori_event;
 use crate::options::{sori_metrics, sori_server_options};
 use crate::pointer;
@@ -121,14 +122,19 @@ pub unsafe extern "C" fn sori_server_new(
         if server.is_null() {
             return Err(Failure::null("server"));
         }
-        // SAFETY: the header's rules.
-        let config = unsafe {
-            match options.is_null() {
-                true => Default::default(),
-                false => pointer::read_extensible(options, "options")?.config()?,
+        let (config, asks) = match options.is_null() {
+            true => (Default::default(), false),
+            false => {
+                // SAFETY: the header's rules.
+                let options = unsafe { pointer::read_extensible(options, "options") }?;
+                // SAFETY: the header's rules.
+                (unsafe { options.config() }?, options.ask_handshakes != 0)
             }
         };
         let pull = PullServer::start(config)?;
+        if asks {
+            pull.ask_about_handshakes();
+        }
         let handlers = Handlers::default();
         let handle = Box::into_raw(Box::new(sori_server { pull, handlers }));
         // SAFETY: not NULL, as seen above.
@@ -248,6 +254,26 @@ pub unsafe extern "C" fn sori_server_open_namespace(
     })
 }
 
+/// Lets clients ask for every namespace whose name begins with `prefix`, for example "/room-", or "/"
+/// for all. One that is not there is made when its first socket is accepted, and goes with its last
+/// socket. sori_event_namespace() of a SORI_EVENT_CONNECT is the name that the client wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_open_namespaces(
+    server: *const sori_server,
+    prefix: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, prefix) =
+            unsafe { (sori_server::open(server)?, pointer::text(prefix, "prefix")?) };
+        if !prefix.starts_with('/') {
+            return Err(Failure::invalid("a namespace's name begins with '/'"));
+        }
+        server.open_namespaces(prefix);
+        Ok(())
+    })
+}
+
 /// Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
 /// wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
 /// time was up, in `*count`. Each event is yours until sori_event_free(), also after the server is
@@ -271,6 +297,7 @@ pub unsafe extern "C" fn sori_server_poll(
         if capacity == 0 {
             return Err(Failure::invalid("capacity is 0"));
         }
+        cork::flush(server);
         let mut taken = Vec::new();
         server.poll(&mut taken, capacity, duration(timeout_ms))?;
         let number = taken.len();
@@ -286,8 +313,7 @@ pub unsafe extern "C" fn sori_server_poll(
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
-/// the same at each call and lives as long as the server. It may be readable once when there is
-/// nothing, so do not wait for an event then. SORI_UNSUPPORTED on Windows.
+/// the same at each call and lives as long as the server. SORI_UNSUPPORTED on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_int) -> sori_status {
     guard(|| {
@@ -319,7 +345,9 @@ fn descriptor(_: &PullServer) -> Result<c_int, Failure> {
 pub unsafe extern "C" fn sori_server_close(server: *const sori_server) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        unsafe { sori_server::borrow(server) }?.close();
+        let server = unsafe { sori_server::borrow(server) }?;
+        cork::flush(server);
+        server.close();
         Ok(())
     })
 }
@@ -334,7 +362,9 @@ pub unsafe extern "C" fn sori_server_close_within(
     guard(|| {
         let timeout = Duration::from_millis(timeout_ms.into());
         // SAFETY: the header's rules.
-        unsafe { sori_server::borrow(server) }?.close_within(timeout);
+        let server = unsafe { sori_server::borrow(server) }?;
+        cork::flush(server);
+        server.close_within(timeout);
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use sori_core::server::pull::SocketKey;
 
+use crate::cork::with_batch;
 use crate::message::{Message, error_json, sori_emit_options};
 use crate::pointer;
 use crate::server::{self, duration, sori_server};
@@ -24,7 +25,10 @@ pub unsafe extern "C" fn sori_server_accept(
 ) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        Ok(unsafe { sori_server::open(server) }?.accept(SocketKey(socket))?)
+        let server = unsafe { sori_server::open(server) }?;
+        Ok(with_batch(server, |batch| {
+            server.accept(batch, SocketKey(socket))
+        })?)
     })
 }
 
@@ -46,7 +50,10 @@ pub unsafe extern "C" fn sori_server_refuse(
                 pointer::optional_text(data, "data")?,
             )
         };
-        Ok(server.refuse(SocketKey(socket), &error_json(message, data)?)?)
+        let error = error_json(message, data)?;
+        Ok(with_batch(server, |batch| {
+            server.refuse(batch, SocketKey(socket), &error)
+        })?)
     })
 }
 
@@ -142,6 +149,22 @@ pub unsafe extern "C" fn sori_server_find(
     })
 }
 
+/// Keeps `json` for the socket that comes back in place of this one after its connection was lost,
+/// instead of what was kept before: sori_event_recovery_data() of its SORI_EVENT_CONNECT is that text.
+/// For nothing if options.recovery_ms is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_set_recovery_data(
+    server: *const sori_server,
+    socket: sori_socket,
+    json: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, json) = unsafe { (sori_server::open(server)?, pointer::text(json, "json")?) };
+        Ok(server.keep(SocketKey(socket), json)?)
+    })
+}
+
 /// Sends an event to one socket. `args` is a JSON array of the arguments, or NULL for none;
 /// `options` may be NULL.
 #[unsafe(no_mangle)]
@@ -160,7 +183,14 @@ pub unsafe extern "C" fn sori_server_emit(
                 Message::event(event_name, args, options)?,
             )
         };
-        Ok(server.emit(SocketKey(socket), message.payload(), message.is_volatile)?)
+        Ok(with_batch(server, |batch| {
+            server.emit(
+                batch,
+                SocketKey(socket),
+                message.payload(),
+                message.is_volatile,
+            )
+        })?)
     })
 }
 
@@ -188,12 +218,15 @@ pub unsafe extern "C" fn sori_server_emit_with_ack(
         };
         // SAFETY: the header's rules. Written before the answer can come.
         unsafe { pointer::write(ack, 0, "ack") }?;
-        let id = server.emit_with_ack(
-            SocketKey(socket),
-            message.payload(),
-            message.is_volatile,
-            duration(timeout_ms),
-        )?;
+        let id = with_batch(server, |batch| {
+            server.emit_with_ack(
+                batch,
+                SocketKey(socket),
+                message.payload(),
+                message.is_volatile,
+                duration(timeout_ms),
+            )
+        })?;
         // SAFETY: the header's rules.
         unsafe { pointer::write(ack, id, "ack") }
     })
@@ -213,7 +246,9 @@ pub unsafe extern "C" fn sori_server_answer(
         // SAFETY: the header's rules.
         let (server, message) =
             unsafe { (sori_server::open(server)?, Message::answer(args, options)?) };
-        Ok(server.answer(SocketKey(socket), ack, message.payload())?)
+        Ok(with_batch(server, |batch| {
+            server.answer(batch, SocketKey(socket), ack, message.payload())
+        })?)
     })
 }
 
@@ -226,7 +261,10 @@ pub unsafe extern "C" fn sori_server_disconnect(
 ) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        Ok(unsafe { sori_server::open(server) }?.disconnect(SocketKey(socket))?)
+        let server = unsafe { sori_server::open(server) }?;
+        Ok(with_batch(server, |batch| {
+            server.disconnect(batch, SocketKey(socket))
+        })?)
     })
 }
 
@@ -238,6 +276,9 @@ pub unsafe extern "C" fn sori_server_close_connection(
 ) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        Ok(unsafe { sori_server::open(server) }?.close_connection(SocketKey(socket))?)
+        let server = unsafe { sori_server::open(server) }?;
+        Ok(with_batch(server, |batch| {
+            server.close_connection(batch, SocketKey(socket))
+        })?)
     })
 }

@@ -22,7 +22,7 @@ pub enum sori_status {
     SORI_INVALID_JSON = 3,
     /// The socket has disconnected, was never accepted, or was accepted or refused before.
     SORI_GONE = 4,
-    /// The server has been closed.
+    /// The server, or the client, has been closed.
     SORI_CLOSED = 5,
     /// The operating system refused; sori_last_error() says what.
     SORI_IO = 6,
@@ -31,6 +31,8 @@ pub enum sori_status {
     SORI_UNSUPPORTED = 7,
     /// A bug in Sori. The server may be in disorder: free it.
     SORI_PANIC = 8,
+    /// More waits to be sent than the client's options allow; nothing was queued.
+    SORI_FULL = 9,
 }
 
 use sori_status::*;
@@ -44,10 +46,11 @@ pub extern "C" fn sori_status_text(status: i32) -> *const c_char {
         2 => c"invalid argument",
         3 => c"invalid JSON",
         4 => c"no such socket",
-        5 => c"the server is closed",
+        5 => c"it is closed",
         6 => c"the operating system refused",
         7 => c"not supported on this system",
         8 => c"internal error",
+        9 => c"too much waits to be sent",
         _ => c"unknown status",
     };
     text.as_ptr()
@@ -107,6 +110,7 @@ impl From<Error> for Failure {
             Error::Misuse(_) => SORI_INVALID_ARGUMENT,
             Error::Io(..) => SORI_IO,
             Error::Closed => SORI_CLOSED,
+            Error::Full => SORI_FULL,
             // The enum may grow; what it then means is in its text.
             _ => SORI_INVALID_ARGUMENT,
         };
@@ -184,10 +188,10 @@ mod tests {
             // SAFETY: the texts are static.
             unsafe { CStr::from_ptr(sori_status_text(status)) }
         };
-        for status in SORI_OK as i32..=SORI_PANIC as i32 {
+        for status in SORI_OK as i32..=SORI_FULL as i32 {
             assert_ne!(text(status), c"unknown status");
         }
-        for status in [i32::MIN, -1, SORI_PANIC as i32 + 1, i32::MAX] {
+        for status in [i32::MIN, -1, SORI_FULL as i32 + 1, i32::MAX] {
             assert_eq!(text(status), c"unknown status");
         }
     }

@@ -4,13 +4,15 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::config::{DeflateOptions, Overflow, WebSocketSettings};
+use sori_core::config::{DeflateOptions, WebSocketSettings};
 use sori_core::embed::Command as EngineCommand;
 use sori_core::embed::websocket::{Broadcast, Command, Control, Message, MessageKind};
 use sori_core::proto::websocket::is_valid_close_code;
 use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath};
 
 use crate::broadcast::{Rooms, sori_audience};
+use crate::cork::with_batch;
+use crate::options::{SORI_OVERFLOW_CLOSE, overflow};
 use crate::pointer::{self, Extensible};
 use crate::server::{self, sori_server};
 use crate::socket::sori_socket;
@@ -20,11 +22,6 @@ use crate::status::{Failure, guard, sori_status};
 pub const SORI_WEBSOCKET_TEXT: u32 = 1;
 /// A message is bytes.
 pub const SORI_WEBSOCKET_BINARY: u32 = 2;
-
-/// A peer for whom more than max_queued_bytes would wait is disconnected, with code 1008.
-pub const SORI_OVERFLOW_CLOSE: u32 = 1;
-/// What would make more than max_queued_bytes wait for a peer is dropped.
-pub const SORI_OVERFLOW_DROP: u32 = 2;
 
 /// The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
 /// change what you want.
@@ -90,11 +87,7 @@ impl sori_websocket_options {
         settings.max_queued_bytes = self.max_queued_bytes;
         settings.high_water = self.high_water;
         settings.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
-        settings.overflow = match self.overflow {
-            SORI_OVERFLOW_CLOSE => Overflow::Close,
-            SORI_OVERFLOW_DROP => Overflow::Drop,
-            _ => return Err(Failure::invalid("options.overflow is unknown")),
-        };
+        settings.overflow = overflow(self.overflow)?;
         settings.deflate = (self.compression != 0).then(DeflateOptions::default);
         // SAFETY: the caller's promise.
         let (protocols, origins) = unsafe {
@@ -193,9 +186,7 @@ pub unsafe extern "C" fn sori_server_websocket_send(
             token: None,
             gauge: Some(&gauge),
         });
-        server
-            .engine()
-            .execute(EngineCommand::WebSocket { conn, command });
+        execute(server, EngineCommand::WebSocket { conn, command });
         Ok(())
     })
 }
@@ -228,9 +219,7 @@ pub unsafe extern "C" fn sori_server_websocket_broadcast(
                 compress: true,
                 data,
             };
-            server
-                .engine()
-                .execute(EngineCommand::WebSocketBroadcast(broadcast));
+            execute(server, EngineCommand::WebSocketBroadcast(broadcast));
         }
         Ok(())
     })
@@ -262,16 +251,14 @@ pub unsafe extern "C" fn sori_server_websocket_ping(
             token: None,
             gauge: Some(&gauge),
         });
-        server
-            .engine()
-            .execute(EngineCommand::WebSocket { conn, command });
+        execute(server, EngineCommand::WebSocket { conn, command });
         Ok(())
     })
 }
 
 /// Closes a WebSocket: what is queued leaves first, then a close frame with `code`, for example 1000,
 /// and `reason`, at most 123 bytes; both may be left out (0, NULL). SORI_EVENT_WEBSOCKET_CLOSE follows
-/// when the peer has answered, or its time is up.
+/// when the peer has answered and ended the connection, or its time is up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_websocket_close(
     server: *const sori_server,
@@ -376,17 +363,17 @@ pub(crate) fn close(server: &PullServer, socket: SocketKey) -> Result<(), Gone> 
         code: Some(1000),
         reason: "",
     };
-    server
-        .engine()
-        .execute(EngineCommand::WebSocket { conn, command });
+    execute(server, EngineCommand::WebSocket { conn, command });
     Ok(())
+}
+
+fn execute(server: &PullServer, command: EngineCommand<'_>) {
+    with_batch(server, |batch| batch.execute(command));
 }
 
 fn ask(server: &PullServer, socket: sori_socket, command: Command<'_>) -> Result<(), Failure> {
     let (conn, _) = server.websocket(SocketKey(socket))?;
-    server
-        .engine()
-        .execute(EngineCommand::WebSocket { conn, command });
+    execute(server, EngineCommand::WebSocket { conn, command });
     Ok(())
 }
 

@@ -34,7 +34,7 @@ const NATIVE = [
   'connectTimeout',
   'maxHttpBufferSize',
   'maxQueuedBytes',
-  'whenFull',
+  'overflow',
   'rateLimit',
   'maxConnections',
   'transports',
@@ -43,11 +43,11 @@ const NATIVE = [
   'shards',
   'protocol',
 ];
+const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
 // Without these everything still works, only not as well or not for all clients: a warning says so.
 const IGNORED = {
-  perMessageDeflate: 'messages are sent uncompressed',
   wsEngine: 'the engine speaks WebSocket itself',
 };
 
@@ -99,6 +99,9 @@ function completeOptions(given) {
   if (typeof options.rateLimit === 'number') {
     options.rateLimit = { perSecond: options.rateLimit };
   }
+  if (options.perMessageDeflate) {
+    options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };
+  }
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
   }
@@ -112,6 +115,13 @@ function nativeOptions(options) {
   const chosen = choose(NATIVE, options);
   if (options.connectionStateRecovery) {
     chosen.connectionStateRecovery = choose(NATIVE_RECOVERY, options.connectionStateRecovery);
+  }
+  if (options.perMessageDeflate) {
+    chosen.perMessageDeflate = choose(NATIVE_DEFLATE, options.perMessageDeflate);
+    const { level = -1 } = options.perMessageDeflate.zlibDeflateOptions || {};
+    if (level >= 0) {
+      chosen.perMessageDeflate.level = level;
+    }
   }
   chosen.parser = nativeParser(options.parser);
   if (options.initialPacket) {

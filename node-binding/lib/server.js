@@ -34,9 +34,7 @@ class Server {
     this._wire = needsPackets(this.opts) ? new PacketWire(this, this.opts) : new NativeWire(this);
     this._ids = 0;
     this._nsps = new Map();
-    this._handlerErrors = this.opts.onHandlerError ? new HandlerErrors(this.opts.onHandlerError) : null;
-    // Of broadcasts and of `emitWithAck`, in milliseconds, where `timeout()` is not called.
-    this._ackTimeout = this.opts.ackTimeout;
+    this._useOptions(this.opts);
     // Parents of dynamic namespaces, each with the function that decides about a name.
     this._parents = new Map();
     this.path(this.opts.path || DEFAULTS.path);
@@ -63,6 +61,7 @@ class Server {
     }
     checkOptions(opts);
     const options = completeOptions({ path: this._path, connectTimeout: this._connectTimeout, ...opts, ...this.opts });
+    this._useOptions(options);
     if (this._bridge === null || this._bridge.isClosed) {
       this._open(options);
     }
@@ -129,6 +128,13 @@ class Server {
 
   attachApp() {
     throw unsupported('io.attachApp(app) is for uWebSockets.js: use io.listen(port), or io.attach(httpServer); Sori brings its own engine');
+  }
+
+  /** Those that the sockets ask for. */
+  _useOptions({ onHandlerError, ackTimeout }) {
+    this._handlerErrors = onHandlerError ? new HandlerErrors(onHandlerError) : null;
+    // Of broadcasts and of `emitWithAck`, in milliseconds, where `timeout()` is not called.
+    this._ackTimeout = ackTimeout;
   }
 
   listen(srv, opts = {}) {

@@ -13,6 +13,7 @@ const { BroadcastOperator } = require('./broadcast');
 const { describeHandshake } = require('./handshake');
 const { onAnyMethods, listOutgoing } = require('./any-listeners');
 const { PACKET, announceArrival, announcePacket } = require('./packet-watch');
+const { roomMethods } = require('./room-methods');
 const { addJson, socketSpellings } = require('./spellings');
 
 const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
@@ -261,47 +262,6 @@ class Socket {
     return new BroadcastOperator(this.nsp, null, [this.id], flags);
   }
 
-  /** `callback` is the spelling of version 2; joining has been synchronous since. */
-  join(rooms, callback) {
-    const list = Array.isArray(rooms) ? rooms : [rooms];
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        list.forEach((room) => this._early.rooms.add(String(room)));
-      }
-      const announce = this.adapter._joining(this, list);
-      sink.push(`${this._op('j')}${FIELD}${roomsJson(list)}${RECORD}`);
-      announce();
-    }
-    callLater(callback);
-  }
-
-  leave(room, callback) {
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        this._early.rooms.delete(String(room));
-      }
-      const announce = this.adapter._leaving(this, [room]);
-      sink.push(`${this._op('l')}${FIELD}${roomsJson([room])}${RECORD}`);
-      announce();
-    }
-    callLater(callback);
-  }
-
-  /** Leaves every room, its own one too. */
-  leaveAll() {
-    const sink = this._sink();
-    if (sink !== null) {
-      if (this._early !== null) {
-        this._early.rooms.clear();
-      }
-      const announce = this.adapter._leaving(this, null);
-      sink.push(this._op('x') + RECORD);
-      announce();
-    }
-  }
-
   disconnect(close = false) {
     if (!this.connected) {
       return this;
@@ -355,13 +315,6 @@ class Socket {
     if (this._anyOutgoing !== null || this._isWatched) {
       listOutgoing(this);
     }
-  }
-
-  /** The engine would give it the rooms of the socket it claimed to be: it leaves them. */
-  _forgetRooms() {
-    const sink = this._sink();
-    sink.push(this._op('x') + RECORD);
-    sink.push(`${this._op('j')}${FIELD}${roomsJson([this.id])}${RECORD}`);
   }
 
   /** An event arrived: `args` is `[event, ...args]`, `ackId` -1 when no answer is wanted. */
@@ -532,18 +485,7 @@ class Socket {
 }
 
 becomesEmitter(Socket);
-Object.assign(Socket.prototype, onAnyMethods, socketSpellings);
+Object.assign(Socket.prototype, onAnyMethods, roomMethods, socketSpellings);
 addJson(Socket);
 
-/** Room names travel as strings; numbers are a common spelling. */
-function roomsJson(rooms) {
-  return JSON.stringify(rooms.map(String));
-}
-
-function callLater(callback) {
-  if (typeof callback === 'function') {
-    process.nextTick(callback, null);
-  }
-}
-
-module.exports = { Socket, END, STATE, callLater };
+module.exports = { Socket, END, STATE };

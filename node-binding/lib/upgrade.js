@@ -77,7 +77,12 @@ function accept(engine, req, socket, head, res) {
     socket.destroy();
     return;
   }
-  const answer = switchingProtocols(engine, req, res);
+  const extensions = answerExtensions(engine, req);
+  if (extensions === undefined) {
+    refuseRaw(socket, 400, 'Bad Request', 'Invalid or unacceptable Sec-WebSocket-Extensions header');
+    return;
+  }
+  const answer = switchingProtocols(engine, req, res, extensions);
   if (req._query.transport !== 'websocket') {
     socket.write(answer);
     closePolitely(socket);
@@ -126,14 +131,30 @@ function subprotocol(req) {
   return isValid ? names[0] : null;
 }
 
+/** What the engine answers to the extensions the client offers: null for nothing, undefined when it must refuse. */
+function answerExtensions(engine, req) {
+  const offer = req.headers['sec-websocket-extensions'];
+  if (!engine.opts.perMessageDeflate || offer === undefined) {
+    return null;
+  }
+  try {
+    return engine._bridge.native.answerExtensions(offer);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The complete head of the 101 answer, with the headers that middlewares and `headers` listeners add. */
-function switchingProtocols(engine, req, res) {
+function switchingProtocols(engine, req, res, extensions = null) {
   const key = req.headers['sec-websocket-key'];
   const digest = createHash('sha1').update(`${key}${GUID}`).digest('base64');
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${digest}`];
   const protocol = subprotocol(req);
   if (protocol) {
     lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+  }
+  if (extensions !== null) {
+    lines.push(`Sec-WebSocket-Extensions: ${extensions}`);
   }
   const { headers } = res;
   if (!req._query.sid) {

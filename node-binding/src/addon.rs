@@ -11,6 +11,7 @@ use napi::{Error, Status};
 use napi_derive::napi;
 use sori::Error as EngineError;
 use sori::embed::{ConnId, NamespaceId, RequestId};
+use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
 use crate::names::Meanings;
@@ -50,6 +51,7 @@ struct Adopted {
     url: String,
     head: Bytes,
     answer: Bytes,
+    deflate: Option<DeflateParams>,
     /// The session's id, if JavaScript chose one.
     sid: Option<Arc<str>>,
 }
@@ -163,6 +165,14 @@ impl Engine {
         }
     }
 
+    /// What is answered to the extensions that a client offers: a header's value, or null for none.
+    /// Throws if the offer has to be refused.
+    #[napi]
+    pub fn answer_extensions(&self, offer: String) -> Result<Option<String>> {
+        let agreed = self.agree_on_deflate(Some(&offer));
+        agreed.map(|params| params.map(|params| params.to_string()))
+    }
+
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
@@ -174,8 +184,10 @@ impl Engine {
         url: String,
         head: Buffer,
         answer: String,
+        offer: Option<String>,
         sid: Option<String>,
     ) -> Result<bool> {
+        let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
             return Ok(false);
         }
@@ -189,6 +201,7 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
             sid: sid.map(Arc::from),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
@@ -206,6 +219,7 @@ impl Engine {
             url,
             head,
             answer,
+            deflate,
             sid,
         } = adopted;
         let upgrade = Upgrade {
@@ -213,7 +227,7 @@ impl Engine {
             answer,
             head,
             handshake: None,
-            deflate: None,
+            deflate,
             sid,
         };
         match stream {
@@ -312,6 +326,15 @@ impl Engine {
         serde_json::to_string(&self.native.metrics()).unwrap_or_default()
     }
 
+    /// What comes of a client's offer; nothing if the engine does not compress.
+    fn agree_on_deflate(&self, offer: Option<&str>) -> Result<Option<DeflateParams>> {
+        match (offer, &self.native.config().per_message_deflate) {
+            (Some(offer), Some(options)) => deflate::negotiate(offer, options)
+                .map_err(|error| Error::from_reason(error.to_string())),
+            _ => Ok(None),
+        }
+    }
+
     fn feed_of(&self, id: i64) -> Option<FeedId> {
         self.thread.0.lock().feeds.get(&(id as u64)).copied()
     }
@@ -357,7 +380,7 @@ fn strings(json: &str) -> Result<Vec<String>> {
 }
 
 /// Throws a TypeError with that message.
-fn type_error(env: Env, message: &str) -> Error {
+pub(crate) fn type_error(env: Env, message: &str) -> Error {
     match env.throw_type_error(message, None) {
         Ok(()) => Error::new(Status::PendingException, message),
         Err(error) => error,
@@ -365,7 +388,7 @@ fn type_error(env: Env, message: &str) -> Error {
 }
 
 #[cfg(unix)]
-fn duplicate(fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(fd: i32) -> Result<TcpStream> {
     use std::os::fd::BorrowedFd;
     // SAFETY: JavaScript passes the descriptor of a socket that Node holds open, and Node's one
     // thread, which could close it, is in this call.
@@ -380,7 +403,7 @@ fn duplicate(fd: i32) -> Result<TcpStream> {
 }
 
 #[cfg(not(unix))]
-fn duplicate(_fd: i32) -> Result<TcpStream> {
+pub(crate) fn duplicate(_fd: i32) -> Result<TcpStream> {
     Err(Error::from_reason(
         "this system has no descriptors to take over",
     ))

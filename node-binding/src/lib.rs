@@ -14,3 +14,4 @@ mod options;
 mod record;
 mod sink;
 mod text;
+mod websocket;

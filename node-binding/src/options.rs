@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::{self, RateLimit, RecoverySettings, WhenFull};
+use sori::config::{self, DeflateOptions, Overflow, RateLimit, RecoverySettings, WindowLimit};
 use sori::{Config, TransportKind};
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,7 +15,7 @@ struct Options {
     connect_timeout: Option<f64>,
     max_http_buffer_size: Option<f64>,
     max_queued_bytes: Option<f64>,
-    when_full: Option<Full>,
+    overflow: Option<Full>,
     rate_limit: Option<Rate>,
     max_connections: Option<f64>,
     transports: Option<Vec<String>>,
@@ -23,6 +23,7 @@ struct Options {
     #[serde(rename = "allowEIO3")]
     allow_eio3: Option<bool>,
     connection_state_recovery: Option<Recovery>,
+    per_message_deflate: Option<Deflate>,
     shards: Option<usize>,
     protocol: Option<Protocol>,
     parser: Option<Parser>,
@@ -67,6 +68,41 @@ enum Full {
 struct Rate {
     per_second: f64,
     burst: Option<f64>,
+}
+
+/// With the names and meanings of npm `ws`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Deflate {
+    threshold: Option<f64>,
+    level: Option<u8>,
+    server_no_context_takeover: Option<bool>,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Window,
+    client_max_window_bits: Window,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum Window {
+    Flag(bool),
+    Bits(u8),
+}
+
+impl Default for Window {
+    fn default() -> Window {
+        Window::Flag(true)
+    }
+}
+
+impl From<Window> for WindowLimit {
+    fn from(window: Window) -> WindowLimit {
+        match window {
+            Window::Flag(true) => WindowLimit::Open,
+            Window::Flag(false) => WindowLimit::Unlimited,
+            Window::Bits(bits) => WindowLimit::Bits(bits),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,9 +151,9 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         "maxQueuedBytes",
         options.max_queued_bytes,
     )?;
-    config.when_full = match options.when_full {
-        Some(Full::Drop) => WhenFull::Drop,
-        Some(Full::Close) | None => WhenFull::Close,
+    config.overflow = match options.overflow {
+        Some(Full::Drop) => Overflow::Drop,
+        Some(Full::Close) | None => Overflow::Close,
     };
     if let Some(Rate { per_second, burst }) = options.rate_limit {
         config.rate_limit = Some(RateLimit {
@@ -148,6 +184,18 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         set_size(&mut recovery.max_packets, "maxPackets", given.max_packets)?;
         set_size(&mut recovery.max_bytes, "maxBytes", given.max_bytes)?;
         config.recovery = Some(recovery);
+    }
+    if let Some(given) = options.per_message_deflate {
+        let mut deflate = DeflateOptions {
+            server_no_context_takeover: given.server_no_context_takeover,
+            client_no_context_takeover: given.client_no_context_takeover,
+            server_max_window_bits: given.server_max_window_bits.into(),
+            client_max_window_bits: given.client_max_window_bits.into(),
+            ..DeflateOptions::default()
+        };
+        set_size(&mut deflate.threshold, "threshold", given.threshold)?;
+        deflate.level = given.level.unwrap_or(deflate.level);
+        config.per_message_deflate = Some(deflate);
     }
     config.allow_upgrades = options.allow_upgrades.unwrap_or(config.allow_upgrades);
     config.allow_eio3 = options.allow_eio3.unwrap_or(config.allow_eio3);
@@ -208,6 +256,30 @@ mod tests {
         assert_eq!(
             error,
             "transports: there is no transport \"carrier-pigeon\""
+        );
+    }
+
+    #[test]
+    fn takes_compression_as_ws_means_it() {
+        let of = |json: &str| parse(json).map(|config| config.per_message_deflate);
+        assert_eq!(of("{}"), Ok(None));
+        let everything = r#"{"perMessageDeflate":{"threshold":10,"level":9,
+            "serverNoContextTakeover":false,"clientNoContextTakeover":true,
+            "serverMaxWindowBits":10,"clientMaxWindowBits":false}}"#;
+        let expected = DeflateOptions {
+            server_no_context_takeover: Some(false),
+            client_no_context_takeover: true,
+            server_max_window_bits: WindowLimit::Bits(10),
+            client_max_window_bits: WindowLimit::Unlimited,
+            threshold: 10,
+            level: 9,
+            ..DeflateOptions::default()
+        };
+        assert_eq!(of(everything), Ok(Some(expected)));
+        let error = of(r#"{"perMessageDeflate":{"serverMaxWindowBits":7}}"#).unwrap_err();
+        assert_eq!(
+            error,
+            "the windows of permessage-deflate must be of 8 to 15 bits"
         );
     }
 

@@ -99,6 +99,16 @@ client *client_open(uint16_t port)
     return self;
 }
 
+bool client_may_compress(uint16_t port)
+{
+    client *self = client_open_websocket(port, "/socket.io/?EIO=4&transport=websocket",
+                                         "Sec-WebSocket-Extensions: permessage-deflate\r\n", NULL);
+    CHECK(self != NULL);
+    bool agreed = strstr(client_head(self), "Sec-WebSocket-Extensions: permessage-deflate\r\n") != NULL;
+    client_close(self);
+    return agreed;
+}
+
 static void write_frame(client *self, int opcode, const void *payload, size_t length)
 {
     unsigned char frame[1 << 16];

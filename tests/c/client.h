@@ -3,6 +3,7 @@
 #ifndef SORI_TESTS_CLIENT_H
 #define SORI_TESTS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ client *client_open(uint16_t port);
 // Opens a plain WebSocket at `path`, with more header lines, each with its line break, if not NULL.
 // Gives NULL if the answer is not 101, and stores its status in `*status` if that is not NULL.
 client *client_open_websocket(uint16_t port, const char *path, const char *headers, int *status);
+
+// Whether the server agrees to compression when a client offers it.
+bool client_may_compress(uint16_t port);
 
 // The lines of the answer's head.
 const char *client_head(const client *self);

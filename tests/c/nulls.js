@@ -8,6 +8,7 @@
 'use strict';
 
 const { readFileSync } = require('node:fs');
+const path = require('node:path');
 
 /** What the header says may be NULL: "function argument". */
 const MAY_BE_NULL = new Set([
@@ -36,6 +37,19 @@ const MAY_BE_NULL = new Set([
   'sori_server_leave_many audience',
   'sori_server_disconnect_many audience',
   'sori_server_sockets audience',
+  'sori_server_open_websockets options',
+  'sori_server_websocket_broadcast audience',
+  'sori_server_websocket_close reason',
+  'sori_server_listen_tls bound',
+  'sori_client_new options',
+  'sori_client_connect auth',
+  'sori_client_connect socket',
+  'sori_client_emit args',
+  'sori_client_emit options',
+  'sori_client_emit_with_ack args',
+  'sori_client_emit_with_ack options',
+  'sori_client_answer args',
+  'sori_client_answer options',
 ]);
 
 /** Good arguments, by the function's and the argument's name, by the argument's name, or by its type. */
@@ -47,8 +61,40 @@ const GOOD = {
   'sori_server_adopt fd': '-1',
   'sori_server_dispatch timeout_ms': '0',
   'sori_server_poll timeout_ms': '0',
+  'sori_server_open_websockets path': '"/nulls"',
+  'sori_server_open_websockets options': '&websocket_options',
+  'sori_server_websocket_broadcast namespace_name': '"ws:/feed"',
+  'sori_server_websocket_broadcast except': '0',
+  'sori_server_websocket_queued bytes': '&count',
+  'sori_server_listen_unix path': '"/nowhere/at/all"',
+  'sori_server_listen_tls host': '"127.0.0.1"',
   'sori_server_socket_id id': 'room_for_id',
+  'sori_server_raw_send data': '(const uint8_t *)"x"',
+  'sori_server_websocket_send data': '(const uint8_t *)"x"',
+  'sori_server_websocket_broadcast data': '(const uint8_t *)"x"',
+  'sori_server_websocket_ping data': '(const uint8_t *)"x"',
+  'sori_server_websocket_send socket': 'websocket',
+  'sori_server_websocket_broadcast socket': 'websocket',
+  'sori_server_websocket_ping socket': 'websocket',
+  'sori_server_websocket_close socket': 'websocket',
+  'sori_server_websocket_queued socket': 'websocket',
   'sori_server_socket_id capacity': 'sizeof room_for_id',
+  'sori_client_new client': '&made_client',
+  'sori_client_poll timeout_ms': '0',
+  auth: '"{}"',
+  url: '"http://127.0.0.1:9"',
+  kind: 'SORI_WEBSOCKET_TEXT',
+  code: '1000',
+  ticket: '0',
+  flags: '0',
+  token: '0',
+  discard: 'false',
+  prefix: '"/null"',
+  json: '"{}"',
+  value: '"x"',
+  reason: '"x"',
+  certificates_pem: 'CERTIFICATE',
+  key_pem: 'KEY',
   most: '1',
   capacity: '1',
   timeout_ms: '1',
@@ -58,6 +104,13 @@ const GOOD = {
   attachment: '0',
   ack: '0',
   port: '0',
+  flags: '0',
+  token: '0',
+  ticket: '0',
+  discard: 'false',
+  json: '"{}"',
+  prefix: '"/nulls-"',
+  value: '"x"',
   closes: 'false',
   status: '0',
   namespace_name: '"/"',
@@ -72,18 +125,29 @@ const GOOD = {
   handler: 'handle',
   finalizer: 'finalize',
   'sori_socket': 'socket',
+  'sori_client_socket': 'client_socket',
+  'const struct sori_client *': 'io_client',
+  'const struct sori_client_event *': 'client_event',
+  'const struct sori_client_options *': '&client_options',
+  'struct sori_client_options *': '&client_options',
+  'struct sori_client_event **': '&client_event',
+  'sori_client_socket *': '&client_socket',
   'const struct sori_server *': 'server',
   'const struct sori_event *': 'event',
   'const struct sori_rooms *': 'rooms',
   'const struct sori_audience *': '&audience',
   'const struct sori_emit_options *': '&emit',
   'const struct sori_server_options *': '&options',
+  'const struct sori_websocket_options *': '&websocket_options',
+  'struct sori_websocket_options *': '&websocket_options',
   'struct sori_audience *': '&audience',
   'struct sori_emit_options *': '&emit',
   'struct sori_server_options *': '&options',
   'struct sori_metrics *': '&metrics',
   'struct sori_event **': '&taken',
   'struct sori_rooms **': '&listed',
+  'const struct sori_tls *': 'tls',
+  'struct sori_tls **': '&made_tls',
   'sori_socket *': '&found',
   'uint16_t *': '&port',
   'uint64_t *': '&ack',
@@ -93,8 +157,19 @@ const GOOD = {
   'const char *const *': 'names',
 };
 
+/** What follows a call that succeeds. */
+const AFTER = {
+  sori_server_new: '\n    sori_server_free(made);',
+  sori_client_new: '\n    sori_client_free(made_client);',
+};
+
 // Not called at all: they give back what the others need. That NULL is fine is tested elsewhere.
 const FREES = /_free$/;
+
+const CLOSES = /^sori_(server|client)_close(_within)?$/;
+
+// For TLS, from the folder of the tests that use them.
+const pem = (name) => JSON.stringify(readFileSync(path.join(__dirname, '../node/tls', name), 'utf8'));
 
 function functions(header) {
   const code = header.replace(/\/\/.*$/gm, '').replace(/\/\*.*?\*\//gs, '').replace(/^#.*$/gm, '');
@@ -138,7 +213,7 @@ function calls({ name, result, parameters }) {
     if (result !== 'sori_status') return `    (void)${call};`;
     const mayBe = MAY_BE_NULL.delete(`${name} ${parameter.name}`);
     const expected = mayBe ? '!= SORI_NULL_ARGUMENT' : '== SORI_NULL_ARGUMENT';
-    const after = name === 'sori_server_new' && mayBe ? '\n    sori_server_free(made);' : '';
+    const after = mayBe ? (AFTER[name] ?? '') : '';
     return `    CHECK(${call} ${expected});${after}`;
   });
 }
@@ -146,7 +221,7 @@ function calls({ name, result, parameters }) {
 const lines = functions(readFileSync(process.argv[2], 'utf8'))
   .filter(({ name }) => !FREES.test(name))
   // Closing comes last: after it calls say so instead.
-  .sort((a, b) => (a.name === 'sori_server_close') - (b.name === 'sori_server_close'))
+  .sort((a, b) => CLOSES.test(a.name) - CLOSES.test(b.name))
   .flatMap(calls);
 if (lines.length < 60) throw new Error(`only ${lines.length} calls were found in the header`);
 if (MAY_BE_NULL.size > 0) throw new Error(`not in the header: ${[...MAY_BE_NULL]}`);
@@ -155,6 +230,9 @@ process.stdout.write(`// Made by tests/c/nulls.js.
 
 #include "check.h"
 #include "client.h"
+
+static const char *const CERTIFICATE = ${pem('cert.pem')};
+static const char *const KEY = ${pem('key.pem')};
 
 static void handle(const sori_server *server, const sori_event *event, void *user_data)
 {
@@ -178,25 +256,45 @@ int main(void)
     CHECK(sori_server_accept(server, socket) == SORI_OK);
     char id[SORI_SOCKET_ID_SIZE], room_for_id[SORI_SOCKET_ID_SIZE];
     CHECK(sori_server_socket_id(server, socket, id, sizeof id) == SORI_OK);
+    CHECK(sori_server_open_websockets(server, "/feed", NULL) == SORI_OK);
+    client *feed = client_open_websocket(port, "/feed", NULL, NULL);
+    sori_event *opened = next_event(server, SORI_EVENT_WEBSOCKET_OPEN);
+    sori_socket websocket = sori_event_socket(opened);
     sori_rooms *rooms, *listed = NULL;
     CHECK(sori_server_rooms(server, socket, &rooms) == SORI_OK);
     sori_server_options options;
     sori_emit_options emit;
+    sori_websocket_options websocket_options;
     sori_audience audience;
     sori_metrics metrics;
     CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
     CHECK(sori_emit_options_default(&emit, sizeof emit) == SORI_OK);
+    CHECK(sori_websocket_options_default(&websocket_options, sizeof websocket_options) == SORI_OK);
     CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
     const char *names[] = {"x"};
     uint64_t ack;
     size_t count;
     int number;
     void *kept;
+    sori_tls *tls = NULL, *made_tls = NULL;
+    CHECK(sori_tls_new(CERTIFICATE, KEY, &tls) == SORI_OK);
+    sori_client *io_client = NULL, *made_client = NULL;
+    sori_client_event *client_event = NULL;
+    sori_client_socket client_socket;
+    sori_client_options client_options;
+    CHECK(sori_client_options_default(&client_options, sizeof client_options) == SORI_OK);
+    CHECK(sori_client_new("http://127.0.0.1:9", &client_options, &io_client) == SORI_OK);
+    CHECK(sori_client_connect(io_client, "/", NULL, &client_socket) == SORI_OK);
 
 ${lines.join('\n')}
 
+    sori_client_free(io_client);
+    sori_client_event_free(client_event);
     sori_rooms_free(rooms);
     sori_event_free(event);
+    sori_event_free(opened);
+    sori_tls_free(tls);
+    client_close(feed);
     client_close(peer);
     sori_server_free(server);
     printf("ok %d calls with NULL\\n", ${lines.length});

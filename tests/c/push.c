@@ -183,6 +183,7 @@ static void an_event_loop_hands_over_when_the_descriptor_is_readable(void)
         handled += count;
         CHECK(strlen(calls) == handled);
     }
+    CHECK(poll(&watched, 1, 0) == 0);
     size_t count = 7;
     CHECK(sori_server_dispatch(server, 3, 0, &count) == SORI_OK && count == 0);
     CHECK(sori_server_dispatch(server, 0, 0, &count) == SORI_INVALID_ARGUMENT);

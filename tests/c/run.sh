@@ -32,7 +32,7 @@ ${CC:-cc} -std=c11 $flags -c tests/c/client.c -o "$out/client.o"
 node tests/c/nulls.js include/sori.h >"$out/nulls.c"
 build nulls "$out/nulls.c"
 run nulls
-for test in arguments life rooms sockets push adopt websocket; do
+for test in arguments life limits rooms sockets push adopt websocket protocols; do
   build "$test" "tests/c/$test.c"
   run "$test"
 done
@@ -41,6 +41,15 @@ done
 ${CXX:-c++} -std=c++11 $flags tests/c/throwing.cpp "$out/client.o" -o "$out/throwing" \
   -L"$lib" -Wl,-rpath,"$lib" -lsori -lpthread
 run throwing
+# npm socket.io, for the client. It ends with its stdin, which is this script's descriptor 3.
+mkfifo "$out/stdin" "$out/stdout"
+node tests/client/server.js <"$out/stdin" >"$out/stdout" &
+exec 3>"$out/stdin"
+read -r npm_port <"$out/stdout"
+build connecting tests/c/connecting.c
+echo '-- connecting'
+${SORI_RUNNER:-} "$out/connecting" "http://127.0.0.1:$npm_port"
+exec 3>&-
 
 # The static library must do as well.
 # shellcheck disable=SC2086

@@ -200,6 +200,7 @@ static void rooms_and_broadcasts_are_those_of_sockets(void)
     CHECK(sori_server_disconnect_many(server, "ws:/feed", &in_news, false) == SORI_OK);
     client_expect_close(b, 1000, "");
     client_send_close(b, 1000, "");
+    client_close(b);
     sori_event *end = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
     CHECK(sori_event_socket(end) == second && sori_event_user_data(end) == &own);
     CHECK(sori_event_room_count(end) == 2);
@@ -208,7 +209,6 @@ static void rooms_and_broadcasts_are_those_of_sockets(void)
     CHECK(send_text(server, first, "still here") == SORI_OK);
     client_expect(a, "still here");
     client_close(a);
-    client_close(b);
     sori_server_free(server);
 }
 
@@ -220,13 +220,14 @@ static void each_end_has_one_close_event(void)
     client *leaving = open_feed(port);
     sori_socket socket = opened(server);
     client_send_close(leaving, 4001, "bye");
+    client_expect_close(leaving, 4001, "bye");
+    client_expect_end(leaving);
+    client_close(leaving);
     sori_event *end = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
     CHECK(sori_event_socket(end) == socket && sori_event_close_code(end) == 4001);
     CHECK_TEXT(sori_event_reason(end), "bye");
     CHECK_TEXT(sori_event_description(end), "");
     sori_event_free(end);
-    client_expect_close(leaving, 4001, "");
-    client_close(leaving);
     CHECK(send_text(server, socket, "x") == SORI_GONE);
 
     client *broken = open_feed(port);
@@ -243,10 +244,10 @@ static void each_end_has_one_close_event(void)
     client_expect(closed, "last");
     client_expect_close(closed, 4000, "enough");
     client_send_close(closed, 4000, "");
+    client_close(closed);
     end = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
     CHECK(sori_event_close_code(end) == 4000);
     sori_event_free(end);
-    client_close(closed);
 
     client *terminated = open_feed(port);
     socket = opened(server);
@@ -284,11 +285,12 @@ static void a_ping_is_answered_and_a_broken_rule_described(void)
     CHECK(memcmp(sori_event_data(pong).data, "are you", 8) == 0);
     sori_event_free(pong);
     client_send(peer, "too long");
+    client_expect_close(peer, 1009, "");
+    client_close(peer);
     sori_event *end = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
     CHECK(sori_event_close_code(end) == 1006);
     CHECK(sori_event_description(end).length > 0);
     sori_event_free(end);
-    client_close(peer);
     sori_server_free(server);
 }
 

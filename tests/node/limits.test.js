@@ -40,8 +40,8 @@ test('a rate limit is a number of messages a second', { skip: isOriginal }, asyn
 
 test('a slow reader is disconnected, or loses events where the application wants that', { skip: isOriginal }, async (t) => {
   const chunk = 'x'.repeat(100000);
-  for (const whenFull of ['close', 'drop']) {
-    const { io, port } = await serve(t, { maxQueuedBytes: 1e6, whenFull });
+  for (const overflow of ['close', 'drop']) {
+    const { io, port } = await serve(t, { maxQueuedBytes: 1e6, overflow });
     const { client, socket } = await pair(t, io, port);
     const stream = client.io.engine.transport.ws._socket;
     stream.pause();
@@ -55,11 +55,12 @@ test('a slow reader is disconnected, or loses events where the application wants
       // Each in a turn of its own: what is queued in one turn counts only if it cannot be written.
       await new Promise(setImmediate);
     }
-    if (whenFull === 'close') {
+    if (overflow === 'close') {
       while (gone === null) {
         await new Promise(setImmediate);
       }
       assert.equal(gone, 'transport error');
+      stream.destroy();
       continue;
     }
     assert.equal(gone, null);
@@ -69,7 +70,7 @@ test('a slow reader is disconnected, or loses events where the application wants
     assert.ok(numbers.length > 0 && numbers.length < sent, `${numbers.length} of ${sent} arrived`);
     assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
   }
-  assert.throws(() => new sori.Server({ whenFull: 'panic' }).attach(0), TypeError);
+  assert.throws(() => new sori.Server({ overflow: 'panic' }).attach(0), TypeError);
 });
 
 test('one address may have so many connections and no more', { skip: isOriginal }, async (t) => {
@@ -148,6 +149,23 @@ test('ackTimeout is the timeout of broadcasts and of emitWithAck that have none 
   await assert.rejects(socket.emitWithAck('unknown'), { message: 'operation has timed out' });
   // A callback without timeout() has no error argument, and so waits for ever, as in socket.io.
   assert.equal(await new Promise((resolve) => socket.emit('late', resolve)), 'late');
+});
+
+test('options given to attach count as well', { skip: isOriginal }, async (t) => {
+  const { httpServer, port } = await serve(t, { path: '/other' });
+  const io = new sori.Server();
+  const reported = [];
+  io.attach(httpServer, { ackTimeout: 50, onHandlerError: (error) => reported.push(error.message) });
+  t.after(() => io.close());
+  const { client, socket } = await pair(t, io, port);
+  await assert.rejects(socket.emitWithAck('unknown'), { message: 'operation has timed out' });
+  socket.on('fail', () => {
+    throw new Error('reported');
+  });
+  client.emit('fail');
+  socket.on('last', (done) => done());
+  await client.emitWithAck('last');
+  assert.deepEqual(reported, ['reported']);
 });
 
 test('emitWithAck of a fetched socket', async (t) => {

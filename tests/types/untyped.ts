@@ -94,7 +94,7 @@ const options: Partial<ServerOptions> = {
   connectionStateRecovery: { maxDisconnectionDuration: 1000 },
   allowRequest: (req, callback) => callback(null, req.headers.origin === undefined),
   rateLimit: { perSecond: 100, burst: 200 },
-  whenFull: 'drop',
+  overflow: 'drop',
   maxConnectionsPerAddress: 10,
   addressOf: (req) => req.socket.remoteAddress,
   ackTimeout: 5000,
@@ -102,6 +102,6 @@ const options: Partial<ServerOptions> = {
 };
 new Server(options);
 // @ts-expect-error one of two words
-new Server({ whenFull: 'panic' });
+new Server({ overflow: 'panic' });
 
 export { waits };

@@ -9,7 +9,8 @@ use http::{HeaderMap, Request, Response};
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
 use crate::config::{
-    Config, Cookie, Cors, HttpCompression, RateLimit, RecoverySettings, TransportKind, WhenFull,
+    Config, Cookie, Cors, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser,
+    RateLimit, RecoverySettings, TransportKind,
 };
 use crate::embed::Handshake;
 use crate::error::Error;
@@ -72,17 +73,31 @@ impl ServerBuilder {
                                   one client's events that wait for its handlers.";
         max_pending_events: usize, "Most events of one client that wait for its handlers; over it \
                                     the connection is closed.";
-        when_full: WhenFull, "What becomes of an event for a client that has `max_queued_bytes` \
-                              waiting.";
+        overflow: Overflow, "What happens to a client that has `max_queued_bytes` waiting.";
         transports: Vec<TransportKind>, "Transports that are served.";
         allow_upgrades: bool, "Whether a polling connection may become a WebSocket.";
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
+        parser: Parser, "How packets are written; clients must be made with the same.";
         shards: usize, "IO threads.";
+    }
+
+    /// Sends `packet` to every client right behind the open packet.
+    pub fn initial_packet(mut self, packet: InitialPacket) -> ServerBuilder {
+        self.config.initial_packet = Some(packet);
+        self
     }
 
     /// Most connections at once; more are answered 503. Without it there is no limit.
     pub fn max_connections(mut self, max_connections: usize) -> ServerBuilder {
         self.config.max_connections = Some(max_connections);
+        self
+    }
+
+    /// Serves the counters for Prometheus under `path` of the server's listeners. Whoever reaches
+    /// them can read it; beside routes of one's own,
+    /// [`Metrics::to_prometheus`](crate::metrics::Metrics::to_prometheus) does it.
+    pub fn metrics_path(mut self, path: impl Into<String>) -> ServerBuilder {
+        self.config.metrics_path = Some(path.into());
         self
     }
 
@@ -142,6 +157,15 @@ impl ServerBuilder {
     /// See [`Config::http_compression`] for the default.
     pub fn http_compression(mut self, compression: Option<HttpCompression>) -> ServerBuilder {
         self.config.http_compression = compression;
+        self
+    }
+
+    /// Compresses messages over WebSockets (permessage-deflate) with clients that can; `None`
+    /// compresses none.
+    ///
+    /// See [`Config::per_message_deflate`] for the default.
+    pub fn per_message_deflate(mut self, options: Option<DeflateOptions>) -> ServerBuilder {
+        self.config.per_message_deflate = options;
         self
     }
 

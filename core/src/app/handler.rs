@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 
 use super::ack::Ack;
 use super::decode::{self, Arguments};
-use super::error::{ArgumentError, HandlerError};
+use super::error::HandlerError;
 use super::outcome::{Called, Outcome};
 use super::socket::Socket;
+pub use crate::arguments::AnyEvent;
 
 /// A function that handles an event.
 ///
@@ -102,38 +103,3 @@ handlers!(A B C);
 handlers!(A B C D);
 handlers!(A B C D E);
 handlers!(A B C D E G);
-
-/// An event as [`Namespace::on_any`](crate::Namespace::on_any) is shown it, before its own
-/// handlers.
-#[derive(Clone, Copy, Debug)]
-pub struct AnyEvent<'a> {
-    pub(super) name: &'a str,
-    pub(super) data: &'a str,
-    pub(super) attachments: &'a [Bytes],
-}
-
-impl AnyEvent<'_> {
-    /// The event's name.
-    pub fn name(&self) -> &str {
-        self.name
-    }
-
-    /// The event as it came: the JSON text of an array, the name first. Binary stands as
-    /// `{"_placeholder":true,"num":0}`.
-    pub fn json(&self) -> &str {
-        self.data
-    }
-
-    /// The binary attachments in order.
-    pub fn attachments(&self) -> &[Bytes] {
-        self.attachments
-    }
-
-    /// The arguments as a tuple, for example `event.arguments::<(String, u32)>()`.
-    ///
-    /// # Errors
-    /// The first argument that is not what the tuple takes.
-    pub fn arguments<T: Arguments>(&self) -> Result<T, ArgumentError> {
-        decode::event_arguments(self.data, self.attachments)
-    }
-}

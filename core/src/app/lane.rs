@@ -21,6 +21,7 @@ use super::outcome::{self, Called, Running, guard};
 use super::socket::Socket;
 use crate::embed::Command;
 use crate::error::DisconnectReason;
+use crate::trace::Span;
 
 /// What handlers are called for.
 #[derive(Debug)]
@@ -192,19 +193,27 @@ const JOBS_IN_A_ROW: usize = 64;
 struct Pending {
     event: Box<str>,
     running: Running,
+    span: Span,
 }
 
 /// Waits for all of `running`, which go on side by side.
 async fn end_of(socket: &Socket, mut running: Vec<Pending>) {
     poll_fn(|cx| {
-        running.retain_mut(|pending| match outcome::poll(&mut pending.running, cx) {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                if let Err(error) = result {
-                    socket.router().report(socket, &pending.event, &error);
+        running.retain_mut(|pending| {
+            let Pending {
+                event,
+                running,
+                span,
+            } = pending;
+            span.within(|| match outcome::poll(running, cx) {
+                Poll::Pending => true,
+                Poll::Ready(result) => {
+                    if let Err(error) = result {
+                        socket.router().report(socket, event, &error);
+                    }
+                    false
                 }
-                false
-            }
+            })
         });
         if running.is_empty() {
             Poll::Ready(())
@@ -289,13 +298,18 @@ struct Calls<'s> {
 
 impl Calls<'_> {
     fn call(&mut self, event: &str, call: impl FnOnce() -> Result<Called, HandlerError>) {
-        match outcome::start(call) {
-            Ok(None) => {}
-            Ok(Some(running)) => self.pending.push(Pending {
+        let socket = self.socket;
+        let span = Span::handler(event, socket.id(), socket.namespace_name());
+        let started = span.within(|| {
+            let report = |error| socket.router().report(socket, event, &error);
+            outcome::start(call).map_err(report).ok().flatten()
+        });
+        if let Some(running) = started {
+            self.pending.push(Pending {
                 event: event.into(),
                 running,
-            }),
-            Err(error) => self.socket.router().report(self.socket, event, &error),
+                span,
+            });
         }
     }
 }

@@ -19,14 +19,11 @@
 //! hook of [`Server::on_error`] is told.
 
 mod ack;
-mod binary;
 mod broadcast;
 mod builder;
 mod connect;
 mod data;
-mod decode;
 mod dynamic;
-mod encode;
 pub mod engine_io;
 mod error;
 mod handler;
@@ -39,14 +36,16 @@ mod router;
 mod seats;
 mod server;
 mod socket;
+pub mod sse;
 mod watch;
+pub mod ws;
 
+pub use crate::arguments::{Arguments, Binary};
+use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
-pub use binary::Binary;
 pub use broadcast::{Answers, AnswersFuture, Broadcast, PendingAnswers, Rooms};
 pub use builder::ServerBuilder;
 pub use connect::{ConnectError, ConnectRequest, Verdict};
-pub use decode::Arguments;
 pub use error::{AckError, ArgumentError, BoxError, HandlerError, Result};
 pub use handler::{AnyEvent, Handler, WithAck, WithoutAck};
 pub use namespace::Namespace;

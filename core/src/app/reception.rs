@@ -104,7 +104,7 @@ impl Reception for Hooks {
 }
 
 /// What `call` comes to; nothing if it panics, at once or later.
-async fn guarded<T>(call: impl FnOnce() -> Eventual<T>) -> Option<T> {
+pub(super) async fn guarded<T>(call: impl FnOnce() -> Eventual<T>) -> Option<T> {
     match guard(call).ok()? {
         Eventual::Now(value) => Some(value),
         Eventual::Later(mut coming) => {

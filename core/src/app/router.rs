@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use http::{HeaderMap, Request};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -16,10 +17,15 @@ use super::outcome::guard;
 use super::reception::Hooks;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
-use crate::embed::{ConnId, Event, NamespaceId, Response, SocketRef};
+use super::sse::Streams;
+use super::ws::Endpoints;
+use crate::embed::{ConnId, Event, Handshake, NamespaceId, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
-use crate::server::{Application, Engine, Finishing, Reception};
+use crate::server::{
+    Admission, Application, Engine, EventAdmission, Finishing, Reception, Reply, WebSocketAdmission,
+};
+use crate::trace::tell;
 
 /// Told of what went wrong in a handler: on which socket, at which event.
 pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
@@ -28,6 +34,8 @@ pub(super) type ErrorHook = dyn Fn(&Socket, &str, &HandlerError) + Send + Sync;
 /// holds it.
 pub(super) struct Router {
     seats: Seats,
+    endpoints: Endpoints,
+    streams: Streams,
     hooks: Hooks,
     namespaces: RwLock<HashMap<NamespaceId, Arc<NamespaceState>>>,
     /// Namespaces that go when nobody uses them.
@@ -135,6 +143,7 @@ impl Application for Entrance {
                     end(&socket, reason);
                 }
             }
+            Event::WebSocket { conn, event } => router.endpoints.handle(engine, conn, event),
             Event::Closed => router.close(),
             // Streams and requests come from the engine's own listener, and messages are Socket.IO's.
             Event::Raw { .. }
@@ -144,8 +153,7 @@ impl Application for Entrance {
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
-            | Event::Forget { .. }
-            | Event::WebSocket { .. } => {}
+            | Event::Forget { .. } => {}
         }
     }
 
@@ -156,7 +164,7 @@ impl Application for Entrance {
     }
 
     fn reception(&self) -> Option<&dyn Reception> {
-        Some(&self.0.hooks)
+        Some(self)
     }
 
     fn finish(&self, shard: u8) -> Option<Finishing> {
@@ -174,6 +182,36 @@ impl Application for Entrance {
     }
 }
 
+impl Reception for Entrance {
+    fn admit(&self, handshake: &Arc<Handshake>) -> Option<Admission> {
+        self.0.hooks.admit(handshake)
+    }
+
+    fn adds_headers(&self) -> bool {
+        self.0.hooks.adds_headers()
+    }
+
+    fn add_headers(&self, request: &Handshake, opens: bool, headers: &mut HeaderMap) {
+        self.0.hooks.add_headers(request, opens, headers);
+    }
+
+    fn admit_websocket(&self, handshake: &Arc<Handshake>) -> Option<WebSocketAdmission> {
+        self.0.endpoints.admit(handshake)
+    }
+
+    fn admit_events(&self, engine: &Engine, handshake: &Arc<Handshake>) -> Option<EventAdmission> {
+        self.0.streams.admit(engine, handshake)
+    }
+
+    fn has_endpoint(&self, path: &str) -> bool {
+        self.0.endpoints.has(path) || self.0.streams.has(path)
+    }
+
+    fn fall_back(&self, request: Request<()>) -> Option<Reply> {
+        self.0.hooks.fall_back(request)
+    }
+}
+
 /// The client, or its connection, ended the socket. Called on its shard.
 fn end(socket: &Socket, reason: DisconnectReason) {
     if socket.end(Ended::There) {
@@ -185,6 +223,8 @@ impl Router {
     pub(super) fn new(shards: usize, hooks: Hooks) -> Router {
         Router {
             seats: Seats::new(shards),
+            endpoints: Endpoints::new(shards),
+            streams: Streams::default(),
             hooks,
             namespaces: RwLock::default(),
             passing: RwLock::default(),
@@ -199,6 +239,14 @@ impl Router {
 
     pub(super) fn seats(&self) -> &Seats {
         &self.seats
+    }
+
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(super) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The state of a namespace of the hub, made if it is new. It stays.
@@ -256,6 +304,7 @@ impl Router {
 
     /// Tells the hook of an error.
     pub(super) fn report(&self, socket: &Socket, event: &str, error: &HandlerError) {
+        tell!(warn, %error, socket = socket.id(), event, "handler failed");
         let hook = self.on_error.read().clone();
         if let Some(hook) = hook {
             // There is nobody left to tell of a hook that panics; the panic hook has been told.
@@ -330,6 +379,8 @@ impl Router {
     /// wait.
     fn close(&self) {
         drop(self.seats.clear());
+        self.endpoints.close();
+        self.streams.close();
         for namespace in self.all_namespaces() {
             namespace.close();
         }

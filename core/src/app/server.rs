@@ -13,6 +13,8 @@ use super::namespace::Namespace;
 use super::reception::Hooks;
 use super::router::{Entrance, Router};
 use super::socket::Socket;
+use super::sse;
+use super::ws::{Endpoint, WebSocketSettings};
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -61,6 +63,11 @@ impl Server {
         &self.router
     }
 
+    #[cfg(feature = "tower")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
         let router = Arc::new(Router::new(config.shards, hooks));
         let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;
@@ -107,6 +114,33 @@ impl Server {
     pub fn of(&self, name: &str) -> Namespace {
         let state = self.router.register(self.engine.hub().register(name));
         Namespace::new(self.engine.clone(), Arc::clone(&self.router), state)
+    }
+
+    /// The path `path` of the server's listeners as an endpoint for plain WebSockets, made if it is
+    /// new; see [`ws`](crate::ws). It must not be under the path of Socket.IO, unless the server
+    /// has no [`transports`](crate::ServerBuilder::transports).
+    pub fn websockets(&self, path: &str) -> Endpoint {
+        self.websockets_with(path, WebSocketSettings::default())
+    }
+
+    /// As [`Server::websockets`], with other settings than the default ones. They do not change
+    /// those of an endpoint that is there.
+    pub fn websockets_with(&self, path: &str, settings: WebSocketSettings) -> Endpoint {
+        let endpoints = self.router.endpoints();
+        endpoints.open(&self.engine, path, settings)
+    }
+
+    /// The path `path` of the server's listeners as an endpoint for server-sent events, made if it
+    /// is new; see [`sse`](crate::sse). It must not be under the path of Socket.IO, unless the
+    /// server has no [`transports`](crate::ServerBuilder::transports).
+    pub fn events(&self, path: &str) -> sse::Endpoint {
+        self.events_with(path, sse::Settings::default())
+    }
+
+    /// As [`Server::events`], with other settings than the default ones. They do not change those of
+    /// an endpoint that is there.
+    pub fn events_with(&self, path: &str, settings: sse::Settings) -> sse::Endpoint {
+        self.router.streams().open(path, settings)
     }
 
     /// Calls `hook` with everything that goes wrong in handlers: on which socket, at which event

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::proto::websocket::Limits;
 use crate::proto::websocket::deflate::DeflateOptions;
 
@@ -15,8 +16,8 @@ pub struct WebSocketSettings {
     pub max_payload: usize,
     /// Most frames of one message; 0 for no limit. More are answered 1008. Default 16,384.
     pub max_fragments: u32,
-    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit.
-    /// Default 60.
+    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit: then
+    /// those are answered that fit into the queue. Default 60.
     pub max_pending_pongs: u32,
     /// Whether pings are answered. Default true.
     pub auto_pong: bool,
@@ -31,6 +32,10 @@ pub struct WebSocketSettings {
     pub overflow: Overflow,
     /// Bytes queued over which the application is told when the queue is empty again. Default 16 KiB.
     pub high_water: usize,
+    /// Whether the application answers a peer's close frame, broken rule, or end of its half of the
+    /// stream by `Close` or `End`, after what it still has to send; the engine does so only when
+    /// [`close_timeout`](Self::close_timeout) is over. Default false: the engine answers at once.
+    pub application_answers: bool,
     /// How messages are compressed with peers that can. Default: not at all.
     pub deflate: Option<DeflateOptions>,
 }
@@ -38,7 +43,8 @@ pub struct WebSocketSettings {
 /// What happens to a peer that does not read what is sent to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// What waits is dropped, and the connection closed with code 1008.
+    /// What waits is dropped, and the connection closed: a plain WebSocket with code 1008, one of
+    /// Engine.IO with "transport error".
     #[default]
     Close,
     /// The message that does not fit is dropped.
@@ -57,12 +63,21 @@ impl Default for WebSocketSettings {
             max_queued_bytes: 16 * 1024 * 1024,
             overflow: Overflow::Close,
             high_water: 16 * 1024,
+            application_answers: false,
             deflate: None,
         }
     }
 }
 
 impl WebSocketSettings {
+    /// # Errors
+    /// [`Error::Misuse`] names the first setting that cannot work, and why.
+    pub fn validate(&self) -> Result<(), Error> {
+        let deflate = self.deflate.as_ref();
+        let rule = deflate.and_then(DeflateOptions::broken_rule);
+        rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
+    }
+
     /// What the decoder is to hold peers to.
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no IO, no peers"))]
     pub(crate) fn limits(&self) -> Limits {

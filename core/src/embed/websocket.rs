@@ -98,17 +98,24 @@ pub enum Command<'a> {
     Ping(Control<'a>),
     /// Sends a pong nobody asked for; what is over 125 bytes is cut off.
     Pong(Control<'a>),
+    /// Sends bytes as they are: complete frames, for applications that mask by themselves. Nothing
+    /// checks them.
+    Raw(Control<'a>),
     /// Closes: what is queued leaves first, then a close frame. The peer is given
     /// [`close_timeout`](crate::config::WebSocketSettings::close_timeout) to answer.
     Close {
         /// A code for which [`is_valid_close_code`](crate::proto::websocket::is_valid_close_code)
-        /// holds. Without one the frame is empty.
+        /// holds. Without one, or with another, the frame is empty.
         code: Option<u16>,
         /// At most 123 bytes of UTF-8; more are cut off. Without a code there is none.
         reason: &'a str,
     },
+    /// Ends the stream, without a close frame, when what is queued has left.
+    End,
     /// Drops the stream at once.
     Terminate,
+    /// Drops the stream at once and has the system tell the peer by a reset, if it can.
+    Reset,
     /// Stops reading: TCP pushes back. A few messages that were read already still come.
     Pause,
     /// Goes on reading.
@@ -177,7 +184,8 @@ pub struct Broadcast<'a> {
 pub struct Gauge(AtomicUsize);
 
 impl Gauge {
-    /// Bytes that wait; 0 when the connection is over.
+    /// Bytes that wait. When the connection is over, nothing but what was sent by this gauge
+    /// afterwards.
     pub fn queued_bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }

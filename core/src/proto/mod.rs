@@ -11,7 +11,9 @@
 
 use std::fmt;
 
+pub(crate) mod attachments;
 pub mod engine;
+pub mod event_stream;
 pub mod handshake;
 mod json;
 pub mod jsonp;

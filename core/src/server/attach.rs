@@ -16,6 +16,7 @@ use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
 use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
+use crate::trace::tell;
 use crate::transport::{Cork, Link, LinkId, Outlet, Stream};
 
 impl Shard {
@@ -127,6 +128,12 @@ impl Shard {
             .registry
             .insert(Arc::clone(&sid), conn, revision);
         self.handle().counters.opened.increment();
+        tell!(
+            debug,
+            sid = &*sid,
+            transport = transport.as_str(),
+            "connection opened"
+        );
         self.tell(Event::Open {
             conn,
             request,
@@ -178,6 +185,7 @@ impl Shard {
         let is_full = limit.is_some_and(|limit| self.engine.counters().connections >= limit as u64);
         if is_full || self.is_stopping() {
             self.handle().counters.refused.increment_shared();
+            tell!(warn, connections = limit, "connection refused");
             return Err(Refusal::TooManyConnections);
         }
         let is_free = chosen.is_none_or(|sid| {

@@ -7,13 +7,14 @@ use super::frames::Frames;
 use super::packets;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
-use crate::config::WhenFull;
+use crate::config::Overflow;
 use crate::embed::Event;
 use crate::error::DisconnectReason;
 use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{PacketType, legacy_connect_error};
+use crate::trace::tell;
 
 impl Shard {
     pub(super) fn handle_task(&mut self, task: Task) {
@@ -54,6 +55,7 @@ impl Shard {
             Task::Request(request) => self.handle_request(*request),
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
+            Task::FeedEnded { request } => self.handle_feed_ended(request),
             Task::FeedWritten { request, bytes } => self.handle_feed_written(request, bytes),
             Task::WebSocket { slot, ask } => self.ask_websocket(slot, ask),
             Task::WebSocketBroadcast(broadcast) => self.broadcast_to_websockets(&broadcast),
@@ -64,6 +66,8 @@ impl Shard {
             | Task::Accepted(_)
             | Task::Resume
             | Task::Stop(_) => {}
+            #[cfg(feature = "tower")]
+            Task::Mounted(_) => {}
         }
     }
 
@@ -171,7 +175,7 @@ impl Shard {
         self.next_mark += 1;
         let mark = self.next_mark;
         let limit = self.engine.config().max_queued_bytes;
-        let when_full = self.engine.config().when_full;
+        let overflow = self.engine.config().overflow;
         for slot in targets.except.iter().flat_map(|list| list.iter()) {
             if let Some(connection) = self.connections.get_mut(*slot) {
                 connection.broadcast_mark = mark;
@@ -195,18 +199,18 @@ impl Shard {
                 self.dirty.push(*slot);
             }
             if admission == Admission::Full {
-                self.queue_to_slow(*slot, outgoing.clone(), when_full);
+                self.queue_to_slow(*slot, outgoing.clone(), overflow);
             }
         }
     }
 
     /// Queues packets for one connection.
     pub(super) fn queue(&mut self, slot: Slot, outgoing: Outgoing) {
-        let when_full = self.engine.config().when_full;
-        self.queue_or(slot, outgoing, when_full);
+        let overflow = self.engine.config().overflow;
+        self.queue_or(slot, outgoing, overflow);
     }
 
-    fn queue_or(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
+    fn queue_or(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(slot) else {
@@ -221,7 +225,7 @@ impl Shard {
             (Admission::Queue, frames) => send_all(connection, &frames),
             (Admission::Full, frames) => {
                 let volatile = outgoing.volatile;
-                self.queue_to_slow(slot, Outgoing { frames, volatile }, when_full);
+                self.queue_to_slow(slot, Outgoing { frames, volatile }, overflow);
             }
         }
         self.touch(slot);
@@ -230,7 +234,7 @@ impl Shard {
     /// Queues packets for one whose queue seems full. What was queued in this turn has not been
     /// written yet, which is not the peer's fault: only what is left then counts.
     #[cold]
-    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing, when_full: WhenFull) {
+    fn queue_to_slow(&mut self, slot: Slot, outgoing: Outgoing, overflow: Overflow) {
         self.flush(slot);
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
@@ -240,12 +244,13 @@ impl Shard {
         match admit(connection, &outgoing, limit, counters) {
             Admission::Drop => {}
             Admission::Queue => send_all(connection, &outgoing.frames),
-            Admission::Full if when_full == WhenFull::Drop => {
+            Admission::Full if overflow == Overflow::Drop => {
                 let frames = outgoing.frames.in_form(connection.dialect.binary);
                 counters.dropped_full.add(frames.len() as u64);
             }
             Admission::Full => {
                 counters.closed_slow.increment();
+                tell!(warn, sid = &*connection.sid, "slow reader closed");
                 self.close(slot, DisconnectReason::TransportError, true);
             }
         }
@@ -260,7 +265,7 @@ impl Shard {
     /// For what the protocol itself has to say: it is never dropped.
     fn send_frames(&mut self, slot: Slot, frames: Frames) {
         let volatile = false;
-        self.queue_or(slot, Outgoing { frames, volatile }, WhenFull::Close);
+        self.queue_or(slot, Outgoing { frames, volatile }, Overflow::Close);
     }
 }
 

@@ -1,149 +1,24 @@
-//! Where session, hub and transport meet: bytes become packets, packets become events, and what
-//! the session wants written is written.
+//! Where session, hub and transport meet: time passes, streams end, what the session wants written is
+//! written, and what became of it is told. What comes in is in `reading.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::incoming::{Peer, receive};
 use super::shard::{Shard, Timer};
 use crate::config::TransportKind;
 use crate::embed::{Event, RequestId, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::Slot;
-use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
-use crate::proto::websocket::{Frame, Message};
-use crate::session::{Event as SessionEvent, Received, Transmit, TransportClosed};
-use crate::transport::{Cork, Link, LinkId, polling};
+use crate::proto::websocket::Frame;
+use crate::session::{Event as SessionEvent, Transmit, TransportClosed};
+use crate::trace::tell;
+use crate::transport::{Cork, LinkId, polling};
 
 /// How long a peer has to answer a close frame before its stream is dropped.
 pub(super) const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Inputs.
 impl Shard {
-    /// `n` bytes of a link lie in the buffer.
-    pub(super) fn handle_bytes(&mut self, slot: Slot, id: LinkId, n: usize) {
-        let conn = self.conn_id(slot);
-        let Shard {
-            connections,
-            buffer,
-            limits,
-            engine,
-            now,
-            compression,
-            ..
-        } = self;
-        let Some(connection) = connections.get_mut(slot) else {
-            return;
-        };
-        let Connection {
-            sid,
-            dialect,
-            session,
-            client,
-            link,
-            probe,
-            fault,
-            ..
-        } = connection;
-        let (link, is_probe) = match (link, probe) {
-            (Some(link), _) if link.id == id => (link, false),
-            (_, Some(probe)) if probe.id == id => (&mut **probe, true),
-            _ => return,
-        };
-        let Link {
-            decoder,
-            control,
-            request,
-            ..
-        } = link;
-        if control.is_deaf() {
-            return;
-        }
-        let give_up_at = *now + CLOSE_ANSWER_TIMEOUT;
-        let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
-        let mut is_promoted = false;
-        loop {
-            let base64;
-            let packet = match feed.next() {
-                Ok(None) => break,
-                // This decoder checks text.
-                Ok(Some(Message::UncheckedText(_))) => continue,
-                Ok(Some(Message::Text(text))) => match dialect.revision {
-                    Revision::V4 => engine::decode_text(text),
-                    Revision::V3 => {
-                        base64 = v3::decode_text(text);
-                        base64
-                            .as_ref()
-                            .map(PayloadPacket::as_packet)
-                            .map_err(|error| *error)
-                    }
-                },
-                Ok(Some(Message::Binary(bytes))) => match dialect.revision {
-                    Revision::V4 => Ok(Packet::Binary(bytes)),
-                    Revision::V3 => v3::decode_binary(bytes),
-                },
-                Ok(Some(Message::Ping(payload))) => {
-                    control.answer_ping(payload);
-                    continue;
-                }
-                Ok(Some(Message::Pong(_))) => continue,
-                Ok(Some(Message::Close(frame))) => {
-                    let code = frame.map(|frame| frame.code);
-                    control.end_with(Frame::close(code, ""), give_up_at);
-                    session
-                        .handle_transport_closed(TransportKind::WebSocket, TransportClosed::ByPeer);
-                    break;
-                }
-                Err(error) => {
-                    let farewell = Frame::close(Some(error.close_code()), "");
-                    if is_probe && !is_promoted {
-                        control.end_with(farewell, give_up_at);
-                    } else {
-                        control.end_broken(farewell, give_up_at);
-                    }
-                    let cause = TransportClosed::Error(error.to_string().into());
-                    session.handle_transport_closed(TransportKind::WebSocket, cause);
-                    break;
-                }
-            };
-            match packet {
-                Ok(packet) => {
-                    let received = session.handle_packet(TransportKind::WebSocket, packet, *now);
-                    if received == Received::Nothing {
-                        // Told before what comes behind it.
-                        if is_probe
-                            && !is_promoted
-                            && session.transport() == TransportKind::WebSocket
-                            && session.poll_event() == Some(SessionEvent::Upgraded)
-                        {
-                            is_promoted = true;
-                            let request = *request;
-                            let event = Event::Upgraded { conn, request };
-                            engine.shared.application.handle(engine, event);
-                        }
-                        continue;
-                    }
-                    // The session is then closing, and receives nothing more.
-                    let peer = Peer {
-                        conn,
-                        sid,
-                        session,
-                        client,
-                    };
-                    if let Some(broken) = receive(engine, peer, received, *now) {
-                        *fault = broken.fault;
-                    }
-                }
-                Err(_) => session.handle_decode_error(TransportKind::WebSocket, *now),
-            }
-        }
-        if is_promoted {
-            connection.promote_probe();
-        }
-        self.touch(slot);
-    }
-
     /// A link's stream has ended, by an error or because the peer closed it.
     pub(super) fn handle_stream_end(
         &mut self,
@@ -398,6 +273,7 @@ impl Shard {
                 }
                 self.engine.shared.registry.remove(&sid);
                 self.handle().counters.closed.increment();
+                tell!(debug, sid = &*sid, %reason, "connection closed");
                 let description = description.as_deref().or(fault.as_deref());
                 self.tell(Event::Close {
                     conn,

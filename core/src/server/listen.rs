@@ -16,6 +16,7 @@ use super::shard::thread_ended;
 use super::task::Task;
 use crate::embed::Peer;
 use crate::error::Error;
+use crate::trace::tell;
 use crate::transport::{Stream, Wire};
 
 /// What is spoken under HTTP on a TCP listener.
@@ -63,6 +64,7 @@ impl Engine {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             Ok(Listener::Tcp(listener, transport))
         })?;
+        tell!(info, address = %bound, "listening");
         Ok(bound)
     }
 

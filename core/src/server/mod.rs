@@ -17,6 +17,7 @@ mod listen;
 mod packets;
 pub mod pull;
 mod raw;
+mod reading;
 mod registry;
 mod requests;
 mod shard;
@@ -36,9 +37,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub use crate::transport::EventStream;
 pub use batch::Batch;
 pub use gateway::{Refusal, Verified};
-pub use http::{Admission, Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+#[cfg(feature = "tower")]
+pub(crate) use http::mounted as http_mounted;
+pub use http::{
+    Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
+    WebSocketTerms,
+};
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, TransportKind};
@@ -48,6 +55,7 @@ use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
+use crate::trace::tell;
 use crate::transport::{Stream, polling};
 use inbox::Inbox;
 use listen::Transport;
@@ -275,13 +283,21 @@ impl Engine {
             config, registry, ..
         } = &*self.shared;
         let verified = gateway::verify(config, registry, method, url, is_upgrade)?;
-        if let (Verified::Handshake(_), Some(limit)) = (verified, config.max_connections)
-            && self.counters().connections >= limit as u64
-        {
-            self.shared.shards[0].counters.refused.increment_shared();
+        if matches!(verified, Verified::Handshake(_)) && self.is_full() {
             return Err(Refusal::TooManyConnections);
         }
         Ok(verified)
+    }
+
+    /// Whether there is no place for one more connection; then one has been refused.
+    fn is_full(&self) -> bool {
+        let limit = self.shared.config.max_connections;
+        let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
+        if is_full {
+            self.shared.shards[0].counters.refused.increment_shared();
+            tell!(warn, connections = limit, "connection refused");
+        }
+        is_full
     }
 
     /// Takes a polling request; [`Event::Answer`] answers it, perhaps much later. Gives the
@@ -337,6 +353,13 @@ impl Engine {
                 bytes,
             },
         );
+    }
+
+    /// The peer of a plain WebSocket's feed has ended its half of the stream: nothing more comes, but
+    /// it can still be written to.
+    pub fn feed_ended(&self, feed: FeedId) {
+        let request = feed.request;
+        self.push(feed.shard, Task::FeedEnded { request });
     }
 
     /// A feed's stream is over.
@@ -489,6 +512,11 @@ impl Engine {
     fn pick_shard(&self) -> u8 {
         let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
         (next % self.shared.shards.len()) as u8
+    }
+
+    #[cfg(feature = "tower")]
+    fn wake(&self, shard: u8) {
+        self.shared.shards[usize::from(shard)].inbox.wake();
     }
 
     fn push(&self, shard: u8, task: Task) {

@@ -240,6 +240,13 @@ impl Shard {
         }
     }
 
+    /// The peer has ended its half of a feed's stream, and can still be written to.
+    pub(super) fn handle_feed_ended(&mut self, request: RequestId) {
+        if let Some((slot, _)) = self.feeds.get(&request) {
+            self.handle_websocket_end(*slot, None);
+        }
+    }
+
     /// The application has written bytes of a feed: it may be given more.
     pub(super) fn handle_feed_written(&mut self, request: RequestId, bytes: usize) {
         let Some((slot, id)) = self.feeds.get(&request).copied() else {
@@ -274,6 +281,8 @@ pub(super) fn turn_down(engine: &Engine, task: Task) {
             let event = Event::Forget { request };
             engine.shared.application.handle(engine, event);
         }
+        #[cfg(feature = "tower")]
+        Task::Mounted(mounted) => super::http::mounted::turn_down(*mounted),
         _ => {}
     }
 }

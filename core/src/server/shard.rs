@@ -25,7 +25,6 @@ use tokio::sync::watch;
 
 use super::compression::Compression;
 use super::http;
-use super::requests::turn_down;
 use super::table::{Table, Tenant};
 use super::task::Task;
 use super::timers::Timers;
@@ -35,6 +34,7 @@ use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
+use crate::trace::tell;
 use crate::transport::{Inlet, LinkId};
 
 /// A shard's state. Only its own thread ever touches it.
@@ -174,12 +174,8 @@ async fn run(engine: Engine, index: u8) {
 /// One of the engine's threads is at its end. The last one says so.
 pub(super) fn thread_ended(engine: &Engine) {
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
-        // What came too late for a shard is let go, streams above all.
-        for shard in &engine.shared.shards {
-            while let Some(task) = shard.inbox.pop() {
-                turn_down(engine, task);
-            }
-        }
+        engine.turn_down_all();
+        tell!(info, "closed");
         engine.shared.application.handle(engine, Event::Closed);
         engine.shared.application.flush();
     }
@@ -206,6 +202,13 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
                 http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());
             }
             Task::Accepted(_) => {}
+            #[cfg(feature = "tower")]
+            Task::Mounted(mounted) if this.is_stopping() => http::mounted::turn_down(*mounted),
+            #[cfg(feature = "tower")]
+            Task::Mounted(mounted) => {
+                let stop = this.http.subscribe();
+                http::mounted::serve(engine.clone(), this.index, *mounted, stop);
+            }
             Task::Attach(attach) => this.attach(*attach, shard),
             Task::AttachWebSocket(attach) => this.attach_websocket(*attach, shard),
             Task::Resume => this.resume(),

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::requests::turn_down;
 use super::shard::Shard;
 use super::task::Task;
 use crate::error::DisconnectReason;
+use crate::trace::tell;
 
 /// How a shard stops.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +45,37 @@ impl Engine {
             // Set once: only the first call comes here.
             let _ = self.shared.finish_by.set(deadline);
         }
+        tell!(info, "closing");
         self.shared.closing.notify_waiters();
         for shard in &self.shared.shards {
             shard.inbox.push(Task::Stop(stop));
             shard.inbox.wake();
+        }
+    }
+
+    /// Ends when the engine begins to close.
+    pub(crate) async fn closing(&self) {
+        let mut told = std::pin::pin!(self.shared.closing.notified());
+        told.as_mut().enable();
+        if !self.is_closing() {
+            told.await;
+        }
+    }
+
+    /// What came too late for a shard is let go, streams above all.
+    pub(super) fn turn_down_all(&self) {
+        for shard in &self.shared.shards {
+            while let Some(task) = shard.inbox.pop() {
+                turn_down(self, task);
+            }
+        }
+    }
+
+    /// For those who have just asked something of a shard that may have ended meanwhile.
+    #[cfg(feature = "tower")]
+    pub(super) fn turn_down_if_ended(&self) {
+        if self.shared.live_shards.load(Ordering::Acquire) == 0 {
+            self.turn_down_all();
         }
     }
 

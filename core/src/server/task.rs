@@ -75,12 +75,17 @@ pub(super) enum Task {
         request: RequestId,
         bytes: Option<Bytes>,
     },
+    /// The peer of a plain WebSocket's feed has ended its half of the stream.
+    FeedEnded { request: RequestId },
     /// A feed's bytes have been written.
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
     Run(Vec<Task>),
     /// A connection that a listener accepted.
     Accepted(Box<Accepted>),
+    /// A request that another HTTP server has read.
+    #[cfg(feature = "tower")]
+    Mounted(Box<super::http::mounted::Mounted>),
     /// The application takes events again.
     Resume,
     /// Close everything and end.

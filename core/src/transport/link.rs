@@ -200,14 +200,26 @@ impl Link {
         self.control.ending = Some(Ending::Now(now));
     }
 
+    /// Nothing more is written, and the peer is told by a reset once the stream is dropped.
+    pub(crate) fn reset(&mut self) {
+        if let Outlet::Tcp(stream) = mem::replace(&mut self.outlet, Outlet::Closed) {
+            // Where it fails the stream ends as any other.
+            let _ = stream.as_ref().set_zero_linger();
+            // Dropped, it would end its direction in good order first.
+            stream.forget();
+        }
+    }
+
     /// Drops what is queued, but for the frame that has been begun.
     pub(crate) fn drop_queued(&mut self) {
         self.backlog.keep_front();
     }
 
-    /// A link that waits for its peer's end does so until `deadline` at the latest.
+    /// A link that is coming to its end does so by `deadline` at the latest.
     pub(crate) fn end_by(&mut self, deadline: Instant) {
-        if let Some(Ending::AwaitPeer(at)) = &mut self.control.ending {
+        if let Some(Ending::AwaitPeer(at) | Ending::Drain(at) | Ending::Now(at)) =
+            &mut self.control.ending
+        {
             *at = deadline.min(*at);
         }
     }

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod dialect;
+mod event_stream;
 mod link;
 mod patient;
 pub(crate) mod polling;
@@ -10,7 +11,9 @@ mod stream;
 mod tls;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
-pub(crate) use link::{Cork, Link, LinkId, Outlet};
+pub use event_stream::EventStream;
+pub(crate) use event_stream::{EventWriter, Pushed, event_stream};
+pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
 pub(crate) use stream::{Inlet, Stream, Wire};
 #[cfg(feature = "tls")]

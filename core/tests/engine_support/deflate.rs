@@ -42,8 +42,11 @@ impl Zlib {
             .compress_vec(message, &mut out, FlushCompress::Sync);
         flushed.expect("it compresses");
         assert!(out.len() < out.capacity(), "room for all of it");
-        out.truncate(out.len() - 4);
-        out
+        match out.strip_suffix(&[0, 0, 0xff, 0xff]) {
+            Some(payload) => payload.to_vec(),
+            // Nothing, flushed twice: RFC 7692 §7.2.3.6.
+            None => vec![0],
+        }
     }
 
     pub(crate) fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {

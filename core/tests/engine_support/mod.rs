@@ -90,7 +90,13 @@ impl Application for Recorder {
         // Written down first: who has an answer may rely on what is written.
         let is_said = matches!(
             event,
-            Event::Connect { .. } | Event::Message { .. } | Event::Leave { .. }
+            Event::Connect { .. }
+                | Event::Message { .. }
+                | Event::Leave { .. }
+                | Event::WebSocket {
+                    event: websocket::Event::Ping(_) | websocket::Event::Sent { .. },
+                    ..
+                }
         );
         if !is_said || !self.is_forgetful.load(Ordering::Relaxed) {
             self.record(engine, &event);

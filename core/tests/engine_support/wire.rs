@@ -235,6 +235,13 @@ impl Wire {
         }
     }
 
+    /// Gives up the buffer of what was read.
+    pub(crate) fn forget(&mut self) {
+        assert_eq!(self.unread(), 0);
+        self.buffer = Vec::new();
+        self.at = 0;
+    }
+
     fn take(&mut self, length: usize) -> Vec<u8> {
         while self.unread() < length {
             assert!(self.read_more(), "closed within a message");

@@ -6,7 +6,8 @@ const { timedOut } = require('../errors');
 const { failLater } = require('../acks');
 const { PACKET } = require('../packet-watch');
 const { refuseReserved } = require('../reserved');
-const { END, STATE, Socket, callLater } = require('../socket');
+const { callLater } = require('../room-methods');
+const { END, STATE, Socket } = require('../socket');
 
 // How a socket must have ended to come back (`connectionStateRecovery`).
 const RECOVERABLE = new Set(['transport error', 'transport close', 'forced close', 'ping timeout', 'server shutting down', 'forced server close']);

@@ -47,6 +47,8 @@ static void pull(const sori_server *server)
 {
     sori_event *events[256];
     size_t count;
+    // What is asked for while a run of events is handled leaves at the next poll.
+    must(sori_server_cork(server), "cork");
     for (;;) {
         must(sori_server_poll(server, events, 256, -1, &count), "poll");
         for (size_t i = 0; i < count; i++) {

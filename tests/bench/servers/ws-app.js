@@ -1,7 +1,8 @@
 'use strict';
 // The plain WebSocket application under test, the same program for every module with ws's API:
 // node --expose-gc ws-app.js MODULE
-// A connection to /echo gets back what it sends, one to /broadcast sends to everybody.
+// A connection to /echo gets back what it sends, one to /broadcast sends to everybody: by the loop over clients that
+// ws's users write, or by the module's own broadcast where it has one.
 
 const http = require('node:http');
 const { run } = require('./under-test.js');
@@ -13,6 +14,10 @@ run(({ WebSocket, WebSocketServer }) => {
   wss.on('connection', (socket, request) => {
     if (request.url === '/broadcast') {
       socket.on('message', (data, isBinary) => {
+        if (wss.broadcast) {
+          wss.broadcast(data, { binary: isBinary });
+          return;
+        }
         for (const client of wss.clients) {
           if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary });
         }

@@ -17,6 +17,8 @@ pub struct Server {
     /// Program and arguments, started in the benchmark's folder.
     pub command: &'static [&'static str],
     pub environment: &'static [(&'static str, &'static str)],
+    /// The server it is compared with: itself, or one that does the same work.
+    pub peer: &'static str,
     /// Whether it answers `collect` on stdin, see servers/under-test.js.
     pub collects: bool,
     pub when_missing: WhenMissing,
@@ -79,6 +81,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "socket.io",
         dialect: Dialect::SocketIo,
+        peer: "socket.io",
         command: &[
             "node",
             "--expose-gc",
@@ -93,6 +96,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori",
         dialect: Dialect::SocketIo,
+        peer: "socket.io",
         command: &[
             "node",
             "--expose-gc",
@@ -106,6 +110,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori+adapter",
         dialect: Dialect::SocketIo,
+        peer: "socket.io",
         command: &[
             "node",
             "--expose-gc",
@@ -119,6 +124,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori-c",
         dialect: Dialect::SocketIo,
+        peer: "sori-rust",
         command: &["sh", "servers/c-app.sh", "pull"],
         environment: &[],
         collects: false,
@@ -127,6 +133,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori-c-push",
         dialect: Dialect::SocketIo,
+        peer: "sori-rust",
         command: &["sh", "servers/c-app.sh", "push"],
         environment: &[],
         collects: false,
@@ -135,6 +142,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "ws",
         dialect: Dialect::WebSocket,
+        peer: "ws",
         command: &["node", "--expose-gc", "servers/ws-app.js", "ws"],
         environment: &[],
         collects: true,
@@ -143,6 +151,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "sori/ws",
         dialect: Dialect::WebSocket,
+        peer: "ws",
         command: &[
             "node",
             "--expose-gc",
@@ -156,20 +165,46 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "bun",
         dialect: Dialect::WebSocket,
+        peer: "ws",
         // Not in package.json for its size: whoever has `bun` on the PATH measures it.
         command: &["bun", "servers/bun-app.js"],
         environment: &[],
         collects: true,
         when_missing: WhenMissing::Skip,
     },
+    Server {
+        name: "socketioxide",
+        dialect: Dialect::SocketIo,
+        peer: "socketioxide",
+        command: &["../../target/release/bench-socketioxide"],
+        environment: &[],
+        collects: false,
+        when_missing: WhenMissing::Skip,
+    },
+    Server {
+        name: "sori-rust",
+        dialect: Dialect::SocketIo,
+        peer: "socketioxide",
+        command: &["../../target/release/bench-sori"],
+        environment: &[],
+        collects: false,
+        when_missing: WhenMissing::Skip,
+    },
+    Server {
+        name: "sori-rust/ws",
+        dialect: Dialect::WebSocket,
+        peer: "bun",
+        command: &["../../target/release/bench-sori-ws"],
+        environment: &[],
+        collects: false,
+        when_missing: WhenMissing::Skip,
+    },
 ];
 
-/// The server that others of its dialect are compared with.
-pub fn peer(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::SocketIo => "socket.io",
-        Dialect::WebSocket => "ws",
-    }
+/// The server that one is compared with.
+pub fn peer(server: &str) -> Option<&'static str> {
+    let known = SERVERS.iter().find(|known| known.name == server);
+    known.map(|known| known.peer)
 }
 
 #[cfg(test)]
@@ -177,14 +212,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_peer_is_a_server_of_its_dialect() {
-        for work in WORKS {
-            let peer = peer(work.dialect);
+    fn every_peer_is_a_server_of_the_same_dialect() {
+        for server in SERVERS {
+            let mut all = SERVERS.iter();
+            let peer = all.find(|other| other.name == server.peer);
             assert!(
-                SERVERS
-                    .iter()
-                    .any(|server| server.name == peer && server.dialect == work.dialect),
-                "{peer}"
+                peer.is_some_and(|peer| peer.dialect == server.dialect),
+                "{}",
+                server.name
             );
         }
     }

@@ -50,15 +50,13 @@ pub fn medians(rows: &[Row]) -> Vec<Row> {
             });
         }
     }
-    let peers: Vec<Row> = medians
-        .iter()
-        .filter(|row| peer_of(row) == Some(row.server))
-        .cloned()
-        .collect();
+    let peers = medians.clone();
     for row in &mut medians {
-        let peer = peers
-            .iter()
-            .find(|peer| (peer.work, peer.in_flight) == (row.work, row.in_flight));
+        let name = catalog::peer(row.server);
+        let peer = peers.iter().find(|peer| {
+            let is_same_work = (peer.work, peer.in_flight) == (row.work, row.in_flight);
+            is_same_work && Some(peer.server) == name
+        });
         for (ratio, figure) in RATIOS {
             let of_peer = peer
                 .and_then(|peer| peer.figures.find(figure))
@@ -184,10 +182,6 @@ pub fn is_disturbed(figures: &Figures) -> bool {
     OTHERS
         .iter()
         .any(|(name, _)| figures.find(name).is_some_and(|share| share > OTHERS_LIMIT))
-}
-
-fn peer_of(row: &Row) -> Option<&'static str> {
-    work_of(row).map(|work| catalog::peer(work.dialect))
 }
 
 fn has_shape(row: &Row, shape: Shape) -> bool {

@@ -31,6 +31,11 @@ impl Frame {
         Frame(Bytes::from([&header[..size], payload].concat()))
     }
 
+    /// Bytes that are frames already; nothing checks them.
+    pub fn raw(bytes: &[u8]) -> Frame {
+        Frame(Bytes::copy_from_slice(bytes))
+    }
+
     /// A ping; a payload over 125 bytes is cut.
     pub fn ping(payload: &[u8]) -> Frame {
         Self::from_parts(Opcode::Ping, &[&payload[..payload.len().min(MAX_CONTROL)]])

@@ -13,7 +13,7 @@ use crate::config::WebSocketSettings;
 use crate::embed::{Handshake, NamespaceId, Peer};
 use crate::proto::handshake::{self, HandshakeError};
 use crate::proto::websocket::Role;
-use crate::server::{Engine, WebSocketUpgrade};
+use crate::server::{Engine, Refusal, WebSocketUpgrade};
 
 /// Decides whether a client gets its plain WebSocket, and on which terms.
 pub type WebSocketAdmission =
@@ -77,6 +77,10 @@ async fn board(
     let terms = decided.map_err(|no| refused(no.status, &no.message, &no.headers))?;
     if engine.is_closing() {
         return Err(refused(503, "", &HeaderMap::new()));
+    }
+    if engine.is_full() {
+        let message = Refusal::TooManyConnections.message();
+        return Err(refused(503, message, &HeaderMap::new()));
     }
     let deflate = agree_on_deflate(head, terms.settings.deflate.as_ref()).map_err(broken)?;
     let protocol = terms.protocol.as_deref();

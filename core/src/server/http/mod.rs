@@ -5,6 +5,7 @@
 //!  listen.rs ──► shard: hyper ──┬─► polling.rs   answered by a session, headers around it
 //!                                   ├─► upgrade.rs   the stream leaves hyper: 101 or a refusal
 //!                                   ├─► boarding.rs  the same for plain WebSockets
+//!                                   ├─► events.rs    streams of server-sent events
 //!                                   └─► reception.rs the application's own pages
 //! ```
 
@@ -12,6 +13,9 @@ mod boarding;
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
+mod events;
+#[cfg(feature = "tower")]
+pub(crate) mod mounted;
 mod polling;
 mod reception;
 mod upgrade;
@@ -26,8 +30,8 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -36,9 +40,9 @@ use tokio::sync::watch;
 use super::Engine;
 use super::listen::Accepted;
 use crate::embed::{Handshake, Peer};
-use crate::transport::Patient;
+use crate::transport::{EventStream, Patient};
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
-pub use reception::{Admission, Reception, Reply};
+pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
 
 /// Serves HTTP on one accepted connection, on the shard that calls it.
@@ -120,20 +124,74 @@ impl std::fmt::Display for Left {
 
 impl std::error::Error for Left {}
 
+/// What answers consist of.
+pub type Content = Either<Full<Bytes>, EventStream>;
+
 async fn respond(
     engine: &Engine,
     request: Request<Incoming>,
     peer: Peer,
-) -> Result<Response<Full<Bytes>>, Handover> {
-    let (head, body) = request.into_parts();
-    if !is_own_path(engine, head.uri.path()) {
-        if head.headers.contains_key(header::UPGRADE)
-            && let Some(handover) = boarding::judge(engine, &head, peer).await
-        {
-            return Err(handover);
-        }
-        return Ok(reception::fall_back(engine, head).await);
+) -> Result<Response<Content>, Handover> {
+    if engine.config().metrics_path.as_deref() == Some(request.uri().path()) {
+        return Ok(metrics_answer(engine).map(Either::Left));
     }
+    if !engine.is_own_path(request.uri().path()) {
+        let (head, _) = request.into_parts();
+        return answer_other(engine, head, peer).await;
+    }
+    let answer = answer_own(engine, request, peer).await;
+    answer.map(|answer| answer.map(Either::Left))
+}
+
+/// Answers a request that another server found to be ours, whatever its path.
+#[cfg(feature = "tower")]
+async fn answer_mounted<B>(
+    engine: &Engine,
+    request: Request<B>,
+    peer: Peer,
+) -> Result<Response<Content>, Handover>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let path = request.uri().path();
+    let is_other = engine.has_endpoint(path) && !engine.is_own_path(path);
+    if is_other || engine.config().transports.is_empty() {
+        let (head, _) = request.into_parts();
+        return answer_other(engine, head, peer).await;
+    }
+    let answer = answer_own(engine, request, peer).await;
+    answer.map(|answer| answer.map(Either::Left))
+}
+
+/// Answers a request that is not under the engine's path.
+async fn answer_other(
+    engine: &Engine,
+    head: Parts,
+    peer: Peer,
+) -> Result<Response<Content>, Handover> {
+    if head.headers.contains_key(header::UPGRADE)
+        && let Some(handover) = boarding::judge(engine, &head, peer).await
+    {
+        return Err(handover);
+    }
+    if let Some(answer) = events::answer(engine, &head, peer).await {
+        return Ok(answer);
+    }
+    Ok(reception::fall_back(engine, head).await.map(Either::Left))
+}
+
+/// Answers a request that is the engine's.
+async fn answer_own<B>(
+    engine: &Engine,
+    request: Request<B>,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Handover>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
     if head.headers.contains_key(header::UPGRADE) {
         return Err(upgrade::judge(engine, &head, peer).await);
     }
@@ -152,20 +210,37 @@ async fn respond(
     Ok(response)
 }
 
-/// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets alone.
-fn is_own_path(engine: &Engine, path: &str) -> bool {
-    if engine.config().transports.is_empty() {
-        return false;
+impl Engine {
+    /// Whether the application has plain WebSockets or event streams at a path.
+    #[cfg(feature = "tower")]
+    pub(crate) fn has_endpoint(&self, path: &str) -> bool {
+        let reception = self.shared.application.reception();
+        reception.is_some_and(|reception| reception.has_endpoint(path))
     }
-    let own = engine.config().path.trim_end_matches('/');
-    path.strip_prefix(own)
-        .is_some_and(|rest| rest.starts_with('/'))
+
+    /// Whether a request is Engine.IO's. An engine without its transports serves plain WebSockets
+    /// alone.
+    pub(crate) fn is_own_path(&self, path: &str) -> bool {
+        if self.config().transports.is_empty() {
+            return false;
+        }
+        let own = self.config().path.trim_end_matches('/');
+        path.strip_prefix(own)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// npm `cors` adds `Content-Length: 0`, which RFC 9110 §8.6 forbids beside 204 and hyper leaves out.
 fn preflight_answer(headers: http::HeaderMap) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::NO_CONTENT);
     *response.headers_mut() = headers;
+    response
+}
+
+fn metrics_answer(engine: &Engine) -> Response<Full<Bytes>> {
+    let mut response = Response::new(engine.metrics().to_prometheus().into());
+    let kind = http::HeaderValue::from_static(crate::metrics::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 

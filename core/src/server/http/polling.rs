@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use tokio::sync::oneshot;
 
 use super::{handshake_of, reception, url_of};
@@ -36,12 +36,16 @@ impl From<Answer> for Answered {
 }
 
 /// Answers a polling request.
-pub(super) async fn answer(
+pub(super) async fn answer<B>(
     engine: &Engine,
     head: &Parts,
-    body: Incoming,
+    body: B,
     peer: Peer,
-) -> Response<Full<Bytes>> {
+) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let body = match read(engine, body).await {
         Ok(body) => body,
         Err(status) => return into_response(empty_answer(status)),
@@ -66,7 +70,11 @@ pub(super) async fn answer(
 }
 
 /// The body; else the status that says why there is none.
-async fn read(engine: &Engine, body: Incoming) -> Result<Bytes, u16> {
+async fn read<B>(engine: &Engine, body: B) -> Result<Bytes, u16>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let config = engine.config();
     let limited = Limited::new(body, config.max_payload).collect();
     match tokio::time::timeout(config.request_timeout, limited).await {

@@ -13,6 +13,7 @@ use super::boarding::WebSocketAdmission;
 use super::empty;
 use crate::embed::Handshake;
 use crate::server::Engine;
+use crate::transport::EventStream;
 
 /// Decides whether a client may open a connection; the message is what a client is told that may
 /// not.
@@ -20,6 +21,10 @@ pub type Admission = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
 /// An answer on its way.
 pub type Reply = Pin<Box<dyn Future<Output = Response<Bytes>>>>;
+
+/// Decides about a client of server-sent events: its stream, or the status and the message that it is
+/// told.
+pub type EventAdmission = Pin<Box<dyn Future<Output = Result<EventStream, (u16, String)>>>>;
 
 /// An application's part in HTTP on the engine's own listener. All of it is called, and its futures
 /// are driven, on the thread of a shard: nothing of it may block.
@@ -49,6 +54,20 @@ pub trait Reception: Send + Sync {
     fn admit_websocket(&self, handshake: &Arc<Handshake>) -> Option<WebSocketAdmission> {
         let _ = handshake;
         None
+    }
+
+    /// Begins to decide about a request for server-sent events; `None` if there are none at its
+    /// path.
+    fn admit_events(&self, engine: &Engine, handshake: &Arc<Handshake>) -> Option<EventAdmission> {
+        let _ = (engine, handshake);
+        None
+    }
+
+    /// Whether there are plain WebSockets or server-sent events at a path. Requests for events are
+    /// shown to [`Reception::admit_events`] only if there are.
+    fn has_endpoint(&self, path: &str) -> bool {
+        let _ = path;
+        false
     }
 
     /// Begins to answer a request that is not under the engine's path; `None` is answered 404. Its

@@ -14,7 +14,7 @@ use crate::proto::handshake::{self, HandshakeError};
 use crate::proto::websocket::Frame;
 use crate::proto::websocket::deflate::{self, DeflateOptions, DeflateParams};
 use crate::server::driver::CLOSE_ANSWER_TIMEOUT;
-use crate::server::{Engine, Upgrade, Verified, WebSocketUpgrade};
+use crate::server::{Engine, Refusal, Upgrade, Verified, WebSocketUpgrade};
 use crate::transport::Wire;
 
 /// What becomes of a stream that hyper is done with.
@@ -34,6 +34,27 @@ pub(super) enum Handover {
 }
 
 impl Handover {
+    /// What is to be written first.
+    #[cfg(feature = "tower")]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Handover::WebSocket { answer, .. } => answer,
+            Handover::Plain(upgrade) => &upgrade.answer,
+            Handover::Farewell(bytes) => bytes,
+        }
+    }
+
+    /// The same when the answer has gone out and `rest` is left to be written.
+    #[cfg(feature = "tower")]
+    pub(super) fn without_answer(mut self, rest: Bytes) -> Handover {
+        match &mut self {
+            Handover::WebSocket { answer, .. } => *answer = rest,
+            Handover::Plain(upgrade) => upgrade.answer = rest,
+            Handover::Farewell(bytes) => *bytes = rest.into(),
+        }
+        self
+    }
+
     /// `read` is what hyper has read behind the request.
     pub(super) async fn complete(self, engine: &Engine, stream: Wire, read: Bytes) {
         match self {
@@ -76,7 +97,7 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
     let (method, url) = (head.method.as_str(), url_of(head));
     let verified = match engine.verify(method, url, true) {
         Ok(verified) => verified,
-        Err(refusal) => return refused(refusal.status(), refusal.message()),
+        Err(refusal) => return refuse(engine, head, refusal),
     };
     let opens = matches!(verified, Verified::Handshake(..));
     let handshake = handshake_of(head, peer);
@@ -113,6 +134,26 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
         handshake,
         deflate,
     }
+}
+
+/// Refuses with one of engine.io's codes. It notices an unknown protocol when the WebSocket is open
+/// already, and says so in HTTP all the same: its clients see 101 first.
+fn refuse(engine: &Engine, head: &Parts, refusal: Refusal) -> Handover {
+    let told = self::refusal(refusal.status(), refusal.message());
+    if refusal != Refusal::UnsupportedProtocolVersion {
+        return Handover::Farewell(told);
+    }
+    let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let key = header(header::SEC_WEBSOCKET_KEY);
+    let version = header(header::SEC_WEBSOCKET_VERSION);
+    let upgrade = header(header::UPGRADE);
+    if let Err(error) = handshake::check_upgrade(head.method.as_str(), upgrade, key, version) {
+        return Handover::Farewell(error.to_refusal());
+    }
+    let cors = engine.config().cors.as_ref();
+    let headers = cors.map_or_else(HeaderMap::new, |cors| cors::headers(cors, &head.headers));
+    let answer = switching_protocols(key.unwrap_or_default(), None, None, &headers);
+    Handover::Farewell([answer, told].concat())
 }
 
 /// A WebSocket that says it is for polling is of no use to either.
@@ -174,6 +215,10 @@ fn canonical(name: &HeaderName) -> String {
 
 /// engine.io's refusal; an empty message becomes the status's own phrase.
 fn refused(status: u16, message: &str) -> Handover {
+    Handover::Farewell(refusal(status, message))
+}
+
+fn refusal(status: u16, message: &str) -> Vec<u8> {
     let phrase = StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())
@@ -184,5 +229,5 @@ fn refused(status: u16, message: &str) -> Handover {
         "HTTP/1.1 {status} {phrase}\r\nConnection: close\r\nContent-type: text/html\r\n\
          Content-Length: {length}\r\n\r\n{message}"
     );
-    Handover::Farewell(answer.into_bytes())
+    answer.into_bytes()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::roster::SocketIdentity;
+use crate::config::TransportKind;
 use crate::embed::{BroadcastAck, Handshake};
 use crate::error::DisconnectReason;
 
@@ -19,6 +20,8 @@ pub enum PulledEvent {
         auth: Option<Box<str>>,
         /// Whether it comes back with its id, its rooms and what it missed, once it is accepted.
         recovered: bool,
+        /// What the application kept for it with `PullServer::keep`, if it comes back.
+        kept: Option<Arc<str>>,
         /// The request that opened its connection, if it is known.
         handshake: Option<Arc<Handshake>>,
     },
@@ -29,8 +32,8 @@ pub enum PulledEvent {
         /// The ack the client waits for.
         ack: Option<u64>,
         /// Raw JSON array: name and arguments, valid JSON; binary stands as placeholders that have
-        /// not been checked.
-        data: Box<str>,
+        /// not been checked. It has room for one byte more.
+        data: String,
         /// The attachments in order.
         attachments: Vec<Bytes>,
     },
@@ -79,8 +82,52 @@ pub enum PulledEvent {
         /// What.
         event: WebSocketEvent,
     },
+    /// Something happened to a connection without Socket.IO.
+    Raw {
+        /// The connection.
+        socket: Arc<SocketIdentity>,
+        /// What.
+        event: RawEvent,
+    },
+    /// A client wants to open a connection, and waits for `PullServer::decide`.
+    Handshake {
+        /// What to decide about.
+        ticket: u64,
+        /// Its request.
+        handshake: Arc<Handshake>,
+    },
     /// Every connection is closed and the engine's threads have ended. The last event.
     Closed,
+}
+
+/// What happened to a connection without Socket.IO, in order.
+#[derive(Debug)]
+pub enum RawEvent {
+    /// It is open. Its first event.
+    Open {
+        /// What carries it.
+        transport: TransportKind,
+        /// The request that opened it.
+        handshake: Option<Arc<Handshake>>,
+    },
+    /// A whole message.
+    Message {
+        /// The message, with room for one byte more.
+        data: Vec<u8>,
+        /// Whether it is not text. Text is UTF-8.
+        is_binary: bool,
+    },
+    /// It is carried by a WebSocket from now on.
+    Upgrade,
+    /// All up to the message of this token has been handed to the transport.
+    Sent(u64),
+    /// It is over. Its last event.
+    Close {
+        /// Why.
+        reason: DisconnectReason,
+        /// More about why, for people.
+        description: Option<Box<str>>,
+    },
 }
 
 /// What a plain WebSocket's peer did, in order.
@@ -125,6 +172,11 @@ impl WebSocketEvent {
 }
 
 impl PulledEvent {
+    /// Whether nothing comes behind it.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self, PulledEvent::Closed)
+    }
+
     /// Bytes of what the peer sent that the event holds.
     pub(super) fn size(&self) -> usize {
         let sum = |attachments: &[Bytes]| attachments.iter().map(Bytes::len).sum::<usize>();
@@ -132,8 +184,8 @@ impl PulledEvent {
             PulledEvent::Connect { auth, .. } => auth.as_ref().map_or(0, |auth| auth.len()),
             PulledEvent::Message {
                 data, attachments, ..
-            }
-            | PulledEvent::Ack {
+            } => data.len() + sum(attachments),
+            PulledEvent::Ack {
                 data, attachments, ..
             } => data.len() + sum(attachments),
             PulledEvent::BroadcastAck { outcome, .. } => outcome
@@ -144,8 +196,14 @@ impl PulledEvent {
             PulledEvent::WebSocket {
                 event: WebSocketEvent::Message { data, .. },
                 ..
+            }
+            | PulledEvent::Raw {
+                event: RawEvent::Message { data, .. },
+                ..
             } => data.len(),
-            PulledEvent::AckTimeout { .. }
+            PulledEvent::Raw { .. }
+            | PulledEvent::Handshake { .. }
+            | PulledEvent::AckTimeout { .. }
             | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }
             | PulledEvent::Closed => 0,

@@ -10,22 +10,23 @@
 //! and nothing after that.
 
 mod event;
+mod mailbox;
 mod queue;
+mod raw;
+mod reception;
 mod roster;
-#[cfg(unix)]
-mod signal;
-mod space;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::{PulledEvent, WebSocketEvent};
+pub use event::{PulledEvent, RawEvent, WebSocketEvent};
+pub use raw::RawOptions;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
-use super::Engine;
+use super::{Batch, Engine};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
@@ -33,7 +34,9 @@ use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
 
-/// An engine and the queue of its events. Every method may be called from any thread.
+/// An engine and the queue of its events. Every method may be called from any thread. What changes
+/// something takes a batch of [`Engine::batch`]: it reaches connections when that is dropped, together
+/// with what else is in it.
 #[derive(Debug)]
 pub struct PullServer {
     engine: Engine,
@@ -92,6 +95,25 @@ impl PullServer {
         self.engine.hub().register(name);
     }
 
+    /// Lets clients ask for every namespace whose name begins with `prefix`. One that is not there
+    /// is made when its first socket is accepted, and goes with its last.
+    pub fn open_namespaces(&self, prefix: &str) {
+        self.queue.open_prefix(prefix);
+    }
+
+    /// Keeps `data` for the socket that comes back in place of this one, instead of what was kept
+    /// before; its [`PulledEvent::Connect`] carries it. For nothing unless the settings have
+    /// `recovery`.
+    ///
+    /// # Errors
+    /// [`Gone`]
+    pub fn keep(&self, socket: SocketKey, data: &str) -> Result<(), Gone> {
+        let SocketRef { conn, namespace } = self.client(socket)?;
+        let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
+        namespace.keep(conn, data.into());
+        Ok(())
+    }
+
     /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the
     /// first. Gives how many it appended. With several threads polling, events of one socket are
     /// spread over them.
@@ -141,8 +163,8 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile: then no [`PulledEvent::Disconnect`] follows.
-    pub fn accept(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.accept(&self.engine, socket)
+    pub fn accept(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.accept(&self.engine, batch, socket)
     }
 
     /// Keeps a client out that asked with [`PulledEvent::Connect`]. `error` is a JSON object, for
@@ -150,9 +172,14 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`] if the client has left meanwhile.
-    pub fn refuse(&self, socket: SocketKey, error: &str) -> Result<(), Gone> {
+    pub fn refuse(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        error: &str,
+    ) -> Result<(), Gone> {
         let (conn, socket) = self.queue.refuse(socket).ok_or(Gone)?;
-        self.engine.execute(Command::Refuse {
+        batch.execute(Command::Refuse {
             conn,
             namespace: &socket.namespace,
             error,
@@ -166,12 +193,13 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
     ) -> Result<(), Gone> {
         let socket = self.client(socket)?;
-        self.engine.execute(Command::Emit {
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -188,6 +216,7 @@ impl PullServer {
     /// [`Gone`]
     pub fn emit_with_ack(
         &self,
+        batch: &mut Batch<'_>,
         socket: SocketKey,
         payload: Payload<'_>,
         volatile: bool,
@@ -197,7 +226,7 @@ impl PullServer {
         let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
         let id = namespace.next_ack();
         let socket = self.queue.expect_ack(socket, id).ok_or(Gone)?;
-        self.engine.execute(Command::Emit {
+        batch.execute(Command::Emit {
             socket,
             payload,
             volatile,
@@ -210,9 +239,15 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn answer(&self, socket: SocketKey, ack: u64, payload: Payload<'_>) -> Result<(), Gone> {
+    pub fn answer(
+        &self,
+        batch: &mut Batch<'_>,
+        socket: SocketKey,
+        ack: u64,
+        payload: Payload<'_>,
+    ) -> Result<(), Gone> {
         let socket = self.client(socket)?;
-        self.engine.execute(Command::Answer {
+        batch.execute(Command::Answer {
             socket,
             id: ack,
             payload,
@@ -225,16 +260,16 @@ impl PullServer {
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn disconnect(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.disconnect(&self.engine, socket)
+    pub fn disconnect(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.disconnect(&self.engine, batch, socket)
     }
 
     /// Disconnects every socket of this one's connection, and closes the connection.
     ///
     /// # Errors
     /// [`Gone`]
-    pub fn close_connection(&self, socket: SocketKey) -> Result<(), Gone> {
-        self.queue.close_connection(&self.engine, socket)
+    pub fn close_connection(&self, batch: &mut Batch<'_>, socket: SocketKey) -> Result<(), Gone> {
+        self.queue.close_connection(&self.engine, batch, socket)
     }
 
     /// Serves plain WebSockets at a path of their own. The application calls those of `/feed` the

@@ -3,7 +3,7 @@
 //! # When it is full
 //! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
 //! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
-//! [`super::space::MOST_BYTES`], plus what one read of each shard brought, plus a connection's end for each
+//! the bytes of [`Space`], plus what one read of each shard brought, plus a connection's end for each
 //! connection.
 //!
 //! # Order
@@ -13,25 +13,25 @@
 use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::OnceLock;
-use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::Gone;
 use super::event::PulledEvent;
+use super::mailbox::Mailbox;
+use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
-#[cfg(unix)]
-use super::signal::Signal;
-use super::space::Space;
 use super::websocket::Paths;
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
-use crate::server::{Application, Engine, Reception};
+#[cfg(unix)]
+use crate::pull::Signal;
+use crate::pull::Space;
+use crate::server::{Application, Batch, Engine, Reception};
 
 /// What clients are told that ask for a namespace nobody opened (socket.io's words).
 const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
@@ -39,30 +39,27 @@ const INVALID_NAMESPACE: &str = r#"{"message":"Invalid namespace"}"#;
 /// The events that wait, and the sockets they speak of.
 #[derive(Debug)]
 pub(super) struct EventQueue {
-    sender: Sender<Item>,
-    receiver: Receiver<Item>,
+    mailbox: Mailbox,
     space: Space,
     paths: Paths,
+    desk: Desk,
+    /// Beginnings of the names that clients may ask for without their being open.
+    prefixes: RwLock<Vec<Box<str>>>,
+    protocol: Protocol,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
-    signal: OnceLock<Signal>,
-}
-
-#[derive(Debug)]
-enum Item {
-    Event(PulledEvent),
-    /// Nothing comes any more. It stays in the queue, so that everybody who waits learns of it.
-    End,
+    signal: OnceLock<Arc<Signal>>,
 }
 
 impl EventQueue {
     pub(super) fn new(config: &Config) -> EventQueue {
-        let (sender, receiver) = crossbeam_channel::unbounded();
         EventQueue {
-            sender,
-            receiver,
+            mailbox: Mailbox::default(),
             space: Space::new(config.max_pending_events),
             paths: Paths::default(),
+            desk: Desk::default(),
+            prefixes: RwLock::default(),
+            protocol: config.protocol,
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -79,37 +76,14 @@ impl EventQueue {
         most: usize,
         timeout: Option<Duration>,
     ) -> Result<(), Error> {
-        let mut next = if most == 0 { None } else { self.wait(timeout) };
-        let mut taken = 0;
-        let mut outcome = Ok(());
-        while let Some(item) = next {
-            match item {
-                Item::Event(event) => {
-                    self.space.give_back(event.size());
-                    let is_last = matches!(event, PulledEvent::Closed);
-                    events.push(event);
-                    taken += 1;
-                    if is_last {
-                        self.send(Item::End);
-                        break;
-                    }
-                }
-                Item::End => {
-                    self.send(Item::End);
-                    if taken == 0 {
-                        outcome = Err(Error::Closed);
-                    }
-                    break;
-                }
-            }
-            next = if taken < most {
-                self.receiver.try_recv().ok()
-            } else {
-                None
-            };
+        let before = events.len();
+        if !self.mailbox.take(events, most, timeout) {
+            return Err(Error::Closed);
         }
-        self.lower_signal();
-        outcome
+        for event in &events[before..] {
+            self.space.give_back(event.size());
+        }
+        Ok(())
     }
 
     /// Whether shards have stopped reading and may go on now. Says so once.
@@ -119,27 +93,35 @@ impl EventQueue {
 
     #[cfg(unix)]
     pub(super) fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, Error> {
-        if self.signal.get().is_none() {
-            let during = |error| Error::Io("cannot make a descriptor".to_owned(), error);
-            // If another thread was first, its signal is the one, and this one is dropped.
-            let _ = self.signal.set(Signal::new().map_err(during)?);
-            self.raise_if_waiting();
-        }
-        match self.signal.get() {
-            Some(signal) => Ok(signal.descriptor()),
-            None => Err(Error::Closed),
-        }
+        let during = |error| Error::Io("cannot make an event queue".to_owned(), error);
+        let signal = match self.signal.get() {
+            Some(signal) => signal,
+            None => {
+                let made = self.mailbox.signal().map_err(during)?;
+                self.signal.get_or_init(|| made)
+            }
+        };
+        Ok(signal.descriptor())
     }
 
     /// The roster's lock is held over the command, against the rule for locks: the socket's end,
     /// which another thread may bring at this moment, must come either wholly before or after. The
     /// hub, whose locks are taken meanwhile, never calls an application.
-    pub(super) fn accept(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+    pub(super) fn accept(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        key: SocketKey,
+    ) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let (conn, socket) = roster.asking(key).ok_or(Gone)?;
-        let namespace = engine.hub().register(&socket.namespace).id();
+        // Held until the socket is in it: one that comes with its first socket may go with its last.
+        let known = engine.hub().lookup(&socket.namespace);
+        let made = || engine.hub().register_transient(&socket.namespace);
+        let held = known.unwrap_or_else(made);
+        let namespace = held.id();
         roster.admit(key, namespace);
-        engine.execute(Command::Accept {
+        batch.execute(Command::Accept {
             socket: SocketRef { conn, namespace },
             sid: Arc::clone(&socket.sid),
         });
@@ -154,21 +136,32 @@ impl EventQueue {
     }
 
     /// As [`EventQueue::accept`] about the lock.
-    pub(super) fn disconnect(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+    pub(super) fn disconnect(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        key: SocketKey,
+    ) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let socket = roster.client(key).ok_or(Gone)?;
         if let Some(member) = roster.remove(key) {
             self.part(engine, socket.conn, member, BY_SERVER);
         }
-        engine.execute(Command::Disconnect { socket });
+        batch.execute(Command::Disconnect { socket });
+        drop(roster);
+        self.announce();
         Ok(())
     }
 
     /// As [`EventQueue::accept`] about the lock.
-    pub(super) fn close_connection(&self, engine: &Engine, key: SocketKey) -> Result<(), Gone> {
+    pub(super) fn close_connection(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        key: SocketKey,
+    ) -> Result<(), Gone> {
         let mut roster = self.roster(key.shard()).ok_or(Gone)?;
         let conn = roster.client(key).ok_or(Gone)?.conn;
-        let mut batch = engine.batch();
         for member in roster.remove_connection(conn.slot) {
             if let Some(namespace) = member.namespace {
                 self.part(engine, conn, member, BY_SERVER);
@@ -181,6 +174,8 @@ impl EventQueue {
             conn,
             discard: false,
         });
+        drop(roster);
+        self.announce();
         Ok(())
     }
 
@@ -195,6 +190,20 @@ impl EventQueue {
 
     pub(super) fn websocket(&self, key: SocketKey) -> Option<(ConnId, Arc<Gauge>)> {
         self.roster(key.shard())?.websocket(key)
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(super) fn open_prefix(&self, prefix: &str) {
+        self.prefixes.write().push(prefix.into());
+    }
+
+    /// Whether clients may ask for a namespace of that name that is not there.
+    fn may_be_made(&self, name: &str) -> bool {
+        let prefixes = self.prefixes.read();
+        prefixes.iter().any(|prefix| name.starts_with(&**prefix))
     }
 
     pub(super) fn paths(&self) -> &Paths {
@@ -232,59 +241,21 @@ impl EventQueue {
 
     pub(super) fn push(&self, event: PulledEvent) {
         self.space.take(event.size());
-        self.send(Item::Event(event));
+        self.mailbox.put(event);
     }
 
-    fn send(&self, item: Item) {
-        // The receiver lives as long as the sender: the send cannot fail.
-        let _ = self.sender.send(item);
-        #[cfg(unix)]
-        {
-            // Either the one who sets the signal sees the item, or this thread sees the signal.
-            fence(Ordering::SeqCst);
-            if let Some(signal) = self.signal.get() {
-                signal.raise();
-            }
-        }
-    }
-
-    fn wait(&self, timeout: Option<Duration>) -> Option<Item> {
-        match (self.receiver.try_recv(), timeout) {
-            (Ok(item), _) => Some(item),
-            (Err(TryRecvError::Empty), Some(timeout)) if !timeout.is_zero() => {
-                self.receiver.recv_timeout(timeout).ok()
-            }
-            (Err(TryRecvError::Empty), None) => self.receiver.recv().ok(),
-            (Err(_), _) => None,
-        }
-    }
-
-    #[cfg(unix)]
-    fn lower_signal(&self) {
-        if let Some(signal) = self.signal.get()
-            && self.receiver.is_empty()
-        {
-            signal.lower();
-            self.raise_if_waiting();
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn lower_signal(&self) {}
-
-    #[cfg(unix)]
-    fn raise_if_waiting(&self) {
-        fence(Ordering::SeqCst);
-        if let Some(signal) = self.signal.get()
-            && !self.receiver.is_empty()
-        {
-            signal.raise();
-        }
+    /// Lets the application know of what this thread has pushed.
+    pub(super) fn announce(&self) {
+        self.mailbox.announce();
     }
 }
 
 impl Application for EventQueue {
     fn handle(&self, engine: &Engine, event: Event<'_>) {
+        let is_connections = matches!(event, Event::Open { .. } | Event::Close { .. });
+        if self.protocol == Protocol::EngineIo && is_connections {
+            return self.handle_raw(event);
+        }
         match event {
             Event::Message {
                 socket,
@@ -294,10 +265,12 @@ impl Application for EventQueue {
             } => {
                 let roster = self.roster(socket.conn.shard);
                 if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                    let mut owned = String::with_capacity(data.len() + 1);
+                    owned.push_str(&data);
                     self.push(PulledEvent::Message {
                         socket: Arc::clone(found),
                         ack,
-                        data: data.into(),
+                        data: owned,
                         attachments,
                     });
                 }
@@ -346,7 +319,8 @@ impl Application for EventQueue {
                 auth,
                 recovered,
             } => {
-                if engine.hub().lookup(namespace).is_none() {
+                let known = engine.hub().lookup(namespace);
+                if known.is_none() && !self.may_be_made(namespace) {
                     engine.execute(Command::Refuse {
                         conn,
                         namespace,
@@ -358,10 +332,12 @@ impl Application for EventQueue {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
                     let auth = auth.map(Into::into);
                     let handshake = roster.handshake_of(conn.slot);
+                    let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,
                         recovered,
+                        kept,
                         handshake,
                     });
                 }
@@ -400,6 +376,11 @@ impl Application for EventQueue {
                     roster.open(conn.slot, Arc::clone(handshake));
                 }
             }
+            Event::Upgraded { .. } | Event::Raw { .. } | Event::Sent { .. }
+                if self.protocol == Protocol::EngineIo =>
+            {
+                self.handle_raw(event);
+            }
             // Of no concern to somebody who knows sockets, not connections.
             Event::Upgraded { .. }
             | Event::Raw { .. }
@@ -416,6 +397,10 @@ impl Application for EventQueue {
 
     fn is_ready(&self) -> bool {
         self.space.is_left()
+    }
+
+    fn flush(&self) {
+        self.announce();
     }
 
     fn reception(&self) -> Option<&dyn Reception> {
@@ -518,6 +503,7 @@ mod tests {
         let error = watched.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         queue.push(timeout(3));
+        queue.announce();
         assert_eq!(watched.read(&mut [0, 0]).unwrap(), 1);
     }
 

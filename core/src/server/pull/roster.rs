@@ -1,6 +1,7 @@
 //! The sockets of one shard that a pull application has been told of, by the keys it knows them by.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
 
@@ -41,10 +42,38 @@ pub struct SocketIdentity {
 pub(super) struct Roster {
     shard: u8,
     count: u64,
-    members: HashMap<Slot, Vec<Member>>,
-    slots: HashMap<SocketKey, Slot>,
+    members: Numbered<Slot, Vec<Member>>,
+    slots: Numbered<SocketKey, Slot>,
     /// The requests that opened the connections.
-    handshakes: HashMap<Slot, Arc<Handshake>>,
+    handshakes: Numbered<Slot, Arc<Handshake>>,
+}
+
+/// A map by numbers that the engine gives out itself: nobody can choose them so that they collide.
+type Numbered<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+
+/// Spreads the bits of numbers by multiplication (Fibonacci hashing).
+#[derive(Debug, Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        // The high bits depend on all of the number; a table looks at the low ones too.
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 /// A socket, or the request for one.
@@ -66,9 +95,9 @@ impl Roster {
         Roster {
             shard,
             count: 0,
-            members: HashMap::new(),
-            slots: HashMap::new(),
-            handshakes: HashMap::new(),
+            members: Numbered::default(),
+            slots: Numbered::default(),
+            handshakes: Numbered::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::embed::websocket::{Event, Failure};
 use crate::embed::{Handshake, NamespaceId};
 use crate::error::Error;
 use crate::hub::ConnId;
-use crate::server::{Engine, Reception, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+use crate::server::{Engine, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 
 /// Where a pull server has plain WebSockets, and for whom.
 #[derive(Clone, Debug)]
@@ -104,37 +104,38 @@ impl Paths {
 /// Before the path, in the name of a group: no namespace has a name like it.
 const PREFIX: &str = "ws:";
 
-impl Reception for EventQueue {
-    fn admit_websocket(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
+impl EventQueue {
+    /// Decides about a request for a plain WebSocket.
+    pub(super) fn admit_plain(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
         let path = request.url().split('?').next().unwrap_or_default();
         let opened = self.paths().find(|opened| *opened.path == *path)?;
-        Some(Box::pin(ready(opened.admit(request))))
+        Some(opened.admit(request))
     }
 }
 
 impl Opened {
-    fn admit(&self, request: &Handshake) -> Result<WebSocketTerms, WebSocketRefusal> {
+    fn admit(&self, request: &Handshake) -> WebSocketAdmission {
         if let Some(origin) = request.header("origin")
             && !self.origins.is_empty()
             && !self.origins.iter().any(|allowed| allowed == origin)
         {
-            return Err(WebSocketRefusal {
+            return Box::pin(ready(Err(WebSocketRefusal {
                 status: 403,
                 message: String::new(),
                 headers: HeaderMap::new(),
-            });
+            })));
         }
         let offered = request.header("sec-websocket-protocol").unwrap_or_default();
         let protocol = offered
             .split(',')
             .map(str::trim)
             .find(|offer| self.protocols.iter().any(|spoken| spoken == offer));
-        Ok(WebSocketTerms {
+        Box::pin(ready(Ok(WebSocketTerms {
             group: self.group,
             settings: Arc::clone(&self.settings),
             protocol: protocol.map(str::to_owned),
             headers: HeaderMap::new(),
-        })
+        })))
     }
 }
 

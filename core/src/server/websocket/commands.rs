@@ -4,7 +4,7 @@
 use super::task::{Ask, Broadcast, Outgoing};
 use crate::embed::websocket::{self, Command, Gauge, MessageKind};
 use crate::hub::ConnId;
-use crate::proto::websocket::{Frame, Opcode};
+use crate::proto::websocket::{Frame, Opcode, is_valid_close_code};
 use crate::server::Batch;
 use crate::server::task::Task;
 
@@ -21,10 +21,16 @@ impl Batch<'_> {
                 };
                 Ask::Send(counted(outgoing, message.gauge))
             }
-            Command::Ping(control) => send_control(Frame::ping(control.data), control),
-            Command::Pong(control) => send_control(Frame::pong(control.data), control),
-            Command::Close { code, reason } => Ask::Close(Frame::close(code, reason)),
+            Command::Ping(control) => Ask::Send(control_frame(Frame::ping(control.data), control)),
+            Command::Pong(control) => Ask::Send(control_frame(Frame::pong(control.data), control)),
+            Command::Raw(control) => Ask::Raw(control_frame(Frame::raw(control.data), control)),
+            Command::Close { code, reason } => {
+                let code = code.filter(|code| is_valid_close_code(*code));
+                Ask::Close(Frame::close(code, reason))
+            }
+            Command::End => Ask::End,
             Command::Terminate => Ask::Terminate,
+            Command::Reset => Ask::Reset,
             Command::Pause => Ask::Pause,
             Command::Resume => Ask::Resume,
         };
@@ -63,14 +69,14 @@ impl Batch<'_> {
     }
 }
 
-fn send_control(frame: Frame, control: websocket::Control<'_>) -> Ask {
+fn control_frame(frame: Frame, control: websocket::Control<'_>) -> Outgoing {
     let outgoing = Outgoing {
         frame,
         compress: false,
         token: control.token,
         counted: 0,
     };
-    Ask::Send(counted(outgoing, control.gauge))
+    counted(outgoing, control.gauge)
 }
 
 /// The gauge shows what is sent from now on; the shard corrects it by what compression and masking

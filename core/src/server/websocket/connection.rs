@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::mask_keys::MaskKeys;
 use super::outbox::Outbox;
+use super::parting::Parting;
 use crate::config::WebSocketSettings;
 use crate::embed::websocket::Gauge;
 use crate::hub::Namespace;
@@ -26,6 +27,8 @@ pub(in crate::server) struct WebSocket {
     is_mid_message: bool,
     /// Broadcasts that wait for its end.
     deferred: Vec<Frame>,
+    /// The peer's end, unless it has been answered.
+    pub(super) parting: Option<Box<Parting>>,
     /// The peer's close frame.
     pub(super) closed_by: Option<Box<PeerClose>>,
     /// Chunks of a feed that came while it is not read.
@@ -76,6 +79,7 @@ impl WebSocket {
             role,
             is_mid_message: false,
             deferred: Vec::new(),
+            parting: None,
             closed_by: None,
             unread: Vec::new(),
             pending_pongs: 0,
@@ -148,7 +152,7 @@ impl WebSocket {
 
     /// Sends a close frame behind what is queued, and waits until `deadline` for the peer's.
     pub(super) fn close(&mut self, farewell: &Frame, deadline: Instant, keys: &mut MaskKeys) {
-        if self.is_open() {
+        if !self.close_parting(farewell, keys) && self.is_open() {
             let farewell = self.farewell(farewell, keys);
             self.link.control.end_after_peer(farewell, deadline);
         }

@@ -5,6 +5,7 @@ mod commands;
 mod connection;
 mod mask_keys;
 mod outbox;
+mod parting;
 mod receive;
 mod task;
 mod transmit;

@@ -38,13 +38,15 @@ impl Outbox {
         }
     }
 
-    /// Adds a frame of which the gauge shows `counted` bytes already.
+    /// Adds a frame, or nothing but the wish to hear when all before has left, of which the gauge shows `counted` bytes already.
     pub(super) fn push(&mut self, frame: Frame, token: Option<u64>, counted: usize) {
         self.pass(frame.len(), counted);
         if let Some(token) = token {
             self.receipts.push_back((self.queued, token));
         }
-        self.frames.push(frame);
+        if frame.len() > 0 {
+            self.frames.push(frame);
+        }
     }
 
     /// Counts bytes that go to the stream by another way, behind all that is queued.

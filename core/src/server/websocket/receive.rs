@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::io::ReadBuf;
 
 use super::connection::{PeerClose, WebSocket};
+use super::parting::How;
 use crate::embed::websocket::{Event, Failure};
 use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
@@ -39,7 +40,7 @@ impl Shard {
         let Some(websocket) = connections.websocket_mut(slot) else {
             return;
         };
-        if websocket.link.control.is_deaf() {
+        if websocket.is_deaf() {
             return;
         }
         let limits = websocket.settings.limits();
@@ -71,7 +72,12 @@ impl Shard {
                             tell(engine, conn, Event::Failed(Failure::PingFlood));
                             break;
                         }
-                        websocket.answer_ping(payload, mask_keys);
+                        // RFC 6455 §5.5.3 lets pings go unanswered.
+                        let is_full =
+                            websocket.link.has_backlog() && websocket.is_full_for(payload.len());
+                        if !is_full {
+                            websocket.answer_ping(payload, mask_keys);
+                        }
                     }
                     tell(engine, conn, Event::Ping(payload));
                 }
@@ -83,7 +89,7 @@ impl Shard {
                         Some(code) => Frame::close_echo(code, reason),
                         None => Frame::close(None, ""),
                     };
-                    websocket.finish(&answer, websocket.close_deadline(*now), mask_keys);
+                    websocket.part(How::Closed(answer), *now, mask_keys);
                     tell(engine, conn, Event::CloseFrame { code, reason });
                     let reason = reason.into();
                     websocket.closed_by = Some(Box::new(PeerClose { code, reason }));
@@ -91,7 +97,7 @@ impl Shard {
                 }
                 Err(error) => {
                     let farewell = Frame::close(Some(error.close_code()), "");
-                    websocket.finish(&farewell, websocket.close_deadline(*now), mask_keys);
+                    websocket.part(How::Broke(farewell), *now, mask_keys);
                     websocket.has_failed = true;
                     tell(engine, conn, Event::Failed(Failure::Protocol(error)));
                     break;
@@ -112,7 +118,7 @@ impl Shard {
         let Some(websocket) = self.connections.websocket_mut(slot) else {
             return;
         };
-        if websocket.is_held && !websocket.link.control.is_deaf() {
+        if websocket.is_held && !websocket.is_deaf() {
             websocket.unread.push(bytes);
             return;
         }
@@ -132,9 +138,7 @@ impl Shard {
         websocket.is_ended = true;
         match error {
             None => {
-                // What is queued still leaves: a peer that ended its half may go on reading.
-                let deadline = websocket.close_deadline(now);
-                websocket.link.control.end_when_out(deadline);
+                websocket.part(How::Ended, now, &mut self.mask_keys);
                 if is_unexpected {
                     tell(&self.engine, conn, Event::Ended);
                 }
@@ -153,6 +157,13 @@ impl Shard {
     /// A feed's stream is over: nothing can be written to it either.
     pub(in crate::server) fn handle_websocket_feed_end(&mut self, slot: Slot) {
         let now = self.now;
+        if let Some(websocket) = self.connections.websocket_mut(slot) {
+            // What came before the end is heard, though the application had paused.
+            websocket.is_held = false;
+            for bytes in std::mem::take(&mut websocket.unread) {
+                self.handle_websocket_feed(slot, bytes);
+            }
+        }
         self.handle_websocket_end(slot, None);
         if let Some(websocket) = self.connections.websocket_mut(slot) {
             websocket.link.close_outlet(now);
@@ -170,9 +181,9 @@ impl Shard {
         let Some(websocket) = self.connections.websocket_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
+        let (is_deaf, is_held) = (websocket.is_deaf(), websocket.is_held);
         let link = &mut websocket.link;
         link.set_reader(cx.waker());
-        let (is_deaf, is_held) = (link.control.is_deaf(), websocket.is_held);
         if link.has_backlog() {
             stream.drain(cx, link, &mut self.cork);
             self.touch(slot);

@@ -20,10 +20,16 @@ pub(in crate::server) struct Attach {
 pub(in crate::server) enum Ask {
     /// Send a message, a fragment, a ping or a pong.
     Send(Outgoing),
+    /// Send bytes that are ready for the wire.
+    Raw(Outgoing),
     /// Close with this frame.
     Close(Frame),
+    /// End our half of the stream without a close frame.
+    End,
     /// Drop the stream.
     Terminate,
+    /// Drop the stream with a reset.
+    Reset,
     /// Stop reading.
     Pause,
     /// Go on reading.

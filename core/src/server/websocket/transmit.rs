@@ -32,12 +32,18 @@ impl Shard {
             return;
         };
         match ask {
-            Ask::Send(outgoing) => self.send_to_websocket(slot, outgoing),
+            Ask::Send(outgoing) => self.send_to_websocket(slot, outgoing, false),
+            Ask::Raw(outgoing) => self.send_to_websocket(slot, outgoing, true),
             Ask::Close(farewell) => {
                 let deadline = websocket.close_deadline(now);
                 websocket.close(&farewell, deadline, &mut self.mask_keys);
             }
+            Ask::End => websocket.end(now),
             Ask::Terminate => websocket.terminate(now),
+            Ask::Reset => {
+                websocket.link.reset();
+                websocket.terminate(now);
+            }
             Ask::Pause => websocket.is_held = true,
             Ask::Resume => {
                 websocket.is_held = false;
@@ -50,7 +56,7 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn send_to_websocket(&mut self, slot: Slot, outgoing: Outgoing) {
+    fn send_to_websocket(&mut self, slot: Slot, outgoing: Outgoing, is_raw: bool) {
         let Outgoing {
             frame,
             compress,
@@ -67,7 +73,9 @@ impl Shard {
         let Some(websocket) = connections.websocket_mut(slot) else {
             return;
         };
-        if has_room {
+        if has_room && is_raw {
+            websocket.outbox.push(frame, token, counted);
+        } else if has_room {
             let mut press = Press { compression, keys };
             websocket.send(frame, compress, token, counted, &mut press);
             self.handle().counters.sent.increment();
@@ -219,6 +227,7 @@ impl Shard {
             return;
         };
         websocket.is_dirty = false;
+        websocket.expire_parting(self.now, &mut self.mask_keys);
         let mut feed = feed_writer(&engine);
         let mut cork = Cork {
             buffer: &mut self.cork,
@@ -247,7 +256,8 @@ impl Shard {
             return;
         };
         if !websocket.is_over(now) {
-            if let Some(deadline) = websocket.link.deadline() {
+            let deadline = websocket.parting_deadline();
+            if let Some(deadline) = deadline.or(websocket.link.deadline()) {
                 let tick = self.timers.tick(deadline);
                 if websocket.wakes_at.is_none_or(|known| tick < known) {
                     websocket.wakes_at = Some(self.timers.set(deadline, Timer::Connection(slot)));

@@ -73,9 +73,9 @@ impl DeflateOptions {
             WindowLimit::Open | WindowLimit::Unlimited => true,
         };
         if !is_sound(self.server_max_window_bits) || !is_sound(self.client_max_window_bits) {
-            return Some("the windows of per_message_deflate must be of 8 to 15 bits");
+            return Some("the windows of permessage-deflate must be of 8 to 15 bits");
         }
-        (self.level > 9).then_some("the level of per_message_deflate must be at most 9")
+        (self.level > 9).then_some("the level of permessage-deflate must be at most 9")
     }
 }
 

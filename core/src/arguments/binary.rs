@@ -111,7 +111,7 @@ thread_local! {
 }
 
 /// Runs `encode`; gives with its result the attachments it came across.
-pub(super) fn gathering<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
+pub(crate) fn gathering<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
     let scope = Outgoing(OUTGOING.replace(Some(Vec::new())));
     let result = encode();
     let attachments = OUTGOING.take().unwrap_or_default();
@@ -120,7 +120,7 @@ pub(super) fn gathering<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
 }
 
 /// Runs `decode` with `attachments` at hand.
-pub(super) fn offering<R>(attachments: &[Bytes], decode: impl FnOnce() -> R) -> R {
+pub(crate) fn offering<R>(attachments: &[Bytes], decode: impl FnOnce() -> R) -> R {
     let _scope = Incoming(INCOMING.replace(attachments.to_vec()));
     decode()
 }

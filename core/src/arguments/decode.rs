@@ -62,7 +62,7 @@ arguments!(A B C D E);
 arguments!(A B C D E F);
 
 /// The name of the event whose payload is `data`: its first element, a string or a number.
-pub(super) fn event_name(data: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn event_name(data: &str) -> Option<Cow<'_, str>> {
     let first = data.trim_start().strip_prefix('[')?.trim_start();
     let Some(text) = first.strip_prefix('"') else {
         let end = first.find([',', ']', ' ', '\t', '\n', '\r'])?;
@@ -78,7 +78,7 @@ pub(super) fn event_name(data: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The arguments of the event whose payload is `data`.
-pub(super) fn event_arguments<T: Arguments>(
+pub(crate) fn event_arguments<T: Arguments>(
     data: &str,
     attachments: &[Bytes],
 ) -> Result<T, ArgumentError> {
@@ -118,7 +118,7 @@ impl<'de, T: Arguments> Visitor<'de> for EventVisitor<'_, T> {
 }
 
 /// The answer to an ack: a tuple takes the arguments by position, anything else takes the first.
-pub(super) fn answer<T: DeserializeOwned>(
+pub(crate) fn answer<T: DeserializeOwned>(
     data: &str,
     attachments: &[Bytes],
 ) -> Result<T, ArgumentError> {

@@ -10,14 +10,14 @@ use parking_lot::Mutex;
 /// One byte in a socket pair, or none. The byte is written and read under a lock, and `is_raised`
 /// changes under it too, so whoever holds it sees the two agree.
 #[derive(Debug)]
-pub(super) struct Signal {
+pub(crate) struct Signal {
     is_raised: AtomicBool,
     ends: Mutex<UnixStream>,
     watched: UnixStream,
 }
 
 impl Signal {
-    pub(super) fn new() -> std::io::Result<Signal> {
+    pub(crate) fn new() -> std::io::Result<Signal> {
         let (watched, writer) = UnixStream::pair()?;
         watched.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
@@ -28,12 +28,12 @@ impl Signal {
         })
     }
 
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.watched.as_fd()
     }
 
     /// Makes the descriptor readable. Costs a load while it is.
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         if self.is_raised.load(Ordering::SeqCst) {
             return;
         }
@@ -47,7 +47,7 @@ impl Signal {
     }
 
     /// Makes the descriptor unreadable. Who lowers looks afterwards whether it should be raised.
-    pub(super) fn lower(&self) {
+    pub(crate) fn lower(&self) {
         if !self.is_raised.load(Ordering::SeqCst) {
             return;
         }

@@ -7,15 +7,15 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
+use super::AnyEvent;
 use super::binary::gathering;
 use super::decode::event_name;
-use super::handler::AnyEvent;
 use crate::embed::Payload;
 use crate::error::Error;
 
 /// A payload that the engine can be given.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     json: Vec<u8>,
     attachments: Vec<Bytes>,
 }
@@ -25,7 +25,7 @@ impl Encoded {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
-    pub(super) fn event(name: &str, arguments: &impl Serialize) -> Result<Encoded, Error> {
+    pub(crate) fn event(name: &str, arguments: &impl Serialize) -> Result<Encoded, Error> {
         if RESERVED.contains(&name) {
             return Err(Error::Misuse(format!(
                 "\"{name}\" is a reserved event name"
@@ -41,12 +41,13 @@ impl Encoded {
     ///
     /// # Errors
     /// [`Error::Misuse`] for arguments that cannot be JSON.
-    pub(super) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
+    pub(crate) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
         Encoded::finish(vec![b'['], arguments)
     }
 
     /// Shows the event as watchers see it.
-    pub(super) fn with_event(&self, look: impl FnOnce(AnyEvent<'_>)) {
+    #[cfg(feature = "server")]
+    pub(crate) fn with_event(&self, look: impl FnOnce(AnyEvent<'_>)) {
         let shown = std::str::from_utf8(&self.json).ok();
         if let Some((data, name)) = shown.and_then(|data| Some((data, event_name(data)?))) {
             look(AnyEvent {
@@ -58,7 +59,7 @@ impl Encoded {
     }
 
     /// As commands carry it.
-    pub(super) fn payload(&self) -> Payload<'_> {
+    pub(crate) fn payload(&self) -> Payload<'_> {
         Payload {
             json: &self.json,
             attachments: self.attachments.clone(),

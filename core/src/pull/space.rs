@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Most bytes of peers' messages that wait before the engine stops reading.
-pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// How much may still wait, and whether somebody waits for more.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(crate) struct Space {
     events: AtomicUsize,
     bytes: AtomicUsize,
     most_events: usize,
@@ -16,7 +16,7 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(most_events: usize) -> Space {
+    pub(crate) fn new(most_events: usize) -> Space {
         Space {
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
@@ -25,19 +25,19 @@ impl Space {
         }
     }
 
-    pub(super) fn take(&self, bytes: usize) {
+    pub(crate) fn take(&self, bytes: usize) {
         self.events.fetch_add(1, Ordering::SeqCst);
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.events.fetch_sub(1, Ordering::SeqCst);
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
     }
 
     /// Sets the flag before the look that decides: either that look sees the space given back
     /// meanwhile, or the one who gave it back sees the flag.
-    pub(super) fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         if self.has_room() {
             return true;
         }
@@ -46,7 +46,7 @@ impl Space {
     }
 
     /// Whether a shard was told that no space is left, and there is some now. Says so once.
-    pub(super) fn is_resume_due(&self) -> bool {
+    pub(crate) fn is_resume_due(&self) -> bool {
         self.was_full.load(Ordering::SeqCst)
             && self.has_room()
             && self.was_full.swap(false, Ordering::SeqCst)

@@ -1,0 +1,13 @@
+//! Typed arguments of events and acks: serde values and [`Binary`] on one side, a packet's JSON and
+//! attachments on the other. The server's face and the client share it.
+
+mod any;
+pub(crate) mod binary;
+pub(crate) mod decode;
+pub(crate) mod encode;
+mod error;
+
+pub use any::AnyEvent;
+pub use binary::Binary;
+pub use decode::Arguments;
+pub use error::{AckError, ArgumentError};

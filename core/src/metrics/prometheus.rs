@@ -1,0 +1,122 @@
+//! The counters in the text format that Prometheus scrapes (exposition format 0.0.4).
+
+use std::fmt::Write as _;
+
+use super::Metrics;
+
+/// What a scrape is told the answer is.
+#[cfg(feature = "server")]
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+impl Metrics {
+    /// The counters as Prometheus reads them, for a route of one's own; the engine's listener serves
+    /// them under [`Config::metrics_path`](crate::Config::metrics_path).
+    ///
+    /// # Examples
+    /// ```
+    /// let text = sori::metrics::Metrics::default().to_prometheus();
+    /// assert!(text.contains("\n# TYPE sori_connections gauge\nsori_connections 0\n"));
+    /// ```
+    pub fn to_prometheus(&self) -> String {
+        // Named in full: whoever adds a counter finds this list.
+        let Metrics {
+            connections,
+            opened,
+            refused,
+            received,
+            sent,
+            dropped_volatile,
+            dropped_full,
+            closed_slow,
+            paused,
+            namespaces,
+            recovery_sockets,
+            recovery_packets,
+            recovery_bytes,
+        } = *self;
+        let rows = [
+            ("connections", "gauge", "Connections open now.", connections),
+            (
+                "connections_opened_total",
+                "counter",
+                "Connections opened.",
+                opened,
+            ),
+            (
+                "connections_refused_total",
+                "counter",
+                "Connections refused because there were too many.",
+                refused,
+            ),
+            (
+                "messages_received_total",
+                "counter",
+                "Messages received.",
+                received,
+            ),
+            (
+                "messages_sent_total",
+                "counter",
+                "Messages queued to connections; a broadcast counts for each receiver.",
+                sent,
+            ),
+            (
+                "volatile_dropped_total",
+                "counter",
+                "Volatile messages dropped because a client was not ready for them.",
+                dropped_volatile,
+            ),
+            (
+                "messages_dropped_full_total",
+                "counter",
+                "Messages dropped because a client's queue was full.",
+                dropped_full,
+            ),
+            (
+                "connections_closed_slow_total",
+                "counter",
+                "Connections closed because they read too slowly.",
+                closed_slow,
+            ),
+            (
+                "reading_paused_total",
+                "counter",
+                "Times that a connection was not read because the application was behind.",
+                paused,
+            ),
+            (
+                "namespaces",
+                "gauge",
+                "Namespaces that there are.",
+                namespaces,
+            ),
+            (
+                "recovery_sockets",
+                "gauge",
+                "Sockets that lost their connection and may come back.",
+                recovery_sockets,
+            ),
+            (
+                "recovery_packets",
+                "gauge",
+                "Packets kept for sockets that may come back.",
+                recovery_packets,
+            ),
+            (
+                "recovery_bytes",
+                "gauge",
+                "Bytes of the packets kept for sockets that may come back.",
+                recovery_bytes,
+            ),
+        ];
+        let mut text = String::new();
+        for (name, kind, help, value) in rows {
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "# HELP sori_{name} {help}\n# TYPE sori_{name} {kind}\nsori_{name} {value}\n"
+            );
+        }
+        text
+    }
+}

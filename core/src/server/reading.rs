@@ -1,0 +1,197 @@
+//! What a link of an Engine.IO connection brings: bytes become messages, messages become packets, and
+//! these are the session's and the hub's.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Engine;
+use super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::incoming::{Peer, receive};
+use super::shard::Shard;
+use crate::config::TransportKind;
+use crate::embed::{ConnId, Event, RequestId};
+use crate::hub::{Client, Slot};
+use crate::proto::DecodeError;
+use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
+use crate::proto::websocket::{self, Frame, Message};
+use crate::session::{Event as SessionEvent, Received, Session, TransportClosed};
+use crate::transport::{Control, Link, LinkId};
+
+impl Shard {
+    /// `n` bytes of a link lie in the buffer.
+    pub(super) fn handle_bytes(&mut self, slot: Slot, id: LinkId, n: usize) {
+        let conn = self.conn_id(slot);
+        let Shard {
+            connections,
+            buffer,
+            limits,
+            engine,
+            now,
+            compression,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(slot) else {
+            return;
+        };
+        let (link, is_probe) = match (&mut connection.link, &mut connection.probe) {
+            (Some(link), _) if link.id == id => (link, false),
+            (_, Some(probe)) if probe.id == id => (&mut **probe, true),
+            _ => return,
+        };
+        let Link {
+            decoder,
+            control,
+            request,
+            ..
+        } = link;
+        if control.is_deaf() {
+            return;
+        }
+        let mut reading = Reading {
+            engine,
+            conn,
+            now: *now,
+            revision: connection.dialect.revision,
+            sid: &connection.sid,
+            session: &mut connection.session,
+            client: &mut connection.client,
+            fault: &mut connection.fault,
+            control,
+            request: *request,
+            candidacy: match is_probe {
+                true => Candidacy::Probe,
+                false => Candidacy::None,
+            },
+        };
+        let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
+        loop {
+            match feed.next() {
+                Ok(None) => break,
+                Ok(Some(message)) => {
+                    if reading.take_message(message).is_break() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    reading.fail(error);
+                    break;
+                }
+            }
+        }
+        if reading.candidacy == Candidacy::Promoted {
+            connection.promote_probe();
+        }
+        self.touch(slot);
+    }
+}
+
+/// A look at what one link has brought, with the parts of its connection that have to do with it.
+struct Reading<'c> {
+    engine: &'c Engine,
+    conn: ConnId,
+    now: Instant,
+    revision: Revision,
+    sid: &'c Arc<str>,
+    session: &'c mut Session,
+    client: &'c mut Client,
+    fault: &'c mut Option<Box<str>>,
+    control: &'c mut Control,
+    request: RequestId,
+    candidacy: Candidacy,
+}
+
+/// Whether the link is to carry the connection, or already does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Candidacy {
+    /// It carries it.
+    None,
+    /// It is being probed.
+    Probe,
+    /// It carries it from here on.
+    Promoted,
+}
+
+impl Reading<'_> {
+    /// Breaks when nothing is to be read behind the message.
+    fn take_message(&mut self, message: Message<'_>) -> ControlFlow<()> {
+        match (message, self.revision) {
+            (Message::Text(text), Revision::V4) => self.take_packet(engine::decode_text(text)),
+            (Message::Text(text), Revision::V3) => {
+                let decoded = v3::decode_text(text);
+                let packet = decoded.as_ref().map(PayloadPacket::as_packet);
+                self.take_packet(packet.map_err(|error| *error));
+            }
+            (Message::Binary(bytes), Revision::V4) => self.take_packet(Ok(Packet::Binary(bytes))),
+            (Message::Binary(bytes), Revision::V3) => self.take_packet(v3::decode_binary(bytes)),
+            (Message::Ping(payload), _) => self.control.answer_ping(payload),
+            (Message::Close(frame), _) => {
+                let code = frame.map(|frame| frame.code);
+                self.control
+                    .end_with(Frame::close(code, ""), self.give_up_at());
+                self.close_transport(TransportClosed::ByPeer);
+                return ControlFlow::Break(());
+            }
+            // Of a decoder that checks text, all text has been checked.
+            (Message::Pong(_) | Message::UncheckedText(_), _) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_packet(&mut self, packet: Result<Packet<'_>, DecodeError>) {
+        let Ok(packet) = packet else {
+            let kind = TransportKind::WebSocket;
+            self.session.handle_decode_error(kind, self.now);
+            return;
+        };
+        let kind = TransportKind::WebSocket;
+        let received = self.session.handle_packet(kind, packet, self.now);
+        if received == Received::Nothing {
+            self.notice_promotion();
+            return;
+        }
+        let peer = Peer {
+            conn: self.conn,
+            sid: self.sid,
+            session: self.session,
+            client: self.client,
+        };
+        // The session of one that broke a rule is closing, and receives nothing more.
+        if let Some(broken) = receive(self.engine, peer, received, self.now) {
+            *self.fault = broken.fault;
+        }
+    }
+
+    /// The upgrade is told before what comes behind it.
+    fn notice_promotion(&mut self) {
+        if self.candidacy == Candidacy::Probe
+            && self.session.transport() == TransportKind::WebSocket
+            && self.session.poll_event() == Some(SessionEvent::Upgraded)
+        {
+            self.candidacy = Candidacy::Promoted;
+            let (conn, request) = (self.conn, self.request);
+            let application = &self.engine.shared.application;
+            application.handle(self.engine, Event::Upgraded { conn, request });
+        }
+    }
+
+    /// The peer broke the WebSocket protocol.
+    fn fail(&mut self, error: websocket::Error) {
+        let farewell = Frame::close(Some(error.close_code()), "");
+        let give_up_at = self.give_up_at();
+        match self.candidacy {
+            Candidacy::Probe => self.control.end_with(farewell, give_up_at),
+            Candidacy::None | Candidacy::Promoted => self.control.end_broken(farewell, give_up_at),
+        }
+        self.close_transport(TransportClosed::Error(error.to_string().into()));
+    }
+
+    fn close_transport(&mut self, cause: TransportClosed) {
+        let kind = TransportKind::WebSocket;
+        self.session.handle_transport_closed(kind, cause);
+    }
+
+    fn give_up_at(&self) -> Instant {
+        self.now + CLOSE_ANSWER_TIMEOUT
+    }
+}

@@ -1,0 +1,207 @@
+//! A server beside other routes: a [`tower_service::Service`] and a [`tower_layer::Layer`], for axum,
+//! hyper, salvo, poem and whatever else speaks them.
+//!
+//! The other program owns the port and reads requests. Long polling is answered through the service.
+//! A WebSocket is taken over: when the answer to its request is out, its stream moves to one of the
+//! server's own IO threads, and the other program has nothing to do with it any more. A plain
+//! [`tokio::net::TcpStream`] moves altogether; any other stream, TLS for example, is read and
+//! written on that thread as long as the runtime it came from goes on.
+//!
+//! The address of a client is known if the request has it as an extension, as a [`SocketAddr`] or as
+//! a [`Peer`].
+//!
+//! # Examples
+//! With axum:
+//! ```ignore
+//! let server = sori::Server::builder().build()?;
+//! let app = axum::Router::new()
+//!     .route("/", axum::routing::get(|| async { "hello" }))
+//!     .layer(server.layer());
+//! axum::serve(listener, app).await?;
+//! ```
+//! `examples/src/bin/axum.rs` is the whole program.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::Body;
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
+
+use crate::Server;
+pub use crate::embed::Peer;
+use crate::server::http_mounted::Mounted;
+use crate::server::{Content, Engine};
+
+/// What a [`SoriService`] answers with.
+pub type Answer = Response<Content>;
+
+/// Answers requests of the server's clients, whatever their path. Clones answer for the same server.
+#[derive(Clone, Debug)]
+pub struct SoriService {
+    engine: Engine,
+}
+
+/// Puts a server before a service: requests under the server's path
+/// ([`ServerBuilder::path`](crate::ServerBuilder::path)) and those at its endpoints for plain
+/// WebSockets ([`Server::websockets`]) and events ([`Server::events`]) are the server's, all others go on.
+#[derive(Clone, Debug)]
+pub struct SoriLayer {
+    engine: Engine,
+}
+
+/// A service with a server before it; made by [`SoriLayer`].
+#[derive(Clone, Debug)]
+pub struct Layered<S> {
+    own: SoriService,
+    inner: S,
+}
+
+impl Server {
+    /// The server as a service, for a route of another program's.
+    pub fn service(&self) -> SoriService {
+        SoriService {
+            engine: self.engine().clone(),
+        }
+    }
+
+    /// The server as a layer around the routes of another program.
+    pub fn layer(&self) -> SoriLayer {
+        SoriLayer {
+            engine: self.engine().clone(),
+        }
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for SoriService
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Answering {
+        let upgrade = hyper::upgrade::on(&mut request);
+        Answering {
+            answer: take(&self.engine, request, upgrade),
+        }
+    }
+}
+
+fn take<B>(engine: &Engine, request: Request<B>, upgrade: OnUpgrade) -> oneshot::Receiver<Answer>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let (answer, receiver) = oneshot::channel();
+    let peer = head.extensions.get::<Peer>().copied();
+    let peer = peer.unwrap_or_else(|| Peer {
+        remote_address: head.extensions.get::<SocketAddr>().copied(),
+        is_secure: head.uri.scheme() == Some(&http::uri::Scheme::HTTPS),
+    });
+    engine.take_mounted(Mounted {
+        head,
+        body: body.map_err(Into::into).boxed_unsync(),
+        peer,
+        upgrade,
+        answer,
+    });
+    receiver
+}
+
+/// A [`SoriService`]'s answer on its way. Dropped, the request counts as given up by its client.
+#[derive(Debug)]
+pub struct Answering {
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Future for Answering {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+        // Without an answer the server has ended meanwhile.
+        Poll::Ready(Ok(answer.unwrap_or_else(|_| {
+            let mut response = Response::new(Either::Left(Full::default()));
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        })))
+    }
+}
+
+impl<S> tower_layer::Layer<S> for SoriLayer {
+    type Service = Layered<S>;
+
+    fn layer(&self, inner: S) -> Layered<S> {
+        let own = SoriService {
+            engine: self.engine.clone(),
+        };
+        Layered { own, inner }
+    }
+}
+
+impl<S, B, R> tower_service::Service<Request<B>> for Layered<S>
+where
+    S: tower_service::Service<Request<B>, Response = Response<R>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Either<Content, R>>;
+    type Error = S::Error;
+    type Future = LayeredFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (engine, path) = (&self.own.engine, request.uri().path());
+        if engine.is_own_path(path) || engine.has_endpoint(path) {
+            return LayeredFuture::Own(self.own.call(request));
+        }
+        LayeredFuture::Inner(Box::pin(self.inner.call(request)))
+    }
+}
+
+/// An answer of a [`Layered`] service on its way.
+#[derive(Debug)]
+pub enum LayeredFuture<F> {
+    /// The server's.
+    Own(Answering),
+    /// The inner service's.
+    Inner(Pin<Box<F>>),
+}
+
+impl<F, R, E> Future for LayeredFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<Either<Content, R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            LayeredFuture::Own(own) => Pin::new(own).poll(cx).map(|answer| {
+                let Ok(answer) = answer;
+                Ok(answer.map(Either::Left))
+            }),
+            LayeredFuture::Inner(inner) => inner
+                .as_mut()
+                .poll(cx)
+                .map_ok(|response| response.map(Either::Right)),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+// `WebSocketServer`: its options, its life, and the upgrades it takes.
+'use strict';
+
+const { EventEmitter } = require('events');
+const http = require('http');
+const { DEFAULTS } = require('./constants');
+const { engine } = require('./engine');
+const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
+const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
+const { Settings, backpressure: checkBackpressure } = require('./settings');
+const { WebSocket } = require('./websocket');
+
+const STATE = Object.freeze({ RUNNING: 0, CLOSING: 1, CLOSED: 2 });
+
+const OPTIONS = Object.freeze({
+  ...DEFAULTS,
+  perMessageDeflate: false,
+  handleProtocols: null,
+  clientTracking: true,
+  verifyClient: null,
+  noServer: false,
+  backlog: null,
+  server: null,
+  host: null,
+  path: null,
+  port: null,
+  WebSocket,
+});
+
+// Sockets that an upgrade has been handled for: no other server may handle it once more.
+const HANDLED = new WeakSet();
+
+class WebSocketServer extends EventEmitter {
+  /** `options` as ws has them, and `backpressure`: see settings.js. `callback` is called when its port is open. */
+  constructor(options, callback) {
+    super();
+    this.options = { ...OPTIONS, ...options };
+    const { port, server, noServer, clientTracking } = this.options;
+    if ([port !== null && port !== undefined, Boolean(server), Boolean(noServer)].filter(Boolean).length !== 1) {
+      throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
+    }
+    checkBackpressure(this.options.backpressure);
+    if (this.options.perMessageDeflate === true) {
+      this.options.perMessageDeflate = {};
+    }
+    this._state = STATE.RUNNING;
+    this._server = null;
+    this._release = null;
+    // Its group in the engine, and what its connections are told of the options, by compression.
+    this._groupNumber = -1;
+    this._settings = [null, null];
+    if (clientTracking) {
+      this.clients = new Set();
+      this._isEmptyClosed = false;
+    }
+    if (server) {
+      this._attach(server);
+    } else if (!noServer) {
+      this._attach(ownServer());
+      this._server.listen(port, this.options.host, this.options.backlog, callback);
+    }
+  }
+
+  /** Beside the listeners that `server` has. */
+  _attach(server) {
+    const listeners = {
+      listening: this.emit.bind(this, 'listening'),
+      error: this.emit.bind(this, 'error'),
+      upgrade: (req, socket, head) => {
+        this.handleUpgrade(req, socket, head, (ws, request) => this.emit('connection', ws, request));
+      },
+    };
+    for (const event of Object.keys(listeners)) {
+      server.on(event, listeners[event]);
+    }
+    this._server = server;
+    this._release = () => {
+      for (const event of Object.keys(listeners)) {
+        server.removeListener(event, listeners[event]);
+      }
+    };
+  }
+
+  get _group() {
+    if (this._groupNumber === -1) {
+      this._groupNumber = engine.openGroup();
+    }
+    return this._groupNumber;
+  }
+
+  address() {
+    if (this.options.noServer) {
+      throw new Error('The server is operating in "noServer" mode');
+    }
+    return this._server === null ? null : this._server.address();
+  }
+
+  /** Takes no more connections; those there are stay. `close` is emitted when the last tracked one is gone. */
+  close(callback) {
+    if (this._state === STATE.CLOSED) {
+      if (callback) {
+        this.once('close', () => callback(new Error('The server is not running')));
+      }
+      process.nextTick(emitClose, this);
+      return;
+    }
+    if (callback) {
+      this.once('close', callback);
+    }
+    if (this._state === STATE.CLOSING) {
+      return;
+    }
+    this._state = STATE.CLOSING;
+    const { _server: server, _release: release } = this;
+    if (release !== null) {
+      release();
+    }
+    this._server = this._release = null;
+    if (server !== null && !this.options.server) {
+      // Its own server is closed only when nobody is connected any more.
+      server.close(() => emitClose(this));
+    } else if (this.clients !== undefined && this.clients.size > 0) {
+      this._isEmptyClosed = true;
+    } else {
+      process.nextTick(emitClose, this);
+    }
+  }
+
+  /** Whether a request is this server's: by its path, if there is one in the options. */
+  shouldHandle(req) {
+    if (!this.options.path) {
+      return true;
+    }
+    const at = req.url.indexOf('?');
+    return (at === -1 ? req.url : req.url.slice(0, at)) === this.options.path;
+  }
+
+  /** Makes a WebSocket of a request and its socket, any Duplex; `callback(ws, req)`. */
+  handleUpgrade(req, socket, head, callback) {
+    socket.on('error', ignore);
+    const refusal = judge(req);
+    if (refusal !== undefined) {
+      this._blame(refusal, req, socket);
+      return;
+    }
+    if (!this.shouldHandle(req)) {
+      refuse(socket, 400);
+      return;
+    }
+    const protocols = offeredProtocols(req);
+    if (protocols instanceof Refusal) {
+      this._blame(protocols, req, socket);
+      return;
+    }
+    const { perMessageDeflate, maxPayload } = this.options;
+    const deflate = perMessageDeflate ? negotiateDeflate(req, perMessageDeflate, maxPayload) : null;
+    if (deflate instanceof Refusal) {
+      this._blame(deflate, req, socket);
+      return;
+    }
+    const complete = () => this._complete({ req, socket, head, protocols, deflate }, callback);
+    if (this.options.verifyClient) {
+      this._verify(req, socket, complete);
+    } else {
+      complete();
+    }
+  }
+
+  /** Asks `verifyClient`, of either form. */
+  _verify(req, socket, complete) {
+    const { verifyClient } = this.options;
+    const info = {
+      origin: req.headers[req.headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'],
+      secure: Boolean(req.socket.authorized || req.socket.encrypted),
+      req,
+    };
+    if (verifyClient.length === 2) {
+      verifyClient(info, (isVerified, code, message, headers) => {
+        if (isVerified) {
+          complete();
+        } else {
+          refuse(socket, code || 401, message, headers);
+        }
+      });
+    } else if (verifyClient(info)) {
+      complete();
+    } else {
+      refuse(socket, 401);
+    }
+  }
+
+  _complete({ req, socket, head, protocols, deflate }, callback) {
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    if (HANDLED.has(socket)) {
+      throw new Error(
+        'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
+      );
+    }
+    HANDLED.add(socket);
+    if (this._state > STATE.RUNNING) {
+      refuse(socket, 503);
+      return;
+    }
+    const { handleProtocols } = this.options;
+    const chosen = protocols.size === 0 ? '' : handleProtocols ? handleProtocols(protocols, req) : protocols.values().next().value;
+    const ws = new this.options.WebSocket(null, undefined, this.options);
+    ws._protocol = chosen || '';
+    ws._deflate = deflate;
+    ws._owner = this;
+    const lines = answerLines(req.headers['sec-websocket-key'], chosen, deflate);
+    this.emit('headers', lines, req);
+    socket.removeListener('error', ignore);
+    ws.setSocket(socket, head, this._settingsOf(ws), `${lines.join('\r\n')}\r\n\r\n`);
+    if (this.clients) {
+      this.clients.add(ws);
+    }
+    engine.join(ws._id, EVERYBODY);
+    callback(ws, req);
+  }
+
+  _settingsOf(ws) {
+    const at = ws._deflate === null ? 0 : 1;
+    if (this._settings[at] === null) {
+      this._settings[at] = new Settings(ws, this.options);
+    }
+    return this._settings[at];
+  }
+
+  /** Refuses a request, unless `wsClientError` has listeners: then the socket is theirs. */
+  _blame({ status, message, headers }, req, socket) {
+    if (this.listenerCount('wsClientError') > 0) {
+      const error = new Error(message);
+      Error.captureStackTrace(error, this._blame);
+      this.emit('wsClientError', error, socket, req);
+    } else {
+      refuse(socket, status, message, headers);
+    }
+  }
+
+  /** A connection is over. */
+  _forget(ws) {
+    if (this.clients !== undefined && this.clients.delete(ws) && this._isEmptyClosed && this.clients.size === 0) {
+      process.nextTick(emitClose, this);
+    }
+  }
+
+  /** Beyond ws: `to(room).send(data)` reaches those in any of the rooms, each once. */
+  to(rooms) {
+    return new Broadcast(this).to(rooms);
+  }
+
+  in(rooms) {
+    return this.to(rooms);
+  }
+
+  /** Beyond ws: `except(room).send(data)`. */
+  except(rooms) {
+    return new Broadcast(this).except(rooms);
+  }
+
+  /** Beyond ws: sends to everybody; the frame is built once, and the fan-out happens in the engine. */
+  broadcast(data, options) {
+    broadcast(this, [EVERYBODY], [], data, options);
+  }
+}
+
+function emitClose(server) {
+  server._state = STATE.CLOSED;
+  server.emit('close');
+}
+
+/** A server of our own: plain requests are told to upgrade. */
+function ownServer() {
+  return http.createServer((req, res) => {
+    const body = http.STATUS_CODES[426];
+    res.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
+    res.end(body);
+  });
+}
+
+function ignore() {}
+
+module.exports = { WebSocketServer };

@@ -1,0 +1,112 @@
+//! What JavaScript's numbers mean, and what was asked of connections that the engine does not know
+//! yet. Lives on the JavaScript thread.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use sori::embed::websocket::Gauge;
+use sori::embed::{ConnId, NamespaceId};
+
+/// The sockets by number.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    places: Vec<Place>,
+    /// Those that wait to be opened.
+    opening: HashSet<u32>,
+}
+
+/// What a number stands for.
+#[derive(Debug, Default)]
+pub(super) enum Place {
+    /// Nothing.
+    #[default]
+    Free,
+    /// A socket that JavaScript has, and the engine is about to have.
+    Opening(Box<Opening>),
+    /// A connection, which may be over.
+    Open {
+        conn: ConnId,
+        group: NamespaceId,
+        gauge: Arc<Gauge>,
+    },
+}
+
+/// Orders for a socket that is not open. A broadcast that it is to get is an order too: it is in its
+/// group, and in rooms, from the moment JavaScript says so.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) group: NamespaceId,
+    pub(super) rooms: Vec<String>,
+    pub(super) orders: Vec<u8>,
+    /// Bytes of messages among the orders.
+    pub(super) message_bytes: usize,
+}
+
+impl Opening {
+    /// Whether a broadcast to `rooms` (none: all) but not to `except` reaches it.
+    pub(super) fn is_in(&self, rooms: &[&str], except: &[&str]) -> bool {
+        let is_in_one_of = |rooms: &[&str]| rooms.iter().any(|room| self.has(room));
+        (rooms.is_empty() || is_in_one_of(rooms)) && !is_in_one_of(except)
+    }
+
+    fn has(&self, room: &str) -> bool {
+        self.rooms.iter().any(|known| known == room)
+    }
+}
+
+impl Sockets {
+    /// JavaScript has a socket of that number in that group.
+    pub(super) fn claim(&mut self, id: u32, group: NamespaceId) {
+        let at = id as usize;
+        if self.places.len() <= at {
+            self.places.resize_with(at + 1, Place::default);
+        }
+        self.places[at] = Place::Opening(Box::new(Opening {
+            group,
+            rooms: Vec::new(),
+            orders: Vec::new(),
+            message_bytes: 0,
+        }));
+        self.opening.insert(id);
+    }
+
+    /// The socket is open; gives what was asked of it meanwhile.
+    pub(super) fn open(&mut self, id: u32, conn: ConnId, gauge: Arc<Gauge>) -> Vec<u8> {
+        self.opening.remove(&id);
+        let Some(place @ Place::Opening(_)) = self.places.get_mut(id as usize) else {
+            return Vec::new();
+        };
+        let Place::Opening(opening) = std::mem::take(place) else {
+            return Vec::new();
+        };
+        let Opening { group, orders, .. } = *opening;
+        *place = Place::Open { conn, group, gauge };
+        orders
+    }
+
+    /// The number means nothing any more.
+    pub(super) fn forget(&mut self, id: u32) {
+        if let Some(place) = self.places.get_mut(id as usize) {
+            *place = Place::Free;
+            self.opening.remove(&id);
+        }
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Place {
+        self.places.get(id as usize).unwrap_or(&Place::Free)
+    }
+
+    pub(super) fn opening_mut(&mut self, id: u32) -> Option<&mut Opening> {
+        match self.places.get_mut(id as usize)? {
+            Place::Opening(opening) => Some(opening),
+            Place::Free | Place::Open { .. } => None,
+        }
+    }
+
+    /// Those of a group that wait to be opened.
+    pub(super) fn opening_in(&self, group: NamespaceId) -> Vec<u32> {
+        let of_group =
+            |id: &u32| matches!(self.get(*id), Place::Opening(opening) if opening.group == group);
+        self.opening.iter().copied().filter(of_group).collect()
+    }
+}

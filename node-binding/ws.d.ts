@@ -1,0 +1,340 @@
+// Types of `sori/ws`: the API of `ws` 8, and what Sori adds to it.
+
+/// <reference types="node" />
+
+import { EventEmitter } from 'events';
+import {
+  Agent,
+  ClientRequest,
+  ClientRequestArgs,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  Server as HTTPServer,
+} from 'http';
+import { Server as HTTPSServer } from 'https';
+import { AddressInfo, Socket } from 'net';
+import { Duplex, DuplexOptions } from 'stream';
+import { SecureContextOptions } from 'tls';
+import { URL } from 'url';
+import { ZlibOptions } from 'zlib';
+
+type BufferLike =
+  | string
+  | Buffer
+  | DataView
+  | number
+  | ArrayBufferView
+  | Uint8Array
+  | ArrayBuffer
+  | SharedArrayBuffer
+  | Blob
+  | readonly any[]
+  | readonly number[]
+  | { valueOf(): ArrayBuffer }
+  | { valueOf(): SharedArrayBuffer }
+  | { valueOf(): Uint8Array }
+  | { valueOf(): readonly number[] }
+  | { valueOf(): string }
+  | { [Symbol.toPrimitive](hint: string): string };
+
+/** One connection, on the server or on the client. */
+declare class WebSocket extends EventEmitter {
+  static readonly CONNECTING: 0;
+  static readonly OPEN: 1;
+  static readonly CLOSING: 2;
+  static readonly CLOSED: 3;
+
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSING: 2;
+  readonly CLOSED: 3;
+
+  /** How binary messages arrive; text always arrives as a Buffer with `isBinary` false. */
+  binaryType: 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob';
+  /** Bytes sent and not yet taken by the system. */
+  readonly bufferedAmount: number;
+  readonly extensions: string;
+  readonly isPaused: boolean;
+  readonly protocol: string;
+  readonly readyState: 0 | 1 | 2 | 3;
+  readonly url: string;
+
+  onopen: ((event: WebSocket.Event) => void) | null;
+  onerror: ((event: WebSocket.ErrorEvent) => void) | null;
+  onclose: ((event: WebSocket.CloseEvent) => void) | null;
+  onmessage: ((event: WebSocket.MessageEvent) => void) | null;
+
+  constructor(address: null);
+  constructor(address: string | URL, options?: WebSocket.ClientOptions | ClientRequestArgs);
+  constructor(address: string | URL, protocols?: string | string[], options?: WebSocket.ClientOptions | ClientRequestArgs);
+
+  close(code?: number, data?: string | Uint8Array): void;
+  ping(data?: any, mask?: boolean, cb?: (err: Error) => void): void;
+  pong(data?: any, mask?: boolean, cb?: (err: Error) => void): void;
+  send(data: BufferLike, cb?: (err?: Error) => void): void;
+  send(data: BufferLike, options: WebSocket.SendOptions, cb?: (err?: Error) => void): void;
+  /** Drops the connection at once. */
+  terminate(): void;
+  /** Stops reading: TCP pushes back. */
+  pause(): void;
+  resume(): void;
+
+  /** Beyond ws: enters rooms of its server. */
+  join(rooms: string | string[]): void;
+  /** Beyond ws: leaves rooms of its server. */
+  leave(rooms: string | string[]): void;
+
+  addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
+    type: K,
+    listener: ((event: WebSocket.WebSocketEventMap[K]) => void) | { handleEvent(event: WebSocket.WebSocketEventMap[K]): void },
+    options?: WebSocket.EventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof WebSocket.WebSocketEventMap>(
+    type: K,
+    listener: ((event: WebSocket.WebSocketEventMap[K]) => void) | { handleEvent(event: WebSocket.WebSocketEventMap[K]): void },
+  ): void;
+
+  on<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  on(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
+  once<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  once(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
+  off<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  off(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
+  addListener<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  addListener(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
+  removeListener<K extends keyof WebSocket.Events>(event: K, listener: (this: WebSocket, ...args: WebSocket.Events[K]) => void): this;
+  removeListener(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this;
+}
+
+declare namespace WebSocket {
+  /** A message as it arrives, by `binaryType`. */
+  type RawData = Buffer | ArrayBuffer | Buffer[];
+  type Data = string | Buffer | ArrayBuffer | Buffer[] | Blob;
+  type CertMeta = string | string[] | Buffer | Buffer[];
+
+  interface Events {
+    open: [];
+    message: [data: RawData, isBinary: boolean];
+    close: [code: number, reason: Buffer];
+    error: [error: Error];
+    ping: [data: Buffer];
+    pong: [data: Buffer];
+    upgrade: [response: IncomingMessage];
+    redirect: [url: string, request: ClientRequest];
+    'unexpected-response': [request: ClientRequest, response: IncomingMessage];
+    /** Beyond ws: what was queued over `backpressure.highWaterMark` has left. */
+    drain: [];
+  }
+
+  interface SendOptions {
+    mask?: boolean;
+    binary?: boolean;
+    compress?: boolean;
+    fin?: boolean;
+  }
+
+  interface PerMessageDeflateOptions {
+    serverNoContextTakeover?: boolean;
+    clientNoContextTakeover?: boolean;
+    serverMaxWindowBits?: number | boolean;
+    clientMaxWindowBits?: number | boolean;
+    zlibDeflateOptions?: ZlibOptions;
+    zlibInflateOptions?: ZlibOptions;
+    threshold?: number;
+    /** Accepted, and not needed: messages are compressed on the engine's threads. */
+    concurrencyLimit?: number;
+  }
+
+  /** Beyond ws: what is queued for a peer that reads slowly. */
+  interface BackpressureOptions {
+    /** Most bytes that may be queued for one peer; `Infinity` for no limit. Default 128 MiB. */
+    limit?: number;
+    /** Over it: close the connection with code 1008 (default), or drop the message that does not fit. */
+    policy?: 'close' | 'drop';
+    /** Bytes queued over which `drain` follows. Default 64 KiB. */
+    highWaterMark?: number;
+  }
+
+  interface ConnectionOptions {
+    allowSynchronousEvents?: boolean;
+    autoPong?: boolean;
+    closeTimeout?: number;
+    maxPayload?: number;
+    maxFragments?: number;
+    /** Accepted, and not needed: the engine keeps no chunks of the socket. */
+    maxBufferedChunks?: number;
+    maxPendingAutoPongs?: number;
+    skipUTF8Validation?: boolean;
+    perMessageDeflate?: boolean | PerMessageDeflateOptions;
+    backpressure?: BackpressureOptions;
+  }
+
+  interface ClientOptions extends SecureContextOptions, ConnectionOptions {
+    protocols?: string | string[];
+    protocol?: string;
+    followRedirects?: boolean;
+    maxRedirects?: number;
+    handshakeTimeout?: number;
+    generateMask?(mask: Buffer): void;
+    localAddress?: string;
+    protocolVersion?: number;
+    headers?: { [key: string]: string };
+    origin?: string;
+    agent?: Agent;
+    host?: string;
+    family?: number;
+    checkServerIdentity?(servername: string, cert: CertMeta): boolean;
+    rejectUnauthorized?: boolean;
+    auth?: string;
+    createConnection?: ClientRequestArgs['createConnection'];
+    finishRequest?(request: ClientRequest, websocket: WebSocket): void;
+    timeout?: number;
+    servername?: string;
+    lookup?: ClientRequestArgs['lookup'];
+  }
+
+  interface VerifyClientInfo<V extends typeof IncomingMessage = typeof IncomingMessage> {
+    origin: string;
+    secure: boolean;
+    req: InstanceType<V>;
+  }
+  type VerifyClientCallbackSync<R extends IncomingMessage = IncomingMessage> = (info: { origin: string; secure: boolean; req: R }) => boolean;
+  type VerifyClientCallbackAsync<R extends IncomingMessage = IncomingMessage> = (
+    info: { origin: string; secure: boolean; req: R },
+    callback: (res: boolean, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
+  ) => void;
+
+  interface ServerOptions<U extends typeof WebSocket = typeof WebSocket, V extends typeof IncomingMessage = typeof IncomingMessage>
+    extends ConnectionOptions {
+    host?: string;
+    port?: number;
+    backlog?: number;
+    server?: HTTPServer<V> | HTTPSServer<V>;
+    verifyClient?: VerifyClientCallbackAsync<InstanceType<V>> | VerifyClientCallbackSync<InstanceType<V>>;
+    handleProtocols?: (protocols: Set<string>, request: InstanceType<V>) => string | false;
+    path?: string;
+    noServer?: boolean;
+    clientTracking?: boolean;
+    WebSocket?: U;
+  }
+
+  interface AddressInfo {
+    address: string;
+    family: string;
+    port: number;
+  }
+
+  interface Event {
+    readonly type: string;
+    readonly target: WebSocket;
+  }
+  interface ErrorEvent extends Event {
+    readonly error: any;
+    readonly message: string;
+  }
+  interface CloseEvent extends Event {
+    readonly wasClean: boolean;
+    readonly code: number;
+    readonly reason: string;
+  }
+  interface MessageEvent extends Event {
+    readonly data: Data;
+  }
+  interface WebSocketEventMap {
+    open: Event;
+    error: ErrorEvent;
+    close: CloseEvent;
+    message: MessageEvent;
+  }
+  interface EventListenerOptions {
+    once?: boolean;
+  }
+
+  /** Beyond ws: how a broadcast is sent. */
+  interface BroadcastOptions {
+    binary?: boolean;
+    compress?: boolean;
+    /** A WebSocket that is left out. */
+    except?: WebSocket | null;
+  }
+
+  /** Beyond ws: receivers, chosen by rooms. */
+  interface Broadcast {
+    to(rooms: string | string[]): Broadcast;
+    in(rooms: string | string[]): Broadcast;
+    except(rooms: string | string[]): Broadcast;
+    send(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
+  }
+
+  interface ServerEvents<U extends typeof WebSocket, V extends typeof IncomingMessage> {
+    connection: [websocket: InstanceType<U>, request: InstanceType<V>];
+    error: [error: Error];
+    headers: [headers: string[], request: InstanceType<V>];
+    close: [];
+    listening: [];
+    wsClientError: [error: Error, socket: Duplex, request: InstanceType<V>];
+  }
+
+  class Server<U extends typeof WebSocket = typeof WebSocket, V extends typeof IncomingMessage = typeof IncomingMessage> extends EventEmitter {
+    options: ServerOptions<U, V>;
+    clients: Set<InstanceType<U>>;
+
+    constructor(options?: ServerOptions<U, V>, callback?: () => void);
+
+    address(): import('net').AddressInfo | string | null;
+    close(cb?: (err?: Error) => void): void;
+    handleUpgrade(
+      request: InstanceType<V>,
+      socket: Duplex,
+      upgradeHead: Buffer,
+      callback: (client: InstanceType<U>, request: InstanceType<V>) => void,
+    ): void;
+    shouldHandle(request: InstanceType<V>): boolean | Promise<boolean>;
+
+    /** Beyond ws: those in any of the rooms. */
+    to(rooms: string | string[]): Broadcast;
+    in(rooms: string | string[]): Broadcast;
+    /** Beyond ws: all but those in any of the rooms. */
+    except(rooms: string | string[]): Broadcast;
+    /** Beyond ws: sends to everybody. The frame is built once; the fan-out happens in the engine. */
+    broadcast(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
+
+    on<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    on(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
+    once<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    once(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
+    off<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    off(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
+    addListener<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    addListener(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
+    removeListener<K extends keyof ServerEvents<U, V>>(event: K, listener: (this: Server<U, V>, ...args: ServerEvents<U, V>[K]) => void): this;
+    removeListener(event: string | symbol, listener: (this: Server<U, V>, ...args: any[]) => void): this;
+  }
+
+  const WebSocketServer: typeof Server;
+  interface WebSocketServer extends Server {}
+  const WebSocket: typeof WebSocketAlias;
+  interface WebSocket extends WebSocketAlias {}
+
+  /** A WebSocket as a Duplex, with backpressure both ways. */
+  function createWebSocketStream(websocket: WebSocket, options?: DuplexOptions): Duplex;
+
+  const extension: {
+    parse(header: string): { [name: string]: { [param: string]: (string | true)[] }[] };
+    format(extensions: { [name: string]: object | object[] }): string;
+  };
+  const subprotocol: { parse(header: string): Set<string> };
+
+  class PerMessageDeflate {
+    static readonly extensionName: 'permessage-deflate';
+    constructor(options?: PerMessageDeflateOptions & { isServer?: boolean; maxPayload?: number });
+    readonly params: { [name: string]: true | number } | null;
+    offer(): { [name: string]: true | number };
+    accept(configurations: { [param: string]: (string | true)[] }[]): { [name: string]: true | number };
+  }
+}
+
+type WebSocketAlias = WebSocket;
+declare const WebSocketAlias: typeof WebSocket;
+
+export = WebSocket;

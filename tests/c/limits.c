@@ -1,0 +1,85 @@
+// What a client may cost: the number of its messages, and what waits for it while it does not read.
+
+#include "check.h"
+#include "client.h"
+
+static sori_server *start_with(const sori_server_options *options, uint16_t *port)
+{
+    sori_server *server = NULL;
+    CHECK(sori_server_new(options, &server) == SORI_OK);
+    CHECK(sori_server_listen(server, "127.0.0.1", 0, port) == SORI_OK);
+    return server;
+}
+
+static void a_client_over_the_rate_is_disconnected(void)
+{
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.rate_per_second == 0 && options.rate_burst == 0);
+    options.rate_per_second = 1;
+    options.rate_burst = 4;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    client *peer = client_open(port);
+    // Joining is a message too.
+    sori_socket socket = client_join(peer, server);
+    for (int i = 0; i < 8; i++)
+        client_send(peer, "42[\"n\"]");
+    for (int i = 0; i < 3; i++)
+        sori_event_free(next_event(server, SORI_EVENT_MESSAGE));
+    sori_event *event = next_event(server, SORI_EVENT_DISCONNECT);
+    CHECK(sori_event_socket(event) == socket);
+    CHECK_TEXT(sori_event_reason(event), "transport error");
+    sori_event_free(event);
+    client_expect_end(peer);
+    client_close(peer);
+    sori_server_free(server);
+}
+
+static void a_client_that_does_not_read_loses_events_where_that_is_wanted(void)
+{
+    enum { LENGTH = 30000 };
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.overflow == SORI_OVERFLOW_CLOSE);
+    options.overflow = SORI_OVERFLOW_DROP;
+    options.max_queued_bytes = 100000;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    client *peer = client_open(port);
+    sori_socket socket = client_join(peer, server);
+    static char args[LENGTH + 5];
+    memset(args, 'x', LENGTH + 4);
+    args[0] = '[', args[1] = '"', args[LENGTH + 2] = '"', args[LENGTH + 3] = ']', args[LENGTH + 4] = 0;
+    sori_metrics metrics;
+    do {
+        CHECK(sori_server_emit(server, socket, "n", args, NULL) == SORI_OK);
+        CHECK(sori_server_metrics(server, &metrics, sizeof metrics) == SORI_OK);
+    } while (metrics.dropped_full == 0);
+    CHECK(metrics.closed_slow == 0 && metrics.connections == 1);
+    size_t length;
+    for (client_next(peer, &length); length > 100; client_next(peer, &length))
+        CHECK(sori_server_emit(server, socket, "end", NULL, NULL) == SORI_OK);
+    check_no_event(server);
+    client_close(peer);
+    sori_server_free(server);
+}
+
+static void a_policy_that_does_not_exist_is_refused(void)
+{
+    sori_server *server = NULL;
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    options.overflow = 3;
+    CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+    CHECK(strcmp(sori_last_error(), "options.overflow is unknown") == 0);
+    CHECK(server == NULL);
+}
+
+int main(void)
+{
+    a_client_over_the_rate_is_disconnected();
+    a_client_that_does_not_read_loses_events_where_that_is_wanted();
+    a_policy_that_does_not_exist_is_refused();
+    return 0;
+}

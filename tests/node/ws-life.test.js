@@ -1,0 +1,123 @@
+// Where sori/ws runs: beside others on one server, in workers, in programs that end by themselves, from ES modules.
+'use strict';
+
+const assert = require('assert/strict');
+const http = require('http');
+const path = require('path');
+const { execFile } = require('child_process');
+const { once } = require('events');
+const { promisify } = require('util');
+const { Worker } = require('worker_threads');
+const { test } = require('node:test');
+const { WebSocket, isOriginal, moduleName, serve, clientOf, pair, messages, next } = require('./ws-harness');
+
+const modulePath = require.resolve(moduleName);
+const run = promisify(execFile);
+
+test('the surface is that of ws', () => {
+  assert.equal(WebSocket.WebSocket, WebSocket);
+  assert.equal(WebSocket.Server, WebSocket.WebSocketServer);
+  assert.equal(WebSocket.name, 'WebSocket');
+  assert.deepEqual(
+    [WebSocket.CONNECTING, WebSocket.OPEN, WebSocket.CLOSING, WebSocket.CLOSED, WebSocket.prototype.CLOSED],
+    [0, 1, 2, 3, 3],
+  );
+  assert.deepEqual([...WebSocket.subprotocol.parse('a, b')], ['a', 'b']);
+  assert.throws(() => WebSocket.subprotocol.parse('a,a'), /The "a" subprotocol is duplicated/);
+  const parsed = WebSocket.extension.parse('foo; a; b="1", bar');
+  assert.deepEqual(JSON.parse(JSON.stringify(parsed)), { foo: [{ a: [true], b: ['1'] }], bar: [{}] });
+  assert.equal(WebSocket.extension.format(parsed), 'foo; a; b=1, bar');
+  for (const [header, message] of [['', 'Unexpected end of input'], ['foo;;', 'Unexpected character at index 4'], ['a b', 'Unexpected character at index 2']]) {
+    assert.throws(() => WebSocket.extension.parse(header), { name: 'SyntaxError', message });
+  }
+});
+
+test('an http.Server shares its port with plain requests and with two WebSocket servers by path', async (t) => {
+  const httpServer = http.createServer((req, res) => res.end('page'));
+  const servers = { '/a': new WebSocket.Server({ noServer: true }), '/b': new WebSocket.Server({ noServer: true }) };
+  httpServer.on('upgrade', (req, socket, head) => {
+    const wss = servers[req.url];
+    wss.handleUpgrade(req, socket, head, (ws) => ws.send(req.url));
+  });
+  httpServer.listen(0, '127.0.0.1');
+  await once(httpServer, 'listening');
+  t.after(() => httpServer.close());
+  const { port } = httpServer.address();
+  for (const name of ['/a', '/b']) {
+    const client = clientOf(t, `ws://127.0.0.1:${port}${name}`);
+    assert.deepEqual(await messages(client, 1), [name]);
+    client.terminate();
+  }
+  const [res] = await once(http.get({ port, agent: false }), 'response');
+  assert.equal((await once(res, 'data'))[0].toString(), 'page');
+});
+
+test('a socket.io server and a WebSocket server share one http.Server', { skip: isOriginal }, async (t) => {
+  const httpServer = http.createServer();
+  const { Server } = require('../../node-binding');
+  const io = new Server(httpServer, { destroyUpgrade: false });
+  const context = await serve(t, { noServer: true, server: undefined }, httpServer);
+  t.after(() => io.close());
+  httpServer.on('upgrade', (req, socket, head) => {
+    if (req.url === '/ws') {
+      context.wss.handleUpgrade(req, socket, head, (ws) => ws.send('plain'));
+    }
+  });
+  io.on('connection', (socket) => socket.emit('hello', 'socket.io'));
+  assert.deepEqual(await messages(clientOf(t, `${context.url}/ws`), 1), ['plain']);
+  const client = require('socket.io-client').io(`http://127.0.0.1:${context.port}`, { transports: ['websocket'], reconnection: false });
+  t.after(() => client.disconnect());
+  assert.deepEqual(await next(client, 'hello'), ['socket.io']);
+});
+
+test('addresses stay known as long as the connection lives', async (t) => {
+  const context = await serve(t);
+  const { client, server, request } = await pair(t, context);
+  const got = messages(server, 1);
+  client.send('so that it has been taken over');
+  await got;
+  assert.deepEqual(
+    [request.socket.remoteAddress, server._socket.remoteAddress, server._socket.remotePort],
+    ['127.0.0.1', '127.0.0.1', client._socket.localPort],
+  );
+  const closed = next(server._socket, 'close');
+  client.close();
+  await closed;
+});
+
+test('it runs in several workers at once', async (t) => {
+  const workers = [0, 1].map(() => new Worker(path.join(__dirname, 'fixtures/ws-worker.js'), { workerData: modulePath }));
+  const ports = await Promise.all(workers.map((worker) => once(worker, 'message')));
+  for (const [i, worker] of workers.entries()) {
+    const [port] = ports[i];
+    const client = clientOf(t, `ws://127.0.0.1:${port}`);
+    const got = messages(client, 1);
+    await once(client, 'open');
+    client.send('hello');
+    assert.deepEqual(await got, ['worker: hello']);
+    const [closed, exited] = [next(client, 'close'), once(worker, 'exit')];
+    client.close();
+    await closed;
+    worker.postMessage('end');
+    assert.deepEqual(await exited, [0]);
+  }
+});
+
+test('an open client keeps the process running; when all is closed it ends', async () => {
+  const program = path.join(__dirname, 'fixtures/ws-exits.js');
+  const { stdout } = await run(process.execPath, [program, modulePath, 'close'], { timeout: 20000 });
+  assert.equal(stdout, 'still running\nclosed\nexit\n');
+});
+
+test('connections that are unref’d keep nothing running', async () => {
+  const program = path.join(__dirname, 'fixtures/ws-exits.js');
+  const { stdout } = await run(process.execPath, [program, modulePath, 'unref'], { timeout: 20000 });
+  assert.equal(stdout, 'still running\nexit\n');
+});
+
+test('ES modules get the same classes by name', async () => {
+  const module = isOriginal ? await import('ws') : await import('../../node-binding/ws.mjs');
+  assert.equal(module.default, WebSocket);
+  assert.equal(module.WebSocketServer, WebSocket.WebSocketServer);
+  assert.equal(module.createWebSocketStream, WebSocket.createWebSocketStream);
+});
