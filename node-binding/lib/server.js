@@ -303,13 +303,14 @@ class Server {
     step(0);
   }
 
-  /** Disconnects all sockets, then closes the engine and the HTTP server. */
+  /** Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. */
   async close(callback) {
+    const adapters = [];
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
         socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
-      nsp.adapter.close();
+      adapters.push(closeAdapter(nsp));
     }
     if (this._bridge !== null) {
       this._bridge.close();
@@ -320,13 +321,16 @@ class Server {
       // It was bound.
       engine.close();
     }
+    // Adapters of the application's, as those over a network.
+    const closing = adapters.filter((each) => each !== undefined);
     if (!httpServer) {
       if (callback) {
         callback();
       }
+      await Promise.all(closing);
       return;
     }
-    await new Promise((resolve) => {
+    const closed = new Promise((resolve) => {
       httpServer.close((error) => {
         // A server that does not run has no 'close' event to tell of it.
         engines.forEach((each) => each._detach());
@@ -336,6 +340,7 @@ class Server {
         resolve();
       });
     });
+    await Promise.all([closed, ...closing]);
   }
 
   use(fn) {
@@ -359,6 +364,12 @@ class Server {
   serverSideEmitWithAck(...args) {
     return this.sockets.serverSideEmitWithAck(...args);
   }
+}
+
+/** What an adapter's end amounts to: nothing, or a promise that does not fail. An application cannot help it any more. */
+function closeAdapter(nsp) {
+  const closing = nsp.adapter.close();
+  return closing && typeof closing.then === 'function' ? closing.then(undefined, () => {}) : undefined;
 }
 
 /** Whether `engine` gives connections whose messages are for us to read. */
