@@ -136,6 +136,20 @@ for (const transports of TRANSPORTS) {
   });
 }
 
+test('a parser that extends socket.io-parser to write values of its own is not taken for it', async (t) => {
+  const { Encoder, Decoder } = require('socket.io-parser');
+  class Bigger extends Encoder {
+    constructor() {
+      super((key, value) => (typeof value === 'bigint' ? `${value}n` : value));
+    }
+  }
+  const { io, port } = await serve(t, 'sori', { parser: { Encoder: Bigger, Decoder } });
+  const { client, socket } = await pair(t, io, port);
+  const heard = next(client, 'big');
+  socket.emit('big', 12345678901234567890n);
+  assert.deepStrictEqual(await heard, ['12345678901234567890n']);
+});
+
 test('what a parser cannot read ends the connection, as an error of its sockets', async (t) => {
   const { io, port } = await serve(t, 'sori', { parser });
   const { client, socket } = await pair(t, io, port, { parser });
