@@ -45,7 +45,13 @@ class Queue {
     this.text += record;
     if (this.text.length > MAX_TEXT) {
       this.flush();
-    } else if (!this.scheduled) {
+    } else {
+      this.schedule();
+    }
+  }
+
+  schedule() {
+    if (!this.scheduled) {
       this.scheduled = true;
       process.nextTick(this.tick);
     }
@@ -78,8 +84,9 @@ class Queue {
       shared.numbers += `,${number}`;
       return;
     }
-    // It is complete, but for the connections that are still to be named.
+    // Whatever is kept goes first; and a flush is certain to come after it.
     this.push('');
+    this.schedule();
     this.shared = { text, flags, numbers: String(number) };
   }
 

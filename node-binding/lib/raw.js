@@ -7,16 +7,16 @@ const { FIELD, RECORD } = require('./queue');
 /** Queues one message for connection `number`; `token` names it in the SENT record, '' asks for none. */
 function sendRaw(queue, number, data, options, token) {
   const flags = flagsOf(options);
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+  if (typeof data !== 'string' && (data instanceof ArrayBuffer || ArrayBuffer.isView(data))) {
     queue.pushWith(`S${FIELD}${number}${FIELD}${flags}${FIELD}${token}${RECORD}`, [asBuffer(data)]);
+    return;
+  }
+  // As in engine.io, whatever is not binary is text, and nothing is the empty text.
+  const text = String(data || '');
+  if (token === '') {
+    queue.pushText(number, flags, text);
   } else {
-    // As in engine.io, whatever is not binary is text, and nothing is the empty text.
-    const text = String(data || '');
-    if (token === '') {
-      queue.pushText(number, flags, text);
-    } else {
-      queue.push(`s${FIELD}${number}${FIELD}${flags}${FIELD}${token}${FIELD}${JSON.stringify(text)}${RECORD}`);
-    }
+    queue.push(`s${FIELD}${number}${FIELD}${flags}${FIELD}${token}${FIELD}${JSON.stringify(text)}${RECORD}`);
   }
 }
 

@@ -105,25 +105,42 @@ class Server {
     this._nsps.forEach((nsp) => nsp._register(this._bridge));
   }
 
-  /** From now on packets are made in JavaScript. There must not be clients that the engine speaks to. */
+  /** From now on packets are made in JavaScript. Clients that the engine speaks to have to come anew. */
   _speakPackets(adapter) {
     if (this._wire instanceof PacketWire) {
       return;
     }
     const bridge = this._bridge;
-    if (bridge !== null && (bridge.clients.size > 0 || bridge.requests.size > 0)) {
-      throw unsupported('an adapter, or an engine, must be set before the first client connects');
+    const isAttached = bridge !== null && !bridge.isClosed;
+    if (isAttached) {
+      this._sendAway(bridge);
     }
     this._wire = new PacketWire(this, { parser: this.opts.parser, adapter });
     this._nsps.forEach((nsp) => this._wire.adopt(nsp));
-    if (bridge !== null && !bridge.isClosed) {
-      bridge.close();
+    if (isAttached) {
       this._open(this.engine.opts);
+      // Requests of before are still to be answered, by their numbers.
+      this._bridge.lastRequest = bridge.lastRequest;
       this._engines.forEach((engine) => {
         engine._bridge = this._bridge;
         this._wire.serve(engine);
       });
     }
+  }
+
+  _sendAway(bridge) {
+    if (bridge.clients.size > 0) {
+      process.emitWarning('sori: an adapter, or an engine, was set when clients had connected: they are disconnected, and may come back', {
+        code: 'SORI_LATE_ADAPTER',
+      });
+    }
+    for (const nsp of this._nsps.values()) {
+      for (const socket of [...nsp.sockets.values()]) {
+        socket._onclose(END.LEFT, 'forced server close', undefined);
+      }
+    }
+    bridge.clients.forEach((connection) => connection.close(true));
+    bridge.close();
   }
 
   attachApp() {
@@ -286,13 +303,14 @@ class Server {
     step(0);
   }
 
-  /** Disconnects all sockets, then closes the engine and the HTTP server. */
+  /** Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. */
   async close(callback) {
+    const adapters = [];
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
         socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
-      nsp.adapter.close();
+      adapters.push(closeAdapter(nsp));
     }
     if (this._bridge !== null) {
       this._bridge.close();
@@ -303,13 +321,16 @@ class Server {
       // It was bound.
       engine.close();
     }
+    // Adapters of the application's, as those over a network.
+    const closing = adapters.filter((each) => each !== undefined);
     if (!httpServer) {
       if (callback) {
         callback();
       }
+      await Promise.all(closing);
       return;
     }
-    await new Promise((resolve) => {
+    const closed = new Promise((resolve) => {
       httpServer.close((error) => {
         // A server that does not run has no 'close' event to tell of it.
         engines.forEach((each) => each._detach());
@@ -319,6 +340,7 @@ class Server {
         resolve();
       });
     });
+    await Promise.all([closed, ...closing]);
   }
 
   use(fn) {
@@ -342,6 +364,12 @@ class Server {
   serverSideEmitWithAck(...args) {
     return this.sockets.serverSideEmitWithAck(...args);
   }
+}
+
+/** What an adapter's end amounts to: nothing, or a promise that does not fail. An application cannot help it any more. */
+function closeAdapter(nsp) {
+  const closing = nsp.adapter.close();
+  return closing && typeof closing.then === 'function' ? closing.then(undefined, () => {}) : undefined;
 }
 
 /** Whether `engine` gives connections whose messages are for us to read. */

@@ -185,17 +185,12 @@ impl Run<'_> {
             bytes = self.buffers.next()?;
             Raw::Binary(bytes)
         };
-        for number in numbers.split(',') {
-            if let Some(conn) = self.meanings.of(number.parse().ok()?) {
-                self.batch.execute(Command::Send {
-                    conn,
-                    message,
-                    volatile: flags.contains('v'),
-                    compress: !flags.contains('n'),
-                    token,
-                });
-            }
-        }
+        let meanings = self.meanings;
+        let conns = numbers
+            .split(',')
+            .filter_map(|number| meanings.of(number.parse().ok()?));
+        self.batch
+            .send_raw(conns, message, flags.contains('v'), token);
         Some(())
     }
 

@@ -77,11 +77,34 @@ test('a function without `new` may make the adapter', async (t) => {
   assert.ok(io.of('/').adapter instanceof Remembering);
 });
 
-test('an adapter that comes after the first client is refused with a sentence', async (t) => {
-  const { io, port } = await serve(t, 'sori', {});
-  await join(t, port);
-  assert.throws(() => io.adapter(Adapter), { code: 'SORI_UNSUPPORTED', message: /before the first client connects/ });
-});
+for (const transports of TRANSPORTS) {
+  test(`an adapter that comes after the first clients has them come anew (${transports})`, async (t) => {
+    const { io, port } = await serve(t, 'sori', {});
+    let isHeld = false;
+    io.use((socket, proceed) => (isHeld ? socket.conn.once('close', () => proceed()) : proceed()));
+    const { client, socket } = await pair(t, io, port, { transports, reconnection: true, reconnectionDelay: 10 });
+    isHeld = true;
+    const waiting = clientOf(t, port, '/', { transports });
+    await next(io.engine, 'connection');
+    const warned = once(process, 'warning');
+    const ended = next(socket, 'disconnect');
+    const left = next(client, 'disconnect');
+    const back = next(io, 'connection');
+    io.adapter(Adapter);
+    isHeld = false;
+    assert.strictEqual((await ended)[0], 'forced server close');
+    assert.match((await left)[0], /^transport (close|error)$/);
+    assert.strictEqual((await warned)[0].code, 'SORI_LATE_ADAPTER');
+    const [again] = await back;
+    assert.notStrictEqual(again.id, socket.id);
+    assert.ok(again.rooms === io.of('/').adapter.sids.get(again.id));
+    assert.deepStrictEqual([...io.of('/').sockets.keys()], [again.id]);
+    const heard = next(client, 'x');
+    io.emit('x', 1);
+    assert.deepStrictEqual(await heard, [1]);
+    assert.strictEqual(waiting.connected, false);
+  });
+}
 
 test('an adapter that cannot start is told of, and the server goes on', async (t) => {
   const warned = once(process, 'warning');
@@ -112,6 +135,20 @@ for (const transports of TRANSPORTS) {
     assert.deepStrictEqual(client.received, [['all', bytes]]);
   });
 }
+
+test('a parser that extends socket.io-parser to write values of its own is not taken for it', async (t) => {
+  const { Encoder, Decoder } = require('socket.io-parser');
+  class Bigger extends Encoder {
+    constructor() {
+      super((key, value) => (typeof value === 'bigint' ? `${value}n` : value));
+    }
+  }
+  const { io, port } = await serve(t, 'sori', { parser: { Encoder: Bigger, Decoder } });
+  const { client, socket } = await pair(t, io, port);
+  const heard = next(client, 'big');
+  socket.emit('big', 12345678901234567890n);
+  assert.deepStrictEqual(await heard, ['12345678901234567890n']);
+});
 
 test('what a parser cannot read ends the connection, as an error of its sockets', async (t) => {
   const { io, port } = await serve(t, 'sori', { parser });

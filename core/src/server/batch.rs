@@ -10,7 +10,7 @@ use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use super::{Shared, packets, raw};
 use crate::config::Parser;
-use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, SocketRef};
+use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
 use crate::proto::socket::PacketType;
@@ -52,6 +52,25 @@ impl<'e> Batch<'e> {
         }
     }
 
+    /// What [`Command::Send`] does, for many connections: the message is encoded once, whatever
+    /// their number.
+    pub fn send_raw(
+        &mut self,
+        conns: impl IntoIterator<Item = ConnId>,
+        message: Raw<'_>,
+        volatile: bool,
+        token: Option<u64>,
+    ) {
+        let frames = raw::encode(message);
+        for conn in conns {
+            let outgoing = Outgoing {
+                frames: frames.clone(),
+                volatile,
+            };
+            self.push(conn.shard, raw::send(conn.slot, outgoing, token));
+        }
+    }
+
     /// Executes one command. Commands that name what is gone do nothing.
     pub fn execute(&mut self, command: Command<'_>) {
         match command {
@@ -83,7 +102,7 @@ impl<'e> Batch<'e> {
                 volatile,
                 compress: _,
                 token,
-            } => self.push(conn.shard, raw::send(conn.slot, message, volatile, token)),
+            } => self.send_raw([conn], message, volatile, token),
             Command::Accept { socket, sid } => self.accept(socket, sid),
             Command::Refuse {
                 conn,

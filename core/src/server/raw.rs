@@ -14,21 +14,19 @@ use crate::proto::engine::message_frame;
 use crate::proto::websocket::Frame;
 
 /// The task that sends a message.
-pub(super) fn send(slot: Slot, message: Raw<'_>, volatile: bool, token: Option<u64>) -> Task {
-    let frames = encode(message);
+pub(super) fn send(slot: Slot, outgoing: Outgoing, token: Option<u64>) -> Task {
     Task::SendRaw(Box::new(SendRaw {
         slot,
-        outgoing: Outgoing { frames, volatile },
+        outgoing,
         token,
     }))
 }
 
-fn encode(message: Raw<'_>) -> Frames {
-    let frame = match message {
-        Raw::Text(text) => message_frame(&[text.as_bytes()]),
-        Raw::Binary(bytes) => Frame::binary(&[bytes]),
-    };
-    Frames::from_raw(Arc::new([frame]))
+pub(super) fn encode(message: Raw<'_>) -> Frames {
+    match message {
+        Raw::Text(text) => Frames::One(message_frame(&[text.as_bytes()])),
+        Raw::Binary(bytes) => Frames::from_raw(Arc::new([Frame::binary(&[bytes])])),
+    }
 }
 
 impl Shard {

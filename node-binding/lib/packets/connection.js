@@ -21,10 +21,10 @@ class PacketConnection extends EngineSocket {
 
   /** Whether anybody wants to hear of what is sent. */
   _isListenedTo() {
-    return SENDING.some((event) => this.listenerCount(event) > 0 || this.server.listenerCount(event) > 0);
+    const { server } = this;
+    const own = this.listenerCount('packetCreate') + this.listenerCount('flush') + this.listenerCount('drain');
+    return own + server.listenerCount('flush') + server.listenerCount('drain') > 0;
   }
 }
-
-const SENDING = ['packetCreate', 'flush', 'drain'];
 
 module.exports = { PacketConnection };

@@ -10,6 +10,7 @@ const { PacketSocket } = require('./socket');
 
 class PacketNamespace extends Namespace {
   _initAdapter(Adapter) {
+    Promise.resolve(this.adapter.close()).catch(() => {});
     // `createAdapter()` of many packages gives a function that needs no `new`; as an arrow function it would not bear it.
     this.adapter = Adapter.prototype === undefined ? Adapter(this) : new Adapter(this);
     Promise.resolve(this.adapter.init()).catch((error) => {
