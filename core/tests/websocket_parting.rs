@@ -32,7 +32,12 @@ fn what_is_sent_after_a_close_frame_came_leaves_before_the_answer() {
         peer.wire.expect_end();
         peer.wire.finish();
         let lines = group.wait_closed(&peer);
-        let expected = ["text question", "closing 1000 bye", "sent 1", "close 1000 bye"];
+        let expected = [
+            "text question",
+            "closing 1000 bye",
+            "sent 1",
+            "close 1000 bye",
+        ];
         assert_eq!(lines, expected, "{role:?}");
     }
 }

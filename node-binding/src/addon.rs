@@ -130,7 +130,10 @@ impl Engine {
     /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
     /// have, if JavaScript chose one.
     #[napi]
-    #[allow(clippy::too_many_arguments, reason = "JavaScript has no cheaper struct")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "JavaScript has no cheaper struct"
+    )]
     pub fn request(
         &self,
         id: i64,
@@ -178,7 +181,10 @@ impl Engine {
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
     #[napi]
-    #[allow(clippy::too_many_arguments, reason = "JavaScript has no cheaper struct")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "JavaScript has no cheaper struct"
+    )]
     pub fn adopt(
         &self,
         id: i64,
