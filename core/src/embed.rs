@@ -18,6 +18,7 @@ use crate::error::DisconnectReason;
 use crate::hub::Namespace;
 pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
 pub use crate::proto::engine::Revision;
+#[cfg(feature = "server")]
 pub(crate) use handshake::percent_decoded;
 pub use handshake::{Handshake, Peer};
 pub use raw::Raw;

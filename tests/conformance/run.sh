@@ -24,6 +24,9 @@ include=
 set -f
 for case in $cases; do include="$include -i $case"; done
 for case in $broken; do include="$include -x $case"; done
+# The fuzzing server agrees to no compression in these unless the client asks for parameters that it does not, and ws's
+# client neither, by default; kosoku counts that as a failure.
+unasked='-x 13.2.* -x 13.5.* -x 13.6.*'
 
 # Waits for the first line of file $1 that matches $2, and gives it.
 first_line() {
@@ -47,7 +50,7 @@ exec 3>&-
 wait "$peer"
 
 echo 'the client:'
-$kosoku -m fuzzingserver $include -o "$reports/client" 127.0.0.1:0 >"$work/result" 2>"$work/log" &
+$kosoku -m fuzzingserver $include $unasked -o "$reports/client" 127.0.0.1:0 >"$work/result" 2>"$work/log" &
 peer=$!
 address=$(first_line "$work/log" 'listening on ws://' | sed 's/.*\(ws:.*\)/\1/')
 node tests/conformance/client.js "$module" "$address"

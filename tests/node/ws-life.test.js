@@ -115,6 +115,13 @@ test('connections that are unref’d keep nothing running', async () => {
   assert.equal(stdout, 'still running\nexit\n');
 });
 
+test('connections that are over leave next to nothing behind', async () => {
+  const program = path.join(__dirname, 'fixtures/ws-come-and-go.js');
+  const { stdout } = await run(process.execPath, ['--expose-gc', program, modulePath], { timeout: 60000 });
+  // An open one takes some 900 bytes of JavaScript's heap, and its Node socket 2 KiB.
+  assert.ok(Number(stdout) < 500, `${stdout.trim()} bytes each`);
+});
+
 test('a process without a free descriptor serves who comes in', async () => {
   const program = path.join(__dirname, 'fixtures/ws-no-descriptors.js');
   const limited = `ulimit -n 64; exec "$0" "$1" "$2"`;

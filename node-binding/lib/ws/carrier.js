@@ -33,6 +33,8 @@ class Carrier {
     // The engine's last record about it has come.
     this.isEnded = false;
     this.address = null;
+    // When a fed socket that does not close is given up.
+    this.deadline = null;
     if (typeof stream.setTimeout === 'function') {
       stream.setTimeout(0);
     }
@@ -158,7 +160,7 @@ class Carrier {
     if (this.phase !== PHASE.FED) {
       this.ws._onclosed();
     } else if (!this.stream.destroyed) {
-      setTimeout(() => this.stream.destroy(), this.ws._closeTimeout).unref();
+      this.deadline = setTimeout(() => this.stream.destroy(), this.ws._closeTimeout).unref();
     }
   }
 
@@ -281,6 +283,9 @@ class Carrier {
     const { ws, view } = this;
     this.phase = PHASE.OVER;
     this.holdProcess();
+    if (this.deadline !== null) {
+      clearTimeout(this.deadline);
+    }
     engine.release(ws._id);
     ws._id = -1;
     if (view !== null) {
