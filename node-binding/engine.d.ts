@@ -78,7 +78,7 @@ export interface ServerOptions
       | 'upgradeTimeout'
       | 'maxHttpBufferSize'
       | 'maxQueuedBytes'
-      | 'whenFull'
+      | 'overflow'
       | 'rateLimit'
       | 'maxConnections'
       | 'maxConnectionsPerAddress'

@@ -129,6 +129,8 @@ impl Engine {
 
     /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
     /// have, if JavaScript chose one.
+    // An object of JavaScript's would cost a look-up for each of them.
+    #[allow(clippy::too_many_arguments)]
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -180,6 +182,8 @@ impl Engine {
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
     /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
     /// that a new session is to have, if JavaScript chose one.
+    // An object of JavaScript's would cost a look-up for each of them.
+    #[allow(clippy::too_many_arguments)]
     #[napi]
     #[allow(
         clippy::too_many_arguments,

@@ -160,6 +160,20 @@ test('what a parser cannot read ends the connection, as an error of its sockets'
   assert.strictEqual((await ended)[0], 'forced close');
 });
 
+test('a listener that throws at an invalid packet does not keep its connection open', async (t) => {
+  const { io, port } = await serve(t, 'sori', { parser });
+  const { client, socket } = await pair(t, io, port, { parser });
+  const uncaught = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  socket.on('error', () => {
+    throw new Error('of the application');
+  });
+  const ended = next(socket, 'disconnect');
+  client.io.engine.write('nonsense');
+  assert.strictEqual((await uncaught).message, 'of the application');
+  assert.strictEqual((await ended)[0], 'forced close');
+});
+
 for (const [name, engineOf] of [
   ['sori/engine', () => require('../../node-binding/engine')],
   ['engine.io', () => require('engine.io')],

@@ -11,6 +11,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "client")]
 pub(crate) mod attachments;
 pub mod engine;
 pub mod event_stream;

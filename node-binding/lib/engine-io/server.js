@@ -1,5 +1,4 @@
-// The `Server` of `sori/engine`: Engine.IO for protocols of the application's own. Also what carries Socket.IO packets that
-// are made in JavaScript.
+// The `Server` of `sori/engine`: Engine.IO for protocols of the application's own.
 'use strict';
 
 const { Bridge } = require('../bridge');

@@ -144,19 +144,27 @@ class EngineSocket extends Connection {
 
   _onclose(reason, description) {
     this._waiting = [];
-    this._discardCandidate();
-    const { _transport: transport } = this;
-    if (transport !== null) {
-      if (reason === 'transport error' && transport.listenerCount('error') > 0) {
-        transport.emit('error', this._describe(reason, description));
-      }
-      transport._end();
-    }
-    super._onclose(reason, description);
     // Listeners of 'close' may look at what was not sent.
     process.nextTick(() => {
       this.writeBuffer = [];
     });
+    try {
+      this._endTransports(reason, description);
+    } finally {
+      super._onclose(reason, description);
+    }
+  }
+
+  _endTransports(reason, description) {
+    this._discardCandidate();
+    const { _transport: transport } = this;
+    if (transport === null) {
+      return;
+    }
+    if (reason === 'transport error' && transport.listenerCount('error') > 0) {
+      transport.emit('error', this._describe(reason, description));
+    }
+    transport._end();
   }
 }
 

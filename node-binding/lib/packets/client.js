@@ -1,8 +1,9 @@
 // `socket.client` where packets are made in JavaScript: one Engine.IO connection, its decoder, and its sockets.
 'use strict';
 
-const { END } = require('../socket');
+const { throwLater } = require('../errors');
 const { PACKET } = require('../packet-watch');
+const { END } = require('../socket');
 
 // Of one client, as in the engine.
 const MAX_NAMESPACES = 1024;
@@ -135,14 +136,19 @@ class PacketClient {
   }
 
   _ondata(data) {
+    let failure = null;
     this._isDecoding = true;
     try {
       this.decoder.add(data);
     } catch (error) {
-      this._oninvalid(error);
+      failure = error;
     }
     this._isDecoding = false;
-    this._handleDecoded();
+    if (failure === null) {
+      this._handleDecoded();
+    } else {
+      this._oninvalid(failure);
+    }
   }
 
   // Not while decoding: what listeners throw must not be taken for an invalid packet.
@@ -180,7 +186,11 @@ class PacketClient {
   /** The client sent what is no packet. */
   _oninvalid(error) {
     for (const socket of this.sockets.values()) {
-      socket._onerror(error);
+      try {
+        socket._onerror(error);
+      } catch (thrown) {
+        throwLater(thrown);
+      }
     }
     this.conn.close();
   }

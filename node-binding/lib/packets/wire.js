@@ -41,7 +41,10 @@ class PacketWire {
     }
   }
 
-  /** Makes a namespace's rooms live in an adapter. */
+  /**
+   * Makes a namespace's rooms live in an adapter. It stays the object it was: an application may already hold it, and
+   * listen on it, when it sets the adapter.
+   */
   adopt(nsp) {
     Object.setPrototypeOf(nsp, PacketNamespace.prototype);
     nsp._initAdapter(this.Adapter);
