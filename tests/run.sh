@@ -86,7 +86,8 @@ fi
 check 'format' cargo fmt --all --check
 check 'locks name no registry' no_registry_in_locks
 check 'clippy' cargo clippy --workspace --all-targets --features sori/full --quiet -- -D warnings
-check 'codecs, sessions and hub without IO' cargo check --quiet -p sori --no-default-features
+check 'codecs, sessions and hub without IO' cargo clippy --quiet -p sori --no-default-features -- -D warnings
+check 'the client alone' cargo clippy --quiet -p sori --no-default-features --features client-tls -- -D warnings
 check 'rust' cargo test --workspace --features sori/full --quiet
 if check 'documentation' documentation; then
   check 'public surface' node tests/surface/check.js

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
+#[cfg(feature = "server")]
 use super::AnyEvent;
 use super::binary::gathering;
+#[cfg(feature = "server")]
 use super::decode::event_name;
 use crate::embed::Payload;
 use crate::error::Error;

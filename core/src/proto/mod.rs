@@ -11,7 +11,6 @@
 
 use std::fmt;
 
-#[cfg(feature = "client")]
 pub(crate) mod attachments;
 pub mod engine;
 pub mod event_stream;
