@@ -4,16 +4,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Refusal;
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
-use super::shard::{Shard, read_link};
+use super::shard::{Shard, Timer, read_link};
 use super::task::{Attach, Opening};
 use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
 use crate::hub::{Slot, new_sid};
+use crate::proto::engine::Revision;
 use crate::proto::websocket::{Frame, Role};
 use crate::session::{self, Session};
 use crate::trace::tell;
@@ -24,8 +26,8 @@ impl Shard {
     pub(super) fn attach(&mut self, attach: Attach, shard: &Rc<RefCell<Shard>>) {
         let Attach {
             request,
-            stream,
-            answer,
+            mut stream,
+            mut answer,
             head,
             upgrade_of,
             handshake,
@@ -43,6 +45,7 @@ impl Shard {
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
+        stream.write_ahead(&mut answer);
         let (outlet, reader) = match stream.adopt() {
             Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
             Ok(Some(wire)) => {
@@ -143,8 +146,21 @@ impl Shard {
             revision,
         });
         self.send_initial_packet(slot);
-        self.touch(slot);
+        match (revision, transport) {
+            (Revision::V3, TransportKind::WebSocket) => self.touch_later(slot),
+            _ => self.touch(slot),
+        }
         slot
+    }
+
+    /// The first packet leaves a moment after the answer to the upgrade. Clients of protocol 3 that
+    /// begin to listen when they are told that the WebSocket is open would miss what came with the
+    /// answer in one read; from engine.io it never does.
+    fn touch_later(&mut self, slot: Slot) {
+        let at = self.now + FIRST_PACKET_DELAY;
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.wakes_at = Some(self.timers.set(at, Timer::Connection(slot)));
+        }
     }
 
     /// A client of Socket.IO 2 is in `/` without asking, if the application lets it in.
@@ -242,3 +258,5 @@ impl Shard {
         link.flush(&mut cork);
     }
 }
+
+const FIRST_PACKET_DELAY: Duration = Duration::from_millis(1);

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -66,6 +67,17 @@ pub(crate) enum Inlet {
 pub(crate) struct SharedWire(Rc<RefCell<Wire>>);
 
 impl Stream {
+    /// Writes what a fresh TCP stream takes at once, and leaves the rest in `bytes`. A runtime would
+    /// first have to learn that the stream is writable.
+    pub(crate) fn write_ahead(&mut self, bytes: &mut Bytes) {
+        if let Stream::Tcp(stream) = self
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(n) = io::Write::write(stream, bytes)
+        {
+            bytes.advance(n);
+        }
+    }
+
     /// Puts the stream onto the runtime that calls; `None` for a feed.
     pub(crate) fn adopt(self) -> io::Result<Option<Wire>> {
         let wire = match self {
