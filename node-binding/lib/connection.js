@@ -6,7 +6,7 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
-const { watchMethods } = require('./packet-watch');
+const { announceDrain, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
 const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
@@ -28,8 +28,8 @@ class Connection {
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
-    // Whether somebody listens for `packetCreate`, and for what arrives.
-    this._isWatched = false;
+    // Whether somebody listens for what is sent, and for what arrives.
+    this._isWatched = engine._isWatched;
     this._isHeard = false;
     // Callbacks of messages that wait to be handed to the transport, by token.
     this._unsent = null;
@@ -56,7 +56,7 @@ class Connection {
   }
 
   /**
-   * Sends an Engine.IO message as it is, where the engine does not speak Socket.IO. `options.compress` false keeps it
+   * Sends an Engine.IO message as it is, between Socket.IO's packets too: a client takes it for one. `options.compress` false keeps it
    * uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called once it is handed to the transport.
    */
   send(data, options, callback) {
@@ -66,6 +66,9 @@ class Connection {
     }
     if (this.readyState === 'open') {
       sendRaw(this._bridge.queue, this._number, data, options, callback === undefined ? '' : this._expect(callback));
+      if (this._isWatched && isStillWatched(this)) {
+        announceMessages(this, [data], options && options.compress);
+      }
     }
     return this;
   }
@@ -81,6 +84,21 @@ class Connection {
     const token = this._bridge.nextToken();
     this._unsent.set(token, callback);
     return token;
+  }
+
+  /** Tells of `drain`, once for all of this turn, when what has been sent is on its way. */
+  _expectDrain() {
+    if (this._isDrainDue) {
+      return;
+    }
+    this._isDrainDue = true;
+    process.nextTick(() => {
+      this._isDrainDue = false;
+      if (this.readyState === 'open') {
+        const token = this._expect(() => announceDrain(this));
+        this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
+      }
+    });
   }
 
   close(discard = false) {
@@ -246,6 +264,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
-Object.assign(Connection.prototype, watchMethods);
+Connection.prototype._isDrainDue = false;
+Object.assign(Connection.prototype, connectionWatch);
 
 module.exports = { Connection };
