@@ -125,12 +125,7 @@ pub const SERVERS: &[Server] = &[
         name: "socket.io/busy",
         dialect: Dialect::BusySocketIo,
         peer: "socket.io/busy",
-        command: &[
-            "node",
-            "--expose-gc",
-            "servers/busy-app.js",
-            "socket.io",
-        ],
+        command: &["node", "--expose-gc", "servers/busy-app.js", "socket.io"],
         environment: &[("WS_NO_BUFFER_UTIL", "1")],
         collects: true,
         when_missing: WhenMissing::Fail,
