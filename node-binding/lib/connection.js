@@ -11,6 +11,9 @@ const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
 
+/** Whether the engine is asked when all that was sent is on its way; ASK_AGAIN as more was sent meanwhile. */
+const DRAIN = Object.freeze({ IDLE: 0, DUE: 1, ASKED: 2, ASK_AGAIN: 3 });
+
 class Connection {
   constructor(bridge, engine, number, sid, transportName, protocol, request) {
     this.id = sid;
@@ -86,19 +89,34 @@ class Connection {
     return token;
   }
 
-  /** Tells of `drain`, once for all of this turn, when what has been sent is on its way. */
+  /**
+   * Tells of `drain` when what has been sent is on its way: once for all of a turn. Only one question is open at a time,
+   * however much is sent to a client that takes nothing.
+   */
   _expectDrain() {
-    if (this._isDrainDue) {
-      return;
+    if (this._drain === DRAIN.IDLE) {
+      this._drain = DRAIN.DUE;
+      process.nextTick(() => this._askDrain());
+    } else if (this._drain === DRAIN.ASKED) {
+      this._drain = DRAIN.ASK_AGAIN;
     }
-    this._isDrainDue = true;
-    process.nextTick(() => {
-      this._isDrainDue = false;
-      if (this.readyState === 'open') {
-        const token = this._expect(() => announceDrain(this));
-        this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
-      }
-    });
+  }
+
+  _askDrain() {
+    this._drain = DRAIN.ASKED;
+    if (this.readyState === 'open') {
+      const token = this._expect(() => this._ondrain());
+      this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
+    }
+  }
+
+  _ondrain() {
+    const isBehind = this._drain === DRAIN.ASK_AGAIN;
+    this._drain = DRAIN.IDLE;
+    if (isBehind) {
+      this._expectDrain();
+    }
+    announceDrain(this);
   }
 
   close(discard = false) {
@@ -264,7 +282,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
-Connection.prototype._isDrainDue = false;
+Connection.prototype._drain = DRAIN.IDLE;
 Object.assign(Connection.prototype, connectionWatch);
 
 module.exports = { Connection };
