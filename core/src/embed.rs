@@ -111,7 +111,8 @@ pub enum Event<'a> {
         message: Raw<'a>,
     },
     /// All that was queued for a connection up to a [`Command::Send`] that carried this token, or to
-    /// [`Batch::ask_sent`](crate::server::Batch::ask_sent), has been handed to its transport. What a connection still held when it ended is never told.
+    /// [`Batch::ask_sent`](crate::server::Batch::ask_sent), has been handed to its transport. What a
+    /// connection still held when it ended is never told.
     Sent {
         /// The connection.
         conn: ConnId,

@@ -59,8 +59,9 @@ class Connection {
   }
 
   /**
-   * Sends an Engine.IO message as it is, between Socket.IO's packets too: a client takes it for one. `options.compress` false keeps it
-   * uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called once it is handed to the transport.
+   * Sends an Engine.IO message as it is; where Socket.IO is spoken a client takes it for one of its packets.
+   * `options.compress` false keeps it uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called
+   * once it is handed to the transport.
    */
   send(data, options, callback) {
     if (typeof options === 'function') {

@@ -32,6 +32,12 @@ const MOST_RESIDENT_PER_CLIENT = 10240;
 // V8's space for new objects grows with the load, which has nothing to do with what is kept.
 const SMALL_NURSERY = '--max-semi-space-size=1';
 
+const MEASUREMENTS = 20;
+
+function isWithin(before, after) {
+  return after.heap - before.heap < CLIENTS * MOST_PER_CLIENT && after.resident - before.resident < CLIENTS * MOST_RESIDENT_PER_CLIENT;
+}
+
 /** A client that does a little of everything, and leaves in one of the ways there are. */
 async function visit(port, n) {
   const transports = TRANSPORTS[n % TRANSPORTS.length];
@@ -72,11 +78,13 @@ test('thousands of clients leave nothing behind', { skip: isOriginal }, async (t
   const before = await measure();
   assert.deepEqual(before.held, NOTHING);
   await visits(port, CLIENTS);
-  const { held, heap, resident } = await measure();
-  assert.deepEqual(held, NOTHING);
-  assert.ok(heap - before.heap < CLIENTS * MOST_PER_CLIENT, `${heap - before.heap} bytes more than before`);
-  const grown = resident - before.resident;
-  assert.ok(grown < CLIENTS * MOST_RESIDENT_PER_CLIENT, `${grown} bytes more of the process are in memory than before`);
+  // The system may still be closing some streams, and V8 compiling: what is kept for ever is there every time.
+  let after = await measure();
+  for (let i = 0; i < MEASUREMENTS && !isWithin(before, after); i++) {
+    after = await measure();
+  }
+  assert.deepEqual(after.held, NOTHING);
+  assert.ok(isWithin(before, after), `from ${JSON.stringify(before)} to ${JSON.stringify(after)}`);
   server.send('end');
   assert.deepEqual(await once(server, 'exit'), [0, null]);
 });

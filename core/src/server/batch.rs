@@ -71,7 +71,7 @@ impl<'e> Batch<'e> {
         }
     }
 
-    /// Asks for [`Event::Sent`] when all that was queued for a connection before has been handed to
+    /// Asks for [`Event::Sent`](crate::embed::Event::Sent) when all that was queued for a connection before has been handed to
     /// its transport.
     pub fn ask_sent(&mut self, conn: ConnId, token: u64) {
         self.push(conn.shard, raw::ask_sent(conn.slot, token));

@@ -384,7 +384,7 @@ impl Engine {
         }
     }
 
-    /// From now on [`Event::Heartbeat`](crate::embed::Event::Heartbeat) comes also while the engine
+    /// From now on [`Event::Heartbeat`] comes also while the engine
     /// speaks Socket.IO.
     pub fn tell_heartbeats(&self) {
         self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
