@@ -226,7 +226,8 @@ export interface Transport extends EventEmitter {
 /**
  * One client's connection, `socket.conn`. Emits `upgrading`, `upgrade`, `close`; for each message that arrives `packet`
  * (`{ type: 'message', data }`), `data` and `message`; for each that is sent `packetCreate`
- * (`{ type: 'message', data, options: { compress } }`).
+ * (`{ type: 'message', data, options: { compress } }`), `flush` with a list of them, and `drain` when they have been handed to
+ * the transport. `heartbeat` comes with the client's pong, or its ping in protocol 3, and `packet` too.
  */
 export interface Connection extends EventEmitter {
   readonly id: string;
@@ -238,6 +239,14 @@ export interface Connection extends EventEmitter {
   readonly upgraded: boolean;
   readonly transport: Transport;
   readonly server: Engine;
+  /** Sends an Engine.IO message as it is, between the packets of Socket.IO. `callback` is called when it is handed to the transport. */
+  send(
+    data: string | ArrayBuffer | ArrayBufferView,
+    options?: { compress?: boolean; volatile?: boolean },
+    callback?: (transport: Transport) => void,
+  ): this;
+  send(data: string | ArrayBuffer | ArrayBufferView, callback: (transport: Transport) => void): this;
+  write: Connection['send'];
   close(discard?: boolean): this;
 }
 
@@ -251,8 +260,9 @@ export interface Client {
 type EngineMiddleware = (req: IncomingMessage, res: ServerResponse, next: (err?: any) => void) => void;
 
 /**
- * The HTTP side of a server, `io.engine`. Emits `connection`, `initial_headers`, `headers`, `connection_error`, and
- * `payload_too_large` (`{ req, connection, limit }`) for a message over `maxHttpBufferSize`.
+ * The HTTP side of a server, `io.engine`. Emits `connection`, `initial_headers`, `headers`, `connection_error`, `flush`
+ * (connection, packets) and `drain` (connection) of all its connections, and `payload_too_large`
+ * (`{ req, connection, limit }`) for a message over `maxHttpBufferSize`.
  */
 export interface Engine extends EventEmitter {
   /** A new session's id. Replace it to choose the ids, or promise them; they must be unique. */

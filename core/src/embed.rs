@@ -110,16 +110,17 @@ pub enum Event<'a> {
         /// The message.
         message: Raw<'a>,
     },
-    /// All that was queued for a connection up to a [`Command::Send`] that carried this token has
-    /// been handed to its transport. What a connection still held when it ended is never told.
+    /// All that was queued for a connection up to a [`Command::Send`] that carried this token, or to
+    /// [`Batch::ask_sent`](crate::server::Batch::ask_sent), has been handed to its transport. What a
+    /// connection still held when it ended is never told.
     Sent {
         /// The connection.
         conn: ConnId,
         /// The command's token.
         token: u64,
     },
-    /// The client's heartbeat came: a pong, or in protocol 3 a ping (only with
-    /// `Protocol::EngineIo`).
+    /// The client's heartbeat came: a pong, or in protocol 3 a ping (only with `Protocol::EngineIo`,
+    /// or after [`Engine::tell_heartbeats`](crate::server::Engine::tell_heartbeats)).
     Heartbeat {
         /// The connection.
         conn: ConnId,

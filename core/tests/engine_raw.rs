@@ -118,6 +118,36 @@ fn the_application_hears_the_heartbeat() {
 }
 
 #[test]
+fn where_socket_io_is_spoken_heartbeats_are_told_once_asked_for() {
+    let rig = Rig::with(config());
+    let mut client = rig.open(Way::WebSocket);
+    client.send("3");
+    client.send("40");
+    assert!(client.next().starts_with("40"));
+    rig.engine.tell_heartbeats();
+    client.send("3");
+    let lines = rig.wait_lines(&client, |lines| lines.iter().any(|l| l == "heartbeat"));
+    assert_eq!(lines.iter().filter(|l| *l == "heartbeat").count(), 1);
+}
+
+#[test]
+fn who_asks_is_told_when_all_that_was_queued_is_handed_over() {
+    let rig = rig();
+    let mut client = rig.open(Way::Polling);
+    let conn = conn_of(&rig, &client);
+    send(&rig, &client, Raw::Text("a"), None);
+    rig.engine.batch().ask_sent(conn, 7);
+    assert_eq!(lines_up_to_now(&rig, &mut client), ["open polling"]);
+    assert_eq!(client.next(), "4a");
+    let mut expected = vec!["open polling", "text now", "sent 7"];
+    rig.wait_lines(&client, |lines| lines == expected);
+    // Nothing waits now.
+    rig.engine.batch().ask_sent(conn, 8);
+    expected.push("sent 8");
+    rig.wait_lines(&client, |lines| lines == expected);
+}
+
+#[test]
 fn a_token_is_told_when_its_message_is_handed_over() {
     let rig = rig();
     let mut client = rig.open(Way::WebSocket);

@@ -34,6 +34,11 @@ class Bridge {
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
 
+  /** From now on the engine tells of heartbeats, of all connections. */
+  tellHeartbeats() {
+    this.native.tellHeartbeats();
+  }
+
   /** A number that names one message until the engine has handed it to its transport. */
   nextToken() {
     return ++this.lastToken;

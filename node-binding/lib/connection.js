@@ -6,10 +6,13 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
-const { watchMethods } = require('./packet-watch');
+const { announceDrain, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
 const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
+
+/** Whether the engine is asked when all that was sent is on its way; ASK_AGAIN as more was sent meanwhile. */
+const DRAIN = Object.freeze({ IDLE: 0, DUE: 1, ASKED: 2, ASK_AGAIN: 3 });
 
 class Connection {
   constructor(bridge, engine, number, sid, transportName, protocol, request) {
@@ -28,8 +31,8 @@ class Connection {
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
-    // Whether somebody listens for `packetCreate`, and for what arrives.
-    this._isWatched = false;
+    // Whether somebody listens for what is sent, and for what arrives.
+    this._isWatched = engine._isWatched;
     this._isHeard = false;
     // Callbacks of messages that wait to be handed to the transport, by token.
     this._unsent = null;
@@ -56,8 +59,9 @@ class Connection {
   }
 
   /**
-   * Sends an Engine.IO message as it is, where the engine does not speak Socket.IO. `options.compress` false keeps it
-   * uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called once it is handed to the transport.
+   * Sends an Engine.IO message as it is; where Socket.IO is spoken a client takes it for one of its packets.
+   * `options.compress` false keeps it uncompressed, `options.volatile` drops it rather than let it wait; `callback` is called
+   * once it is handed to the transport.
    */
   send(data, options, callback) {
     if (typeof options === 'function') {
@@ -66,6 +70,9 @@ class Connection {
     }
     if (this.readyState === 'open') {
       sendRaw(this._bridge.queue, this._number, data, options, callback === undefined ? '' : this._expect(callback));
+      if (this._isWatched && isStillWatched(this)) {
+        announceMessages(this, [data], options && options.compress);
+      }
     }
     return this;
   }
@@ -81,6 +88,36 @@ class Connection {
     const token = this._bridge.nextToken();
     this._unsent.set(token, callback);
     return token;
+  }
+
+  /**
+   * Tells of `drain` when what has been sent is on its way: once for all of a turn. Only one question is open at a time,
+   * however much is sent to a client that takes nothing.
+   */
+  _expectDrain() {
+    if (this._drain === DRAIN.IDLE) {
+      this._drain = DRAIN.DUE;
+      process.nextTick(() => this._askDrain());
+    } else if (this._drain === DRAIN.ASKED) {
+      this._drain = DRAIN.ASK_AGAIN;
+    }
+  }
+
+  _askDrain() {
+    this._drain = DRAIN.ASKED;
+    if (this.readyState === 'open') {
+      const token = this._expect(() => this._ondrain());
+      this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
+    }
+  }
+
+  _ondrain() {
+    const isBehind = this._drain === DRAIN.ASK_AGAIN;
+    this._drain = DRAIN.IDLE;
+    if (isBehind) {
+      this._expectDrain();
+    }
+    announceDrain(this);
   }
 
   close(discard = false) {
@@ -246,6 +283,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
-Object.assign(Connection.prototype, watchMethods);
+Connection.prototype._drain = DRAIN.IDLE;
+Object.assign(Connection.prototype, connectionWatch);
 
 module.exports = { Connection };

@@ -32,8 +32,8 @@ const RECORD = Object.freeze({
   FORGET: 15, //               requestId: it will not become a connection
   RAW: 16, //                  conn, text: an Engine.IO message, when the engine does not speak Socket.IO
   RAW_BINARY: 17, //           conn, length: the same of bytes
-  SENT: 18, //                 conn, token of op `s` or `S`: all up to there has been handed to the transport
-  HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; only without Socket.IO
+  SENT: 18, //                 conn, token of op `s`, `S` or `t`: all up to there has been handed to the transport
+  HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; with Socket.IO only when it was asked for
 });
 
 const TRANSPORTS = ['polling', 'websocket'];

@@ -8,6 +8,7 @@ const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
+const { engineWatch } = require('./packet-watch');
 const { handleUpgrade } = require('./upgrade');
 const { parseQuery } = require('./verify');
 
@@ -20,6 +21,8 @@ class Engine extends EventEmitter {
     this.middlewares = [];
     // What lets go of the HTTP servers it is attached to.
     this._releases = [];
+    // Whether somebody listens for what its connections send.
+    this._isWatched = false;
     this._bridge = bridge;
     this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
     if (options.cors) {
@@ -34,6 +37,12 @@ class Engine extends EventEmitter {
   /** The open connections by sid, written down at each access. */
   get clients() {
     return Object.fromEntries(this._bridge.clients);
+  }
+
+  /** Those of its connections that are open; the bridge may serve other engines too. */
+  _connections() {
+    const all = this._bridge === null ? [] : [...this._bridge.clients.values()];
+    return all.filter((connection) => connection.server === this);
   }
 
   /** The transports a connection on `transport` may change to. */
@@ -134,6 +143,8 @@ class Engine extends EventEmitter {
     this.emit('connection_error', { req, code, message: MESSAGE[code], context });
   }
 }
+
+Object.assign(Engine.prototype, engineWatch);
 
 Engine.errors = CODE;
 Engine.errorMessages = MESSAGE;

@@ -11,13 +11,13 @@ const { PACKET, announcePacket } = require('./packet-watch');
 const { freshSid } = require('./recovery');
 const { addOperatorMethods } = require('./operator-methods');
 const { Socket } = require('./socket');
-const { addJson, connectedView, namespaceSpellings } = require('./spellings');
+const { SocketMap, addJson, connectedView, namespaceSpellings } = require('./spellings');
 
 class Namespace {
   constructor(server, name) {
     this.server = server;
     this.name = name;
-    this.sockets = new Map();
+    this.sockets = new SocketMap();
     this.adapter = new Adapter(this);
     this._fns = [];
     // Connected sockets that want to hear of what is sent to them: broadcasts too.

@@ -46,10 +46,10 @@ const NATIVE = [
 const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
-// Without these everything still works, only not as well or not for all clients: a warning says so.
-const IGNORED = {
-  wsEngine: 'the engine speaks WebSocket itself',
-};
+// What applications give as `wsEngine` for speaking WebSocket and no more: the classes of ws and eiows by their names, and
+// the names of the packages, as it was spelt before.
+const WS_CLASSES = ['WebSocketServer', 'Server'];
+const WS_PACKAGES = ['ws', 'eiows', 'uws'];
 
 /** Throws on an option whose absence would change what the application means; warns of the others Sori cannot honour. */
 function checkOptions(given) {
@@ -59,10 +59,8 @@ function checkOptions(given) {
   if (given.adapter && typeof given.adapter !== 'function') {
     throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
   }
-  for (const name of Object.keys(IGNORED)) {
-    if (given[name]) {
-      warn(`the option "${name}" is not supported yet: ${IGNORED[name]}`);
-    }
+  if (isForeignWsEngine(given.wsEngine)) {
+    warn('the option "wsEngine" has no effect: Sori speaks WebSocket itself, and the class that was given is never used');
   }
   if (given.onHandlerError !== undefined && typeof given.onHandlerError !== 'function') {
     throw new TypeError('sori: the option "onHandlerError" takes a function');
@@ -78,6 +76,14 @@ function checkOptions(given) {
   if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
     warn('the transport "webtransport" is not supported yet: clients use the others');
   }
+}
+
+/** Whether it may do more than speak WebSocket, so that somebody may miss it. */
+function isForeignWsEngine(wsEngine) {
+  if (!wsEngine) {
+    return false;
+  }
+  return typeof wsEngine === 'function' ? !WS_CLASSES.includes(wsEngine.name) : !WS_PACKAGES.includes(wsEngine);
 }
 
 /** Whether the engine cannot do what the application's own parts do. */
@@ -151,4 +157,4 @@ function warn(message) {
   process.emitWarning(`sori: ${message}`, { code: 'SORI_UNSUPPORTED_OPTION' });
 }
 
-module.exports = { DEFAULTS, checkOptions, completeOptions, nativeOptions, needsPackets, unsupported };
+module.exports = { DEFAULTS, checkOptions, completeOptions, isForeignWsEngine, nativeOptions, needsPackets, unsupported };

@@ -1,5 +1,5 @@
-// `packetCreate`, `packet`, `data` and `message` of `socket.conn`: told of every Socket.IO packet that is sent or arrives,
-// but only where somebody listens.
+// What is told of packets: `packetCreate`, `flush` and `drain`, `packet`, `data`, `message` and `heartbeat` of `socket.conn`,
+// `flush` and `drain` of `io.engine`. Only where somebody listens: the engine makes and reads the packets by itself.
 'use strict';
 
 const { EventEmitter } = require('events');
@@ -9,35 +9,56 @@ const { hasBinary, takeOut } = require('./binary');
 const PACKET = Object.freeze({ CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4, BINARY_EVENT: 5, BINARY_ACK: 6 });
 const BINARY = PACKET.BINARY_EVENT - PACKET.EVENT;
 
-// Events about what arrives.
+// Events of a connection about what is sent, and about what arrives.
+const OUTGOING = ['packetCreate', 'flush', 'drain'];
 const INCOMING = ['packet', 'data', 'message'];
+// Those that the engine must be asked for: it answers heartbeats by itself.
+const OF_HEARTBEATS = ['packet', 'heartbeat'];
+// Events of an engine about what its connections send.
+const OF_ENGINE = ['flush', 'drain'];
 
 const { on, prependListener } = EventEmitter.prototype;
 
-/** Methods for Connection. `once` and `prependOnceListener` go through them too. */
-const watchMethods = {
-  on(event, listener) {
-    watch(this, event);
-    return on.call(this, event, listener);
-  },
+/** EventEmitter's methods that add a listener, with `watch` before. `once` and `prependOnceListener` go through them too. */
+function watching(watch) {
+  return {
+    on(event, listener) {
+      watch(this, event);
+      return on.call(this, event, listener);
+    },
 
-  addListener(event, listener) {
-    return this.on(event, listener);
-  },
+    addListener(event, listener) {
+      return this.on(event, listener);
+    },
 
-  prependListener(event, listener) {
-    watch(this, event);
-    return prependListener.call(this, event, listener);
-  },
-};
+    prependListener(event, listener) {
+      watch(this, event);
+      return prependListener.call(this, event, listener);
+    },
+  };
+}
 
-function watch(connection, event) {
-  if (event === 'packetCreate' && !connection._isWatched) {
+/** Methods for Connection. */
+const connectionWatch = watching((connection, event) => {
+  if (OUTGOING.includes(event) && !connection._isWatched) {
     setWatched(connection, true);
   } else if (INCOMING.includes(event) && !connection._isHeard) {
     setHeard(connection, true);
   }
-}
+  if (OF_HEARTBEATS.includes(event)) {
+    connection._bridge.tellHeartbeats();
+  }
+});
+
+/** Methods for Engine: whoever listens there hears of all its connections. */
+const engineWatch = watching((engine, event) => {
+  if (OF_ENGINE.includes(event) && !engine._isWatched) {
+    engine._isWatched = true;
+    for (const connection of engine._connections()) {
+      setWatched(connection, true);
+    }
+  }
+});
 
 function setWatched(connection, isWatched) {
   connection._isWatched = isWatched;
@@ -51,21 +72,49 @@ function setHeard(connection, isHeard) {
   });
 }
 
+function hasListener(emitter, events) {
+  return events.some((event) => emitter.listenerCount(event) > 0);
+}
+
 /** Tells of the packets that `args` become; `id` is an ack's, or null. */
 function announcePacket(socket, type, id, args, isCompressed) {
   const connection = socket._connection;
-  if (connection.listenerCount('packetCreate') === 0) {
+  if (isStillWatched(connection)) {
+    announceMessages(connection, messagesOf(socket.nsp.name, type, id, args), isCompressed);
+  }
+}
+
+function isStillWatched(connection) {
+  const { server: engine } = connection;
+  if (engine._isWatched && !hasListener(engine, OF_ENGINE)) {
+    engine._isWatched = false;
+  }
+  if (!engine._isWatched && !hasListener(connection, OUTGOING)) {
     setWatched(connection, false);
-    return;
   }
-  for (const data of messagesOf(socket.nsp.name, type, id, args)) {
-    connection.emit('packetCreate', { type: 'message', data, options: { compress: isCompressed !== false } });
+  return connection._isWatched;
+}
+
+/** Tells of Engine.IO messages that the engine is given in this turn. */
+function announceMessages(connection, messages, isCompressed) {
+  const { server: engine } = connection;
+  const packets = messages.map((data) => ({ type: 'message', data, options: { compress: isCompressed !== false } }));
+  packets.forEach((packet) => connection.emit('packetCreate', packet));
+  connection.emit('flush', packets);
+  engine.emit('flush', connection, packets);
+  if (connection.listenerCount('drain') > 0 || engine.listenerCount('drain') > 0) {
+    connection._expectDrain();
   }
+}
+
+function announceDrain(connection) {
+  connection.emit('drain');
+  connection.server.emit('drain', connection);
 }
 
 /** Tells of a packet that arrived, as the messages it came in. `payload` is undefined for none. */
 function announceArrival(connection, nspName, type, id, payload) {
-  if (INCOMING.every((event) => connection.listenerCount(event) === 0)) {
+  if (!hasListener(connection, INCOMING)) {
     setHeard(connection, false);
     return;
   }
@@ -86,4 +135,4 @@ function messagesOf(nspName, type, id, payload) {
   return [`${start}${name}${id === null ? '' : id}${json}`, ...attachments];
 }
 
-module.exports = { PACKET, watchMethods, announcePacket, announceArrival };
+module.exports = { PACKET, connectionWatch, engineWatch, isStillWatched, announceDrain, announceMessages, announcePacket, announceArrival };

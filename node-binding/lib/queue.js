@@ -11,6 +11,7 @@
 //   s conns flags token text                           send a text message as it is, to connections separated by commas;
 //                                                      flags 'v' volatile, 'n' uncompressed; '' for no token
 //   S conn flags token                                 the same of bytes: the next attachment
+//   t conn token                                       ask to be told when all that was queued before is on its way
 //   f conn description                                 end a connection with "transport error"
 'use strict';
 

@@ -102,6 +102,24 @@ function connectedView(sockets) {
   });
 }
 
+/**
+ * A Map of sockets that can also be read as the object version 2 had: `sockets[id]`. What a Map has is found before the
+ * proxy is asked, so that it costs nothing.
+ */
+class SocketMap extends Map {}
+
+const byId = {
+  get: (target, name, map) => (typeof name === 'string' && map instanceof SocketMap ? map.get(name) : undefined),
+  has: () => false,
+};
+Object.defineProperties(SocketMap.prototype, Object.getOwnPropertyDescriptors(Map.prototype));
+for (const name of Reflect.ownKeys(Object.prototype)) {
+  if (!Object.hasOwn(SocketMap.prototype, name)) {
+    Object.defineProperty(SocketMap.prototype, name, Object.getOwnPropertyDescriptor(Object.prototype, name));
+  }
+}
+Object.setPrototypeOf(SocketMap.prototype, new Proxy(Object.create(Map.prototype), byId));
+
 /** `rooms`, a Map of Sets, that can also be read as the object version 2 had: `rooms[name].length`, `rooms[name].sockets`. */
 function roomsAsObject(rooms) {
   return new Proxy(rooms, {
@@ -130,4 +148,4 @@ function addJson(Class) {
   });
 }
 
-module.exports = { serverSpellings, namespaceSpellings, operatorSpellings, socketSpellings, connectedView, roomsAsObject, addJson };
+module.exports = { serverSpellings, namespaceSpellings, operatorSpellings, socketSpellings, SocketMap, connectedView, roomsAsObject, addJson };

@@ -103,6 +103,12 @@ impl Engine {
         self.native.hub().release(NamespaceId(namespace));
     }
 
+    /// From now on heartbeats are told of, whatever the engine speaks.
+    #[napi]
+    pub fn tell_heartbeats(&self) {
+        self.native.tell_heartbeats();
+    }
+
     /// Executes a text of operations; see `operations.rs`.
     #[napi]
     pub fn flush(&self, operations: Operations, buffers: Option<Vec<Buffer>>) {

@@ -164,6 +164,13 @@ impl Run<'_> {
                     self.batch.execute(Command::Close { conn, discard });
                 }
             }
+            "t" => {
+                let conn = self.meanings.of(fields.number()? as u32);
+                let token = fields.number()?;
+                if let Some(conn) = conn {
+                    self.batch.ask_sent(conn, token);
+                }
+            }
             _ => return None,
         }
         Some(())

@@ -182,3 +182,20 @@ test('io.engine counts its clients', async (t) => {
   await closed;
   assert.equal(io.engine.clientsCount, 0);
 });
+
+test('wsEngine is for WebSocket itself, or a warning says that it has no effect', { skip: isOriginal }, (t) => {
+  const warn = t.mock.method(process, 'emitWarning', () => {});
+  class WebSocketServer {}
+  class Server {}
+  for (const wsEngine of [require('../../node-binding/ws').Server, WebSocketServer, Server, 'ws', 'eiows', undefined]) {
+    new sori.Server({ wsEngine });
+  }
+  assert.deepEqual(warn.mock.calls, []);
+  class Counting extends WebSocketServer {}
+  new sori.Server({ wsEngine: Counting });
+  assert.equal(warn.mock.callCount(), 1);
+  assert.deepEqual(warn.mock.calls[0].arguments, [
+    'sori: the option "wsEngine" has no effect: Sori speaks WebSocket itself, and the class that was given is never used',
+    { code: 'SORI_UNSUPPORTED_OPTION' },
+  ]);
+});

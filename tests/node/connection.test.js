@@ -3,7 +3,7 @@
 
 const assert = require('assert/strict');
 const { test } = require('node:test');
-const { sori, isOriginal, serve, clientOf, join, pair, next, barrier, TRANSPORTS } = require('./harness');
+const { sori, isOriginal, serve, clientOf, join, pair, next, barrier, handshake, request, TRANSPORTS } = require('./harness');
 
 /** The text messages among `packets` of a connection, without heartbeats and upgrades. */
 function messages(packets) {
@@ -167,4 +167,110 @@ test('an operator shows its rooms, exceptions and flags', async (t) => {
   assert.deepEqual(operator.rooms, new Set(['a', 'b']));
   assert.equal(operator.exceptRooms.has('c'), true);
   assert.deepEqual(operator.flags, { local: true, compress: false });
+});
+
+test('flush tells of the packets that are sent, then drain', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const { conn } = socket;
+  const told = { connection: [], engine: [] };
+  conn.on('flush', (packets) => told.connection.push(...messages(packets)));
+  io.engine.on('flush', (connection, packets) => {
+    assert.equal(connection, conn);
+    told.engine.push(...messages(packets));
+  });
+  const drained = Promise.all([next(conn, 'drain'), next(io.engine, 'drain')]);
+  socket.emit('text', 1);
+  io.emit('all', Buffer.from([3]));
+  const [, [who]] = await drained;
+  assert.equal(who, conn);
+  await barrier(client);
+  const expected = ['2["text",1]', '51-["all",{"_placeholder":true,"num":0}]', Buffer.from([3]), '30[]'];
+  assert.deepEqual(told, { connection: expected, engine: expected });
+});
+
+test('drain waits for a client that does not poll', async (t) => {
+  const { io, port } = await serve(t);
+  const connected = next(io, 'connection');
+  const client = await handshake(port);
+  await client.send('40');
+  assert.match((await client.poll()).body, /^40/);
+  const [socket] = await connected;
+  const told = [];
+  socket.conn.on('drain', () => told.push('drain'));
+  socket.emit('news');
+  // Another connection's whole life later nothing has left.
+  const other = await join(t, port);
+  await barrier(other);
+  assert.deepEqual(told, []);
+  socket.emit('more');
+  await barrier(other);
+  const drained = next(socket.conn, 'drain');
+  assert.equal((await client.poll()).body, '42["news"]\x1e42["more"]');
+  await drained;
+  // Nothing waits any more: what is sent now leaves with the next poll, and is told of.
+  const again = next(socket.conn, 'drain');
+  socket.emit('last');
+  assert.equal((await client.poll()).body, '42["last"]');
+  await again;
+});
+
+test('flush and drain of io.engine are told of connections from before and after, until nobody listens', async (t) => {
+  const { io, port } = await serve(t);
+  const before = await pair(t, io, port);
+  const flushed = [];
+  const onflush = (connection, packets) => flushed.push([connection, ...messages(packets)]);
+  io.engine.on('flush', onflush);
+  const after = await pair(t, io, port);
+  flushed.length = 0;
+  before.socket.emit('a');
+  after.socket.emit('b');
+  await Promise.all([next(before.client, 'a'), next(after.client, 'b')]);
+  assert.deepEqual(flushed, [
+    [before.socket.conn, '2["a"]'],
+    [after.socket.conn, '2["b"]'],
+  ]);
+  io.engine.off('flush', onflush);
+  before.socket.emit('c');
+  after.socket.emit('c');
+  await Promise.all([next(before.client, 'c'), next(after.client, 'c')]);
+  assert.equal(flushed.length, 2);
+});
+
+for (const transports of [['websocket'], ['polling']]) {
+  test(`heartbeat tells of the client’s pongs (${transports})`, async (t) => {
+    const { io, port } = await serve(t, { pingInterval: 50 });
+    const { socket } = await pair(t, io, port, { transports });
+    const packets = [];
+    socket.conn.on('packet', ({ type }) => packets.push(type));
+    await next(socket.conn, 'heartbeat');
+    await next(socket.conn, 'heartbeat');
+    assert.deepEqual(packets, ['pong', 'pong']);
+  });
+}
+
+test('heartbeat tells of the pings of an EIO=3 client', async (t) => {
+  const { io, port } = await serve(t, { allowEIO3: true });
+  const connected = next(io, 'connection');
+  const path = '/socket.io/?EIO=3&transport=polling';
+  const { body } = await request(port, path);
+  const { sid } = JSON.parse(body.slice(body.indexOf('{'), body.indexOf('}') + 1));
+  const [socket] = await connected;
+  const beaten = Promise.all([next(socket.conn, 'packet'), next(socket.conn, 'heartbeat')]);
+  await request(port, `${path}&sid=${sid}`, { method: 'POST', body: '1:2', headers: { 'content-type': 'text/plain;charset=UTF-8' } });
+  assert.equal((await beaten)[0][0].type, 'ping');
+});
+
+test('conn.send and conn.write put messages between the packets, and call back when they are on their way', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const created = [];
+  socket.conn.on('packetCreate', (packet) => created.push(packet));
+  socket.emit('first');
+  const transport = await new Promise((resolve) => socket.conn.send('2["by hand",2]', { compress: true }, resolve));
+  assert.equal(transport, socket.conn.transport);
+  socket.conn.write('2["and again"]');
+  await barrier(client);
+  assert.deepEqual(client.received, [['first'], ['by hand', 2], ['and again']]);
+  assert.deepEqual(messages(created), ['2["first"]', '2["by hand",2]', '2["and again"]', '30[]']);
 });

@@ -121,6 +121,25 @@ test('io.sockets.connected, by id and as a whole', { skip: isOriginal }, async (
   assert.deepEqual(Object.values(io.of('/').connected).map(({ id }) => id), [socket.id, second.id]);
 });
 
+test('io.sockets.sockets[id], which is a Map all the same', { skip: isOriginal }, async (t) => {
+  const { io, port } = await serve(t);
+  const { socket } = await pair(t, io, port);
+  const { sockets } = io.sockets;
+  assert.equal(sockets[socket.id], socket);
+  assert.equal(sockets.unknown, undefined);
+  assert.ok(sockets instanceof Map);
+  assert.equal(sockets.get(socket.id), socket);
+  assert.equal(sockets.size, 1);
+  assert.deepEqual([...sockets], [[socket.id, socket]]);
+  assert.deepEqual([...new Map(sockets).keys()], [socket.id]);
+  assert.deepEqual(Object.keys(sockets), []);
+  assert.equal('unknown' in sockets, false);
+  assert.equal(String(sockets), '[object Map]');
+  assert.equal(await Promise.resolve(sockets), sockets);
+  socket.disconnect();
+  assert.equal(sockets[socket.id], undefined);
+});
+
 test('io.sockets.adapter.rooms[name].length and .sockets', { skip: isOriginal }, async (t) => {
   const { io, port } = await serve(t);
   const { socket } = await pair(t, io, port);

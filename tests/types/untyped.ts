@@ -83,6 +83,9 @@ expectType<ReadonlyMap<string, Set<string>>>()(nsp.adapter.rooms);
 
 io.engine.use((req: unknown, res: unknown, next: () => void) => next());
 io.engine.on('connection_error', ({ code, message }) => [code, message]);
+io.on('connection', ({ conn }) => {
+  conn.send('text', { compress: false }, (transport) => transport.name).write(Buffer.from([1]));
+});
 io.attach(createServer()).listen(3000, { path: '/x' });
 expectType<string>()(io.path());
 expectType<typeof io>()(io.path('/y'));

@@ -71,6 +71,12 @@ impl<'e> Batch<'e> {
         }
     }
 
+    /// Asks for [`Event::Sent`](crate::embed::Event::Sent) when all that was queued for a connection before has been handed to
+    /// its transport.
+    pub fn ask_sent(&mut self, conn: ConnId, token: u64) {
+        self.push(conn.shard, raw::ask_sent(conn.slot, token));
+    }
+
     /// Executes one command. Commands that name what is gone do nothing.
     pub fn execute(&mut self, command: Command<'_>) {
         match command {

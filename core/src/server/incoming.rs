@@ -1,6 +1,7 @@
 //! What a client's message asks for, and who is told of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::config::{Config, Parser, Protocol, TransportKind};
@@ -43,7 +44,13 @@ pub(super) fn receive(
         return None;
     }
     let incoming = match received {
-        Received::Nothing | Received::Heartbeat => return None,
+        Received::Nothing => return None,
+        Received::Heartbeat => {
+            if engine.shared.tells_heartbeats.load(Ordering::Relaxed) {
+                tell_heartbeat(engine, peer.conn);
+            }
+            return None;
+        }
         Received::Text(text) => match parser {
             Parser::Json => peer.client.handle_text(text, max_attachments),
             Parser::MessagePack => Err(Violation::Packet(DecodeError::InvalidMsgpack)),
@@ -62,8 +69,7 @@ fn receive_raw(engine: &super::Engine, conn: ConnId, received: Received<'_>) {
     let message = match received {
         Received::Nothing => return,
         Received::Heartbeat => {
-            let event = Event::Heartbeat { conn };
-            engine.shared.application.handle(engine, event);
+            tell_heartbeat(engine, conn);
             return;
         }
         Received::Text(text) => Raw::Text(text),
@@ -71,6 +77,11 @@ fn receive_raw(engine: &super::Engine, conn: ConnId, received: Received<'_>) {
     };
     count(engine, conn);
     let event = Event::Raw { conn, message };
+    engine.shared.application.handle(engine, event);
+}
+
+fn tell_heartbeat(engine: &super::Engine, conn: ConnId) {
+    let event = Event::Heartbeat { conn };
     engine.shared.application.handle(engine, event);
 }
 

@@ -120,6 +120,8 @@ pub(crate) struct Shared {
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
+    /// Whether the application wants to hear of heartbeats while the engine speaks Socket.IO.
+    tells_heartbeats: AtomicBool,
     /// Told when the engine closes.
     closing: Notify,
     /// When it must have closed, if the application said so.
@@ -214,6 +216,7 @@ impl Engine {
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
+            tells_heartbeats: AtomicBool::new(false),
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads: Mutex::default(),
@@ -379,6 +382,12 @@ impl Engine {
             shard.inbox.push(Task::Resume);
             shard.inbox.wake();
         }
+    }
+
+    /// From now on [`Event::Heartbeat`] comes also while the engine
+    /// speaks Socket.IO.
+    pub fn tell_heartbeats(&self) {
+        self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
     }
 
     /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.

@@ -17,8 +17,17 @@ use crate::proto::websocket::Frame;
 pub(super) fn send(slot: Slot, outgoing: Outgoing, token: Option<u64>) -> Task {
     Task::SendRaw(Box::new(SendRaw {
         slot,
-        outgoing,
+        outgoing: Some(outgoing),
         token,
+    }))
+}
+
+/// The task that asks when what is queued so far is on its way.
+pub(super) fn ask_sent(slot: Slot, token: u64) -> Task {
+    Task::SendRaw(Box::new(SendRaw {
+        slot,
+        outgoing: None,
+        token: Some(token),
     }))
 }
 
@@ -36,7 +45,10 @@ impl Shard {
             outgoing,
             token,
         } = send;
-        self.queue(slot, outgoing);
+        match outgoing {
+            Some(outgoing) => self.queue(slot, outgoing),
+            None => self.touch(slot),
+        }
         if let Some(token) = token
             && let Some(connection) = self.connections.get_mut(slot)
             && connection.session.is_open()

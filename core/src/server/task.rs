@@ -136,7 +136,8 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub(super) struct SendRaw {
     pub(super) slot: Slot,
-    pub(super) outgoing: Outgoing,
+    /// `None` only asks about what is queued already.
+    pub(super) outgoing: Option<Outgoing>,
     pub(super) token: Option<u64>,
 }
 

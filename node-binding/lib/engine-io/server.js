@@ -3,7 +3,7 @@
 
 const { Bridge } = require('../bridge');
 const { Engine } = require('../engine');
-const { completeOptions, checkOptions, unsupported } = require('../options');
+const { completeOptions, checkOptions, isForeignWsEngine, unsupported } = require('../options');
 const { EngineSocket } = require('./socket');
 
 class EngineServer extends Engine {
@@ -68,10 +68,10 @@ class EngineServer extends Engine {
 }
 
 function refuseOptions(opts) {
-  checkOptions(opts);
-  if (opts.wsEngine) {
+  if (isForeignWsEngine(opts.wsEngine)) {
     throw unsupported('the option "wsEngine" has no meaning here: the engine speaks WebSocket itself');
   }
+  checkOptions(opts);
 }
 
 module.exports = { EngineServer };

@@ -6,6 +6,9 @@ use serde::Serialize;
 pub enum Dialect {
     /// Engine.IO 4 over WebSocket, Socket.IO 5.
     SocketIo,
+    /// The same for an application that uses more of it: the echo is an ack, and the server has
+    /// CORS, middlewares and a catch-all listener.
+    BusySocketIo,
     /// Text messages as they are.
     WebSocket,
 }
@@ -30,7 +33,7 @@ impl Dialect {
     /// The path of the upgrade.
     pub fn path(self, shape: Shape) -> &'static str {
         match (self, shape) {
-            (Self::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket",
+            (Self::SocketIo | Self::BusySocketIo, _) => "/socket.io/?EIO=4&transport=websocket",
             (Self::WebSocket, Shape::Broadcast) => "/broadcast",
             (Self::WebSocket, Shape::Echo | Shape::Idle) => "/echo",
         }
@@ -53,16 +56,16 @@ impl Dialect {
             },
         ];
         match (self, shape) {
-            (Self::SocketIo, Shape::Broadcast) => SOCKET_IO,
-            (Self::SocketIo, Shape::Echo | Shape::Idle) => &SOCKET_IO[..2],
             (Self::WebSocket, _) => &[],
+            (_, Shape::Broadcast) => SOCKET_IO,
+            (_, Shape::Echo | Shape::Idle) => &SOCKET_IO[..2],
         }
     }
 
     /// A heartbeat inside text messages: what is heard, and its answer.
     pub fn heartbeat(self) -> Option<(&'static [u8], &'static [u8])> {
         match self {
-            Self::SocketIo => Some((b"2", b"3")),
+            Self::SocketIo | Self::BusySocketIo => Some((b"2", b"3")),
             Self::WebSocket => None,
         }
     }
@@ -73,6 +76,11 @@ impl Dialect {
             Self::SocketIo => (
                 r#"42["msg",{"comment":"hello from the bench"}]"#,
                 r#"42["recMsg",{"comment":"hello from the bench"}]"#,
+            ),
+            // The id is the client's own affair: one may stand for several.
+            Self::BusySocketIo => (
+                r#"421["ask",{"comment":"hello from the bench"}]"#,
+                r#"431[{"comment":"hello from the bench"}]"#,
             ),
             Self::WebSocket => {
                 let text = "hello from the bench: a WebSocket message of exactly 64 letters.";
@@ -86,7 +94,7 @@ impl Dialect {
         // Numbers of one width keep all broadcasts equally long.
         let n = 100_000_000 + number;
         match self {
-            Self::SocketIo => (
+            Self::SocketIo | Self::BusySocketIo => (
                 format!(r#"42["shout",{{"n":{n},"text":"news from the bench"}}]"#),
                 format!(r#"42["news",{{"n":{n},"text":"news from the bench"}}]"#),
             ),
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn all_broadcasts_are_equally_long_and_differ() {
-        for dialect in [Dialect::SocketIo, Dialect::WebSocket] {
+        for dialect in [Dialect::SocketIo, Dialect::BusySocketIo, Dialect::WebSocket] {
             let (first, last) = (dialect.broadcast(0).1, dialect.broadcast(123_456_789).1);
             assert_eq!(first.len(), last.len());
             assert_ne!(first, last);
