@@ -117,7 +117,8 @@ impl PullServer {
 
     /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the
     /// first. Gives how many it appended. With several threads polling, events of one socket are
-    /// spread over them.
+    /// spread over them. It also answers closes of plain WebSockets, those before which every event
+    /// has been taken by earlier calls.
     ///
     /// # Errors
     /// [`Error::Closed`] once [`PulledEvent::Closed`] has been taken.
