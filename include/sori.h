@@ -1,6 +1,6 @@
 // Sori: an embeddable realtime engine that serves Socket.IO clients and plain WebSockets. The C face: a
-// server whose events you fetch, or have handed to your handlers; and a client of Socket.IO servers,
-// sori_client, further down.
+// server whose events you fetch, or have handed to your handlers; and, further down, clients of
+// Socket.IO servers, sori_client, and of plain WebSocket servers, sori_websocket_client.
 //
 // TOUR
 // A program that fetches its events:
@@ -53,6 +53,7 @@
 // rooms          sori_server_join, _leave, _leave_all, _rooms, _all_rooms, _sockets; for many: _join_many,
 //                _leave_many, _disconnect_many
 // WebSockets     sori_server_open_websockets, sori_server_websocket_...
+// a client       sori_client_..., of Socket.IO servers; sori_websocket_client_..., of WebSocket servers
 //
 // A SOCKET'S LIFE
 // One SORI_EVENT_CONNECT, which you answer with sori_server_accept() or sori_server_refuse(). Once
@@ -92,7 +93,8 @@
 // TOO MUCH
 // When more than max_pending_events wait, the server stops reading from its clients until you take
 // some: nothing is lost. A client that reads too slowly is disconnected at max_queued_bytes. A
-// sori_client stops reading in the same way; its emits give SORI_FULL at max_queued_bytes.
+// client of this library stops reading in the same way; its emits and sends give SORI_FULL at
+// max_queued_bytes.
 
 
 #ifndef SORI_H
@@ -292,6 +294,40 @@ typedef int32_t sori_client_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What an event of a WebSocket client says. New kinds may be added: free and ignore those you do not
+// know.
+enum sori_websocket_client_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // No event: what a NULL pointer is.
+    SORI_WEBSOCKET_CLIENT_NONE = 0,
+    // It is open: sori_websocket_client_event_protocol(). What was sent meanwhile leaves at once.
+    SORI_WEBSOCKET_CLIENT_OPEN = 1,
+    // A message of the server, in UTF-8: sori_websocket_client_event_data().
+    SORI_WEBSOCKET_CLIENT_TEXT = 2,
+    // A message of the server, of bytes: sori_websocket_client_event_data().
+    SORI_WEBSOCKET_CLIENT_BINARY = 3,
+    // The server's answer to a ping: sori_websocket_client_event_data().
+    SORI_WEBSOCKET_CLIENT_PONG = 4,
+    // It was open and is closed: sori_websocket_client_event_code(),
+    // sori_websocket_client_event_reason(). It comes back if its options allow.
+    SORI_WEBSOCKET_CLIENT_CLOSED = 5,
+    // The server could not be reached, or did not agree: sori_websocket_client_event_reason(). It is
+    // tried again if the options allow.
+    SORI_WEBSOCKET_CLIENT_UNREACHABLE = 6,
+    // There will be no further attempt. The last event.
+    SORI_WEBSOCKET_CLIENT_ENDED = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sori_websocket_client_event_kind sori_websocket_client_event_kind;
+#else
+typedef int32_t sori_websocket_client_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // One connection to a Socket.IO server, of Sori or of npm socket.io, for all the namespaces that are
 // wanted of it; its thread, and the events that wait. Opaque.
 //
@@ -328,6 +364,29 @@ typedef struct sori_server sori_server;
 
 // A certificate and its private key, for sori_server_listen_tls(). Opaque.
 typedef struct sori_tls sori_tls;
+
+// A plain WebSocket to a server, of Sori or any other, without Socket.IO; its thread, and the events
+// that wait. Opaque.
+//
+//     sori_websocket_client *client;
+//     if (sori_websocket_client_new("ws://127.0.0.1:3000/feed", NULL, &client) != SORI_OK) abort();
+//     sori_websocket_client_send(client, SORI_WEBSOCKET_TEXT, (const uint8_t *)"hello", 5);
+//     for (;;) {
+//         sori_websocket_client_event *event;
+//         size_t count;
+//         if (sori_websocket_client_poll(client, &event, 1, -1, &count) != SORI_OK) break;
+//         if (sori_websocket_client_event_kind_of(event) == SORI_WEBSOCKET_CLIENT_TEXT)
+//             printf("%s\n", (const char *)sori_websocket_client_event_data(event).data);
+//         sori_websocket_client_event_free(event);
+//     }
+//     sori_websocket_client_free(client);
+//
+// What is sent before it is open waits for that. It does not come back by itself unless its options
+// say so; what was sent meanwhile leaves then.
+typedef struct sori_websocket_client sori_websocket_client;
+
+// One event of a WebSocket client. Opaque; what its functions give lives until it is freed.
+typedef struct sori_websocket_client_event sori_websocket_client_event;
 
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
@@ -576,6 +635,48 @@ typedef struct sori_client_options {
 // is connected or not.
 typedef uint32_t sori_client_socket;
 
+// The settings of a WebSocket client. Fill them with sori_websocket_client_options_default(), then
+// change what you want.
+typedef struct sori_websocket_client_options {
+    // sizeof(sori_websocket_client_options), set by sori_websocket_client_options_default().
+    size_t size;
+    // Headers of the request, each as "Name: value". Default NULL: none.
+    const char *const *headers;
+    // How many headers there are. Default 0.
+    size_t header_count;
+    // Subprotocols to offer, the preferred one first. Default NULL: none.
+    const char *const *protocols;
+    // How many they are. Default 0.
+    size_t protocol_count;
+    // Certificates in PEM, one behind the other, that are trusted beside those of the system.
+    // Default NULL: none.
+    const char *root_certificates;
+    // How long connecting may take, handshake included. Default 20,000.
+    uint32_t timeout_ms;
+    // How long a closing WebSocket is given to send what is queued. Default 5,000.
+    uint32_t close_timeout_ms;
+    // Whether the client comes back after it lost its connection or got none: 1 or 0. Default 0.
+    uint32_t reconnection;
+    // Wait before the first attempt to come back; each further one waits twice as long. Default
+    // 1,000.
+    uint32_t reconnection_delay_ms;
+    // Longest such wait. Default 5,000.
+    uint32_t reconnection_delay_max_ms;
+    // Attempts in a row before the client gives up. 0, the default: no limit.
+    uint32_t reconnection_attempts;
+    // How far such a wait may be off its mark at random, from 0 to 1. Default 0.5.
+    double randomization_factor;
+    // Largest message that the server may send, in bytes; over it the connection is closed. Default
+    // 16 MiB.
+    size_t max_payload;
+    // Most bytes that wait to be sent, for the server or for a connection; over it calls give
+    // SORI_FULL. A single message may be larger. Default 16 MiB.
+    size_t max_queued_bytes;
+    // Most events that wait for sori_websocket_client_poll() before the client stops reading. Nothing
+    // is lost then. It stops at 64 MiB of messages too. Default 65,536.
+    size_t max_pending_events;
+} sori_websocket_client_options;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -683,7 +784,7 @@ sori_status sori_server_listen_tls(const struct sori_server *server,
                                    uint16_t *bound);
 
 // Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
-// removed when the server has closed. Not on Windows.
+// removed when the server has closed. SORI_UNSUPPORTED on Windows.
 sori_status sori_server_listen_unix(const struct sori_server *server, const char *path);
 
 // Has `handler` called with every event of a kind, from sori_server_run() or
@@ -1045,6 +1146,10 @@ sori_status sori_websocket_options_default(struct sori_websocket_options *option
 // listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
 // has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
 // named "ws:/feed".
+//
+// A peer's close is answered when you have taken what came before it and come for more, by
+// sori_server_poll(), _run or _dispatch: what you sent until then leaves first. If you do not come it
+// is answered after close_timeout_ms.
 sori_status sori_server_open_websockets(const struct sori_server *server,
                                         const char *path,
                                         const struct sori_websocket_options *options);
@@ -1270,6 +1375,81 @@ uint32_t sori_client_event_attempt(const struct sori_client_event *event);
 
 // Gives an event back. NULL is fine.
 void sori_client_event_free(struct sori_client_event *event);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_websocket_client_options_default(struct sori_websocket_client_options *options,
+                                                  size_t size);
+
+// Starts to connect to `url`, its scheme (ws, wss, http, https), host, port, path and query, and
+// stores the client in `*client`. `options` may be NULL: the defaults. SORI_WEBSOCKET_CLIENT_OPEN or
+// SORI_WEBSOCKET_CLIENT_UNREACHABLE follows. Nothing is stored on failure.
+sori_status sori_websocket_client_new(const char *url,
+                                      const struct sori_websocket_client_options *options,
+                                      struct sori_websocket_client **client);
+
+// Closes the client with code 1000, waits for its thread, and gives everything back but the events
+// that were taken. What is queued is given close_timeout_ms, and the server 2 seconds to answer, so
+// it may take that long. It must be the only call on the client. NULL is fine.
+void sori_websocket_client_free(struct sori_websocket_client *client);
+
+// Sends one message of `length` bytes at `data`, at once or when the client is open; `kind` is
+// SORI_WEBSOCKET_TEXT or SORI_WEBSOCKET_BINARY. SORI_FULL if too much waits already.
+sori_status sori_websocket_client_send(const struct sori_websocket_client *client,
+                                       uint32_t kind,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Sends a ping with up to 125 bytes at `data`, at once or when the client is open;
+// SORI_WEBSOCKET_CLIENT_PONG tells of the answer. SORI_FULL if too much waits already. Pings of the
+// server are answered without you.
+sori_status sori_websocket_client_ping(const struct sori_websocket_client *client,
+                                       const uint8_t *data,
+                                       size_t length);
+
+// Closes the client for good, without waiting: what was sent before leaves first, then a close frame
+// with `code`, for example 1000, for which 0 stands too, and `reason`, at most 123 bytes or NULL.
+// SORI_WEBSOCKET_CLIENT_CLOSED, if it was open, and SORI_WEBSOCKET_CLIENT_ENDED follow. Sending gives
+// SORI_CLOSED from now on. Closing again does nothing.
+sori_status sori_websocket_client_close(const struct sori_websocket_client *client,
+                                        uint16_t code,
+                                        const char *reason);
+
+// Takes up to `capacity` events, waiting up to `timeout_ms` milliseconds for the first: 0 does not
+// wait, a negative timeout waits for ever. Stores them in `events` and their number, 0 when the
+// time was up, in `*count`. Each event is yours until sori_websocket_client_event_free(), also after
+// the client is freed. After SORI_WEBSOCKET_CLIENT_ENDED it gives SORI_CLOSED.
+sori_status sori_websocket_client_poll(const struct sori_websocket_client *client,
+                                       struct sori_websocket_client_event **events,
+                                       size_t capacity,
+                                       int32_t timeout_ms,
+                                       size_t *count);
+
+// Stores in `*fd` a descriptor that is readable while events wait for sori_websocket_client_poll(),
+// for poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is
+// the same at each call and lives as long as the client. SORI_UNSUPPORTED on Windows.
+sori_status sori_websocket_client_fd(const struct sori_websocket_client *client,
+                                     int *fd);
+
+// What the event says; SORI_WEBSOCKET_CLIENT_NONE for NULL.
+sori_websocket_client_event_kind sori_websocket_client_event_kind_of(const struct sori_websocket_client_event *event);
+
+// SORI_WEBSOCKET_CLIENT_OPEN: the subprotocol that the server chose; empty if it chose none.
+struct sori_text sori_websocket_client_event_protocol(const struct sori_websocket_client_event *event);
+
+// SORI_WEBSOCKET_CLIENT_TEXT, _BINARY, _PONG: what came, with a NUL behind it that does not
+// count. Empty, with NULL for its data, for other kinds.
+struct sori_bytes sori_websocket_client_event_data(const struct sori_websocket_client_event *event);
+
+// SORI_WEBSOCKET_CLIENT_CLOSED: the code of the server's close frame; 1005 if that has none, 1006 if
+// there was none. 0 for other kinds.
+uint16_t sori_websocket_client_event_code(const struct sori_websocket_client_event *event);
+
+// SORI_WEBSOCKET_CLIENT_CLOSED: the reason of the server's close frame, or what failed; often empty.
+// SORI_WEBSOCKET_CLIENT_UNREACHABLE: why, for people.
+struct sori_text sori_websocket_client_event_reason(const struct sori_websocket_client_event *event);
+
+// Gives an event back. NULL is fine.
+void sori_websocket_client_event_free(struct sori_websocket_client_event *event);
 
 #ifdef __cplusplus
 }  // extern "C"

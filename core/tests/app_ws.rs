@@ -108,6 +108,23 @@ fn handlers_hear_of_the_beginning_and_the_end() {
 }
 
 #[test]
+fn replies_to_what_came_with_the_close_leave_before_its_answer() {
+    let running = Running::start();
+    let mut client = running.open();
+    // Both in one write: the close is there before the handler has been called.
+    client.write(Wire::text("last")).unwrap();
+    let frame = CloseFrame {
+        code: 4001.into(),
+        reason: "enough".into(),
+    };
+    client.close(Some(frame.clone())).unwrap();
+    assert_eq!(client.read().unwrap(), Wire::text("last"));
+    assert_eq!(client.read().unwrap(), Wire::Close(Some(frame)));
+    drop(client);
+    running.log.expect(&["open /feed", "close 4001 enough"]);
+}
+
+#[test]
 fn broadcasts_reach_rooms_in_the_order_of_the_calls() {
     let running = Running::start();
     running.feed.on_message(|socket, message| match message {

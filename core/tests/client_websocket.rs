@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sori::Error;
-use sori::client::{Reconnection, WebSocket, WebSocketEvent, WebSocketMessage};
+use sori::client::{Config, Reconnection, WebSocket, WebSocketEvent, WebSocketMessage};
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket as Peer};
@@ -202,6 +202,33 @@ fn a_server_that_is_not_there_is_told_of_and_given_up() {
     }
     assert_eq!(next(&socket), WebSocketEvent::Ended);
     assert!(matches!(socket.send("x"), Err(Error::Closed)));
+}
+
+#[test]
+fn a_server_that_reads_nothing_does_not_hold_up_the_end() {
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let (url, server) = serve(1, move |_, peer, _| {
+        // Until the client is gone.
+        let _ = is_done.recv();
+        drop(peer);
+    });
+    let mut config = Config::default();
+    config.reconnection = None;
+    config.close_timeout = Duration::from_millis(10);
+    config.max_queued_bytes = usize::MAX;
+    let socket = WebSocket::builder(url).config(config).start().unwrap();
+    assert_eq!(next(&socket), OPEN);
+    // More than the system takes for a peer that does not read.
+    socket.send(vec![0; 64 * 1024 * 1024]).unwrap();
+    socket.close(1000, "").unwrap();
+    assert!(matches!(
+        next(&socket),
+        WebSocketEvent::Closed { code: 1006, .. }
+    ));
+    assert_eq!(next(&socket), WebSocketEvent::Ended);
+    drop(socket);
+    drop(done);
+    server.join().unwrap();
 }
 
 #[test]

@@ -90,7 +90,7 @@ unsafe impl Extensible for sori_client_options {
 
 const DEFAULT_PATH: &CStr = c"/socket.io/";
 
-fn milliseconds(duration: Duration) -> u32 {
+pub(crate) fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
@@ -108,13 +108,7 @@ impl sori_client_options {
             if let Some(pem) = pointer::optional_text(self.root_certificates, certificates)? {
                 config.root_certificates.push(pem.into());
             }
-            for header in pointer::texts(self.headers, self.header_count, "options.headers")? {
-                let (name, value) = header.split_once(':').ok_or_else(|| {
-                    Failure::invalid("options.headers: a header is written \"Name: value\"")
-                })?;
-                let header = (name.trim().to_owned(), value.trim().to_owned());
-                config.extra_headers.push(header);
-            }
+            config.extra_headers = headers(self.headers, self.header_count)?;
         }
         config.transports = transports(self.transports)?;
         config.reconnection = (self.reconnection != 0).then(|| Reconnection {
@@ -131,6 +125,25 @@ impl sori_client_options {
         config.max_pending_events = self.max_pending_events;
         Ok(config)
     }
+}
+
+/// Headers that are each written "Name: value".
+///
+/// # Safety
+/// NULL or a list of `count` texts.
+pub(crate) unsafe fn headers(
+    headers: *const *const c_char,
+    count: usize,
+) -> Result<Vec<(String, String)>, Failure> {
+    // SAFETY: the caller's promise.
+    let headers = unsafe { pointer::texts(headers, count, "options.headers") }?;
+    let fields = headers.into_iter().map(|header| {
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Failure::invalid("options.headers: a header is written \"Name: value\"")
+        })?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    });
+    fields.collect()
 }
 
 fn transports(flags: u32) -> Result<Vec<TransportKind>, Failure> {

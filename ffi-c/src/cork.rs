@@ -115,15 +115,12 @@ fn pop(hub: *const Hub) {
 /// Lets what this thread has asked of `server` leave.
 pub(crate) fn flush(server: &PullServer) {
     let hub = server.engine().hub();
-    let gathered = CORKS.try_with(|corks| {
+    let _ = CORKS.try_with(|corks| {
         let mut corks = corks.borrow_mut();
-        let cork = corks.iter_mut().find(|cork| std::ptr::eq(cork.hub, hub))?;
-        Some(std::mem::replace(
-            &mut cork.gathered,
-            Gathered::new(server.engine()),
-        ))
+        if let Some(cork) = corks.iter_mut().find(|cork| std::ptr::eq(cork.hub, hub)) {
+            cork.gathered.batch.flush();
+        }
     });
-    drop(gathered);
 }
 
 /// From now on gathers what this thread asks of the server, until it calls sori_server_uncork(): what

@@ -58,3 +58,9 @@ mod client_options;
 mod client;
 
 mod client_event;
+
+mod websocket_client_options;
+
+mod websocket_client;
+
+mod websocket_client_event;

@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::cork::Corked;
+use crate::cork::{Corked, with_batch};
 use crate::event::sori_event;
 use crate::kind::sori_event_kind;
 use crate::pointer;
@@ -223,9 +223,10 @@ unsafe fn hand_over(
     while outcome == sori_status::SORI_OK && *handled < most {
         outcome = guard(|| {
             // SAFETY: the caller's promise.
-            unsafe { pointer::borrow(server, "server") }?
-                .pull()
-                .poll(&mut taken, 1, timeout)?;
+            let server = unsafe { pointer::borrow(server, "server") }?.pull();
+            server.poll_with(&mut taken, 1, timeout, |command| {
+                with_batch(server, |batch| batch.execute(command));
+            })?;
             Ok(())
         });
         let Some(event) = taken.pop() else {

@@ -298,7 +298,7 @@ pub unsafe extern "C" fn sori_server_poll(
             return Err(Failure::invalid("capacity is 0"));
         }
         cork::flush(server);
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(capacity.min(USUAL_BATCH));
         server.poll(&mut taken, capacity, duration(timeout_ms))?;
         let number = taken.len();
         for (at, event) in taken.into_iter().enumerate() {
@@ -310,6 +310,9 @@ pub unsafe extern "C" fn sori_server_poll(
         unsafe { pointer::write(count, number, "count") }
     })
 }
+
+/// Room that is made for the events of one poll: so little that allocators have it at hand.
+const USUAL_BATCH: usize = 4;
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is

@@ -3,10 +3,11 @@
 use std::ffi::c_char;
 
 use sori_core::Tls;
+use sori_core::server::pull::PullServer;
 
 use crate::pointer;
 use crate::server::sori_server;
-use crate::status::{guard, guard_or, sori_status};
+use crate::status::{Failure, guard, guard_or, sori_status};
 
 /// A certificate and its private key, for sori_server_listen_tls(). Opaque.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn sori_tls_new(
         };
         let handle = Box::new(sori_tls { tls: made });
         if tls.is_null() {
-            return Err(crate::status::Failure::null("tls"));
+            return Err(Failure::null("tls"));
         }
         // SAFETY: not NULL, as seen above.
         unsafe { pointer::write(tls, Box::into_raw(handle), "tls") }
@@ -102,8 +103,7 @@ pub unsafe extern "C" fn sori_server_listen_tls(
 }
 
 /// Accepts connections on a Unix socket, which is made at `path`, where nothing may be yet, and is
-/// removed when the server has closed. Not on Windows.
-#[cfg(unix)]
+/// removed when the server has closed. SORI_UNSUPPORTED on Windows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_listen_unix(
     server: *const sori_server,
@@ -112,6 +112,19 @@ pub unsafe extern "C" fn sori_server_listen_unix(
     guard(|| {
         // SAFETY: the header's rules.
         let (server, path) = unsafe { (sori_server::open(server)?, pointer::text(path, "path")?) };
-        Ok(server.engine().listen_unix(path)?)
+        listen_unix(server, path)
     })
+}
+
+#[cfg(unix)]
+fn listen_unix(server: &PullServer, path: &str) -> Result<(), Failure> {
+    Ok(server.engine().listen_unix(path)?)
+}
+
+#[cfg(not(unix))]
+fn listen_unix(_: &PullServer, _: &str) -> Result<(), Failure> {
+    Err(Failure::new(
+        sori_status::SORI_UNSUPPORTED,
+        "no Unix sockets on this system",
+    ))
 }

@@ -122,6 +122,10 @@ pub unsafe extern "C" fn sori_websocket_options_default(
 /// listener of the server. `options` may be NULL: the defaults. Each WebSocket is a sori_socket: it
 /// has rooms and user data as others have. Where a call takes a namespace's name, those of "/feed" are
 /// named "ws:/feed".
+///
+/// A peer's close is answered when you have taken what came before it and come for more, by
+/// sori_server_poll(), _run or _dispatch: what you sent until then leaves first. If you do not come it
+/// is answered after close_timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_open_websockets(
     server: *const sori_server,
@@ -146,7 +150,7 @@ pub unsafe extern "C" fn sori_server_open_websockets(
 ///
 /// # Safety
 /// `data` is NULL or to be read for `length` bytes.
-unsafe fn message<'a>(
+pub(crate) unsafe fn message<'a>(
     kind: u32,
     data: *const u8,
     length: usize,

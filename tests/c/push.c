@@ -292,6 +292,35 @@ static void what_is_asked_for_under_a_cork_leaves_in_order_at_its_end(void)
     sori_server_free(server);
 }
 
+static void reply(const sori_server *server, const sori_event *event, void *user_data)
+{
+    (void)user_data;
+    sori_server_websocket_send(server, sori_event_socket(event), SORI_WEBSOCKET_TEXT,
+                               (const uint8_t *)"answer", strlen("answer"));
+}
+
+static void what_handlers_reply_leaves_before_a_close_is_answered(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    CHECK(sori_server_open_websockets(server, "/feed", NULL) == SORI_OK);
+    on(server, SORI_EVENT_WEBSOCKET_MESSAGE, NULL, NULL, reply, NULL);
+    on(server, SORI_EVENT_WEBSOCKET_CLOSE, NULL, NULL, close_server, NULL);
+    client *peer = client_open_websocket(port, "/feed", NULL, NULL);
+    CHECK(peer != NULL);
+    client_send(peer, "question");
+    client_send(peer, "question");
+    client_send_close(peer, 4001, "bye");
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, run, server) == 0);
+    client_expect(peer, "answer");
+    client_expect(peer, "answer");
+    client_expect_close(peer, 4001, "bye");
+    client_close(peer);
+    CHECK(pthread_join(thread, NULL) == 0);
+    sori_server_free(server);
+}
+
 int main(void)
 {
     RUN(handlers_are_called_with_what_they_asked_for_in_order);
@@ -302,5 +331,6 @@ int main(void)
     RUN(an_event_loop_hands_over_when_the_descriptor_is_readable);
     RUN(several_threads_may_run_and_each_event_is_handled_once);
     RUN(what_is_asked_for_under_a_cork_leaves_in_order_at_its_end);
+    RUN(what_handlers_reply_leaves_before_a_close_is_answered);
     return 0;
 }

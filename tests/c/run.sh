@@ -51,6 +51,17 @@ echo '-- connecting'
 ${SORI_RUNNER:-} "$out/connecting" "http://127.0.0.1:$npm_port"
 exec 3>&-
 
+# npm ws, in the same way.
+node tests/client/ws-server.js <"$out/stdin" >"$out/stdout" &
+exec 3>"$out/stdin"
+read -r ws_port wss_port <"$out/stdout"
+build websocket_client tests/c/websocket_client.c
+echo '-- websocket_client'
+${SORI_RUNNER:-} "$out/websocket_client" "ws://127.0.0.1:$ws_port"
+# Without the runner: valgrind does not see that TLS's assembler fills in what it writes.
+"$out/websocket_client" "wss://localhost:$wss_port" tests/client/tls/ca.pem
+exec 3>&-
+
 # The static library must do as well.
 # shellcheck disable=SC2086
 ${CC:-cc} -std=c11 $flags tests/c/arguments.c "$out/client.o" -o "$out/static" "$lib/libsori.a" -lpthread -ldl -lm

@@ -1,5 +1,7 @@
 // Plain WebSockets: who is let in, messages both ways, rooms, slow peers, and every way to an end.
 
+#include <poll.h>
+
 #include "check.h"
 #include "client.h"
 
@@ -32,6 +34,15 @@ static sori_status send_text(const sori_server *server, sori_socket socket, cons
 {
     return sori_server_websocket_send(server, socket, SORI_WEBSOCKET_TEXT, (const uint8_t *)text,
                                       strlen(text));
+}
+
+// Has the end of a peer answered, which is all that there is to do.
+static void answer_end(const sori_server *server)
+{
+    struct pollfd watched = {.events = POLLIN};
+    CHECK(sori_server_fd(server, &watched.fd) == SORI_OK);
+    CHECK(poll(&watched, 1, DEADLINE_MS) == 1);
+    check_no_event(server);
 }
 
 static void messages_go_both_ways(void)
@@ -220,6 +231,7 @@ static void each_end_has_one_close_event(void)
     client *leaving = open_feed(port);
     sori_socket socket = opened(server);
     client_send_close(leaving, 4001, "bye");
+    answer_end(server);
     client_expect_close(leaving, 4001, "bye");
     client_expect_end(leaving);
     client_close(leaving);
@@ -285,6 +297,7 @@ static void a_ping_is_answered_and_a_broken_rule_described(void)
     CHECK(memcmp(sori_event_data(pong).data, "are you", 8) == 0);
     sori_event_free(pong);
     client_send(peer, "too long");
+    answer_end(server);
     client_expect_close(peer, 1009, "");
     client_close(peer);
     sori_event *end = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
@@ -344,6 +357,29 @@ static void a_paused_websocket_is_not_read(void)
     sori_server_free(server);
 }
 
+static void a_reply_to_what_came_before_the_close_leaves_before_its_answer(void)
+{
+    uint16_t port;
+    sori_server *server = start_with(&port, NULL);
+    client *peer = open_feed(port);
+    sori_socket socket = opened(server);
+    client_send(peer, "question");
+    client_send_close(peer, 4001, "bye");
+    sori_event *event = next_event(server, SORI_EVENT_WEBSOCKET_MESSAGE);
+    CHECK(send_text(server, socket, "answer") == SORI_OK);
+    answer_end(server);
+    client_expect(peer, "answer");
+    client_expect_close(peer, 4001, "bye");
+    client_close(peer);
+    sori_event_free(event);
+    event = next_event(server, SORI_EVENT_WEBSOCKET_CLOSE);
+    CHECK(sori_event_close_code(event) == 4001);
+    CHECK_TEXT(sori_event_reason(event), "bye");
+    sori_event_free(event);
+    check_no_event(server);
+    sori_server_free(server);
+}
+
 int main(void)
 {
     RUN(messages_go_both_ways);
@@ -355,5 +391,6 @@ int main(void)
     RUN(a_ping_is_answered_and_a_broken_rule_described);
     RUN(a_slow_peer_shows_in_the_gauge_and_then_a_drain_comes);
     RUN(a_paused_websocket_is_not_read);
+    RUN(a_reply_to_what_came_before_the_close_leaves_before_its_answer);
     return 0;
 }

@@ -112,7 +112,7 @@ impl Config {
 }
 
 /// Longer waits are taken for this: instants have an end.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Where a server is, and how it is asked.
 #[derive(Clone, Debug)]

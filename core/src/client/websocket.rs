@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until};
 
-use super::config::{Config, Endpoint, push_field};
+use super::config::{Config, Endpoint, LONGEST, push_field};
 use super::driver::seed;
 use super::io::stream::Dialer;
 use super::io::websocket::{self, CloseFrame, Incoming, Message};
@@ -180,7 +181,8 @@ impl WebSocket {
         self.shared.push(Message::Ping(payload), size)
     }
 
-    /// Closes it, behind what was sent, and for good; [`WebSocketEvent::Ended`] is the last event.
+    /// Closes it, behind what was sent, for which there is [`Config::close_timeout`], and for good;
+    /// [`WebSocketEvent::Ended`] is the last event.
     ///
     /// # Errors
     /// [`Error::Misuse`] for a code that may not be sent (RFC 6455 §7.4) or a reason of more than
@@ -195,10 +197,10 @@ impl WebSocket {
             ));
         }
         let mut outbox = self.shared.outbox.lock();
-        if outbox.is_closing {
+        if outbox.closed_at.is_some() {
             return Err(Error::Closed);
         }
-        outbox.is_closing = true;
+        outbox.closed_at = Some(Instant::now());
         outbox.messages.push_back(Message::Close(Some(CloseFrame {
             code: code.into(),
             reason: reason.into(),
@@ -396,14 +398,14 @@ impl fmt::Debug for Shared {
 struct Outbox {
     messages: VecDeque<Message>,
     bytes: usize,
-    /// A close frame is the last message.
-    is_closing: bool,
+    /// When it was closed: a close frame is the last message then.
+    closed_at: Option<Instant>,
 }
 
 impl Shared {
     fn push(&self, message: Message, size: usize) -> Result<(), Error> {
         let mut outbox = self.outbox.lock();
-        if outbox.is_closing {
+        if outbox.closed_at.is_some() {
             return Err(Error::Closed);
         }
         let size = size + COST;
@@ -418,7 +420,7 @@ impl Shared {
     }
 
     fn is_closing(&self) -> bool {
-        self.outbox.lock().is_closing
+        self.outbox.lock().closed_at.is_some()
     }
 
     /// Takes all that waits.
@@ -460,7 +462,7 @@ async fn run(shared: Arc<Shared>) {
         }
     }
     // Nothing that is still sent would go anywhere.
-    shared.outbox.lock().is_closing = true;
+    shared.outbox.lock().closed_at.get_or_insert(Instant::now());
     shared.queue.push(WebSocketEvent::Ended);
 }
 
@@ -470,7 +472,7 @@ async fn wait_for_close(shared: &Shared) {
     }
 }
 
-/// Nothing if it was closed meanwhile, with nothing but the close frame to send.
+/// Nothing if it was closed meanwhile, and has nothing else to say or no time left to.
 async fn open(shared: &Arc<Shared>) -> Result<Option<(websocket::Socket, Option<String>)>, String> {
     let Shared {
         dialer,
@@ -487,16 +489,21 @@ async fn open(shared: &Arc<Shared>) -> Result<Option<(websocket::Socket, Option<
     }
 }
 
-/// Waits until it is closed and has nothing else to say.
+/// Waits until it is closed and has nothing else to say, or no more time to say it.
 async fn wait_for_idle_close(shared: &Shared) {
-    loop {
-        {
-            let outbox = shared.outbox.lock();
-            if outbox.is_closing && outbox.messages.len() <= 1 {
-                return;
-            }
-        }
-        shared.changed.notified().await;
+    wait_for_close(shared).await;
+    // Nothing is added behind the close frame.
+    if shared.outbox.lock().messages.len() > 1 {
+        wait_for_close_timeout(shared).await;
+    }
+}
+
+/// Waits until it is closed and was given its time to send what is queued.
+async fn wait_for_close_timeout(shared: &Shared) {
+    wait_for_close(shared).await;
+    let closed_at = shared.outbox.lock().closed_at;
+    if let Some(closed_at) = closed_at {
+        sleep_until(closed_at + shared.config.close_timeout.min(LONGEST)).await;
     }
 }
 
@@ -539,11 +546,11 @@ async fn carry(shared: &Arc<Shared>, socket: websocket::Socket) -> WebSocketEven
                 continue;
             }
             let is_last = matches!(batch.last(), Some(Message::Close(_)));
-            if sender.send(batch).await.is_err() || has_written.recv().await.is_none() {
-                break;
-            }
-            if is_last {
-                break;
+            let write =
+                async { sender.send(batch).await.is_ok() && has_written.recv().await.is_some() };
+            tokio::select! {
+                is_written = write => if !is_written || is_last { break },
+                () = wait_for_close_timeout(shared) => return,
             }
         }
         // The end of `outgoing`: the WebSocket says goodbye, if it has not.
@@ -555,7 +562,7 @@ async fn carry(shared: &Arc<Shared>, socket: websocket::Socket) -> WebSocketEven
         () = pump => {}
     }
     let end = end.lock().take();
-    // The server did not answer our close frame in time.
+    // The server did not take what was queued, or answer our close frame, in time.
     end.unwrap_or(WebSocketEvent::Closed {
         code: 1006,
         reason: String::new(),

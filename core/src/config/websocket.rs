@@ -35,6 +35,8 @@ pub struct WebSocketSettings {
     /// Whether the application answers a peer's close frame, broken rule, or end of its half of the
     /// stream by `Close` or `End`, after what it still has to send; the engine does so only when
     /// [`close_timeout`](Self::close_timeout) is over. Default false: the engine answers at once.
+    /// `sori::ws` and `PullServer` answer by themselves, behind what is said to the messages before the
+    /// end, whatever stands here.
     pub application_answers: bool,
     /// How messages are compressed with peers that can. Default: not at all.
     pub deflate: Option<DeflateOptions>,

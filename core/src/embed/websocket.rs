@@ -76,6 +76,27 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// What answers the peer's end, if that is what happened, for an application that
+    /// [answers](crate::config::WebSocketSettings::application_answers) and has nothing more to say.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no IO, no peer"))]
+    pub(crate) fn answer(&self) -> Option<Command<'_>> {
+        match *self {
+            Event::CloseFrame { code, reason } => Some(Command::Close {
+                code,
+                reason: std::str::from_utf8(reason).unwrap_or_default(),
+            }),
+            // The peer is told the error's code all the same.
+            Event::Failed(Failure::Protocol(_)) => Some(Command::Close {
+                code: None,
+                reason: "",
+            }),
+            Event::Ended => Some(Command::End),
+            _ => None,
+        }
+    }
+}
+
 /// Why a connection ends that neither side closed.
 #[derive(Clone, Copy, Debug)]
 pub enum Failure<'a> {

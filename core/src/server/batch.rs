@@ -15,7 +15,7 @@ use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery};
 use crate::proto::socket::PacketType;
 
-/// A run of commands; shards learn of them when it is dropped.
+/// A run of commands; shards learn of them when it is flushed or dropped.
 #[derive(Debug)]
 pub struct Batch<'e> {
     shared: &'e Shared,
@@ -50,6 +50,13 @@ impl<'e> Batch<'e> {
             shard: 0,
             touched: Touched::default(),
         }
+    }
+
+    /// Lets shards learn of what has been executed, and begins anew.
+    pub fn flush(&mut self) {
+        self.hand_over();
+        self.namespace = None;
+        std::mem::take(&mut self.touched).each(|shard| self.shared.shards[shard].inbox.wake());
     }
 
     /// What [`Command::Send`] does, for many connections: the message is encoded once, whatever
@@ -459,9 +466,7 @@ impl<'e> Batch<'e> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.hand_over();
-        self.touched
-            .each(|shard| self.shared.shards[shard].inbox.wake());
+        self.flush();
     }
 }
 

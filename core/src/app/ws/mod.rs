@@ -21,7 +21,8 @@
 //! Handlers are plain functions that run on the IO thread of their connection, in the order of its
 //! events: `on_open` first, `on_close` last, which is called for each that `on_open` was called for.
 //! They must not block. What takes longer belongs on a thread or a runtime of the application's;
-//! [`Socket::pause`] holds a client back meanwhile.
+//! [`Socket::pause`] holds a client back meanwhile. A client's close is answered behind what handlers
+//! have sent to the messages before it.
 //!
 //! # When it is too much
 //! [`WebSocketSettings`] has the limits: of messages that come in, and of bytes that wait for a

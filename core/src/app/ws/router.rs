@@ -11,7 +11,7 @@ use crate::app::outcome::guard;
 use crate::app::reception::guarded;
 use crate::config::WebSocketSettings;
 use crate::embed::websocket::Event;
-use crate::embed::{ConnId, Handshake, Peer};
+use crate::embed::{Command, ConnId, Handshake, Peer};
 use crate::server::{Engine, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 use crate::trace::tell;
 
@@ -36,8 +36,10 @@ impl Endpoints {
         &self,
         engine: &Engine,
         path: &str,
-        settings: WebSocketSettings,
+        mut settings: WebSocketSettings,
     ) -> Endpoint {
+        // What handlers said before leaves first.
+        settings.application_answers = true;
         let mut all = self.all.write();
         let known = all.iter().find(|state| &*state.path == path);
         let state = known.cloned().unwrap_or_else(|| {
@@ -137,15 +139,12 @@ impl Endpoints {
                     on_close.map(|on_close| on_close(socket, close))
                 });
             }
+            Event::CloseFrame { .. } | Event::Ended => answer_end(engine, conn, &event),
             Event::Failed(_failure) => {
                 tell!(debug, failure = ?_failure, "websocket failed");
+                answer_end(engine, conn, &event);
             }
-            Event::Ping(_)
-            | Event::Pong(_)
-            | Event::CloseFrame { .. }
-            | Event::Sent { .. }
-            | Event::Drain
-            | Event::Ended => {}
+            Event::Ping(_) | Event::Pong(_) | Event::Sent { .. } | Event::Drain => {}
         }
     }
 
@@ -189,6 +188,13 @@ impl Endpoints {
         let mut sockets = self.sockets[usize::from(conn.shard)].lock();
         let seat = sockets.get_mut(conn.slot.index as usize)?;
         seat.take_if(|socket| socket.conn() == conn)
+    }
+}
+
+/// Answers a peer's end, behind what handlers have sent.
+fn answer_end(engine: &Engine, conn: ConnId, event: &Event<'_>) {
+    if let Some(command) = event.answer() {
+        engine.execute(Command::WebSocket { conn, command });
     }
 }
 

@@ -4,14 +4,18 @@
 //! kept busy waking up. [`Mailbox::announce`], at the end of a run, wakes one thread that waits, which
 //! wakes the next if it leaves something. The descriptor follows: it is readable from an announcement
 //! until nothing is left.
+//!
+//! Between the events stand the ends of plain WebSockets that have not been answered. One is due when
+//! the events before it have been taken and the application comes for more: it has had its say then.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::event::PulledEvent;
+use super::websocket::Ending;
 #[cfg(unix)]
 use crate::pull::Signal;
 
@@ -27,6 +31,10 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct Inner {
     events: VecDeque<PulledEvent>,
+    /// Each with the number of events that came before it.
+    endings: VecDeque<(u64, Ending)>,
+    /// Events that have been taken, ever.
+    taken: u64,
     /// Threads that wait for events.
     waiting: usize,
     /// The last event has been taken.
@@ -41,6 +49,16 @@ impl Mailbox {
     /// Appends an event. Nobody learns of it before it is announced.
     pub(super) fn put(&self, event: PulledEvent) {
         self.inner.lock().events.push_back(event);
+        self.has_news.store(true, Ordering::Release);
+    }
+
+    /// Appends a peer's end, which `take` answers when the application has had its say. Nobody learns
+    /// of it before it is announced.
+    pub(super) fn put_ending(&self, ending: Ending) {
+        let mut inner = self.inner.lock();
+        let before = inner.taken + inner.events.len() as u64;
+        inner.endings.push_back((before, ending));
+        drop(inner);
         self.has_news.store(true, Ordering::Release);
     }
 
@@ -60,12 +78,13 @@ impl Mailbox {
     }
 
     /// Moves up to `most` events into `events`, after waiting for the first. False once the last event
-    /// has been taken.
+    /// has been taken. Ends that are due are given to `answer`.
     pub(super) fn take(
         &self,
         events: &mut Vec<PulledEvent>,
         most: usize,
         timeout: Option<Duration>,
+        mut answer: impl FnMut(Ending),
     ) -> bool {
         let is_patient = most > 0 && timeout != Some(Duration::ZERO);
         // A time too far away to be told is for ever.
@@ -73,16 +92,13 @@ impl Mailbox {
             .filter(|_| is_patient)
             .and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();
-        while is_patient && !inner.has_something() {
-            inner.waiting += 1;
-            let is_late = match deadline {
-                Some(deadline) => self.arrivals.wait_until(&mut inner, deadline).timed_out(),
-                None => {
-                    self.arrivals.wait(&mut inner);
-                    false
-                }
-            };
-            inner.waiting -= 1;
+        loop {
+            let is_late = is_patient && self.wait(&mut inner, deadline);
+            let due = inner.take_due();
+            if due.is_empty() {
+                break;
+            }
+            MutexGuard::unlocked(&mut inner, || due.into_iter().for_each(&mut answer));
             if is_late {
                 break;
             }
@@ -92,6 +108,7 @@ impl Mailbox {
             return false;
         }
         events.extend(inner.events.drain(..count));
+        inner.taken += count as u64;
         if events.last().is_some_and(PulledEvent::is_last) {
             inner.is_over = true;
             self.arrivals.notify_all();
@@ -103,6 +120,25 @@ impl Mailbox {
             self.arrivals.notify_one();
         }
         true
+    }
+
+    /// Waits until there is something. True if the time was up before.
+    fn wait(&self, inner: &mut MutexGuard<'_, Inner>, deadline: Option<Instant>) -> bool {
+        while !inner.has_something() {
+            inner.waiting += 1;
+            let is_late = match deadline {
+                Some(deadline) => self.arrivals.wait_until(inner, deadline).timed_out(),
+                None => {
+                    self.arrivals.wait(inner);
+                    false
+                }
+            };
+            inner.waiting -= 1;
+            if is_late {
+                return true;
+            }
+        }
+        false
     }
 
     /// The descriptor, made when it is first asked for.
@@ -125,9 +161,17 @@ impl Mailbox {
 }
 
 impl Inner {
-    /// Whether who asks is answered at once: by events, or by there being none ever again.
+    /// Whether who asks need not wait: for events, for ends to answer, or for ever.
     fn has_something(&self) -> bool {
-        !self.events.is_empty() || self.is_over
+        !self.events.is_empty() || !self.endings.is_empty() || self.is_over
+    }
+
+    /// The ends before which every event has been taken.
+    fn take_due(&mut self) -> Vec<Ending> {
+        let taken = self.taken;
+        let is_due = |(before, _): &&(u64, Ending)| *before <= taken;
+        let count = self.endings.iter().take_while(is_due).count();
+        self.endings.drain(..count).map(|(_, it)| it).collect()
     }
 
     fn set_announced(&mut self, is_announced: bool) {
@@ -176,7 +220,7 @@ mod tests {
 
     fn take_one(mailbox: &Mailbox, timeout: Option<Duration>) -> Option<PulledEvent> {
         let mut events = Vec::new();
-        mailbox.take(&mut events, 1, timeout);
+        mailbox.take(&mut events, 1, timeout, |_| {});
         events.pop()
     }
 
@@ -215,7 +259,7 @@ mod tests {
         mailbox.announce();
         let ends = waiting.into_iter().map(|thread| thread.join().unwrap());
         assert_eq!(ends.filter(|was_given_one| *was_given_one).count(), 1);
-        assert!(!mailbox.take(&mut Vec::new(), 1, None));
+        assert!(!mailbox.take(&mut Vec::new(), 1, None, |_| {}));
     }
 
     #[test]
@@ -228,12 +272,41 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_answered_when_more_is_asked_for_than_came_before_it() {
+        let conn = crate::hub::ConnId {
+            shard: 0,
+            slot: crate::hub::Slot {
+                index: 0,
+                generation: 0,
+            },
+        };
+        let ending = || Ending::of(conn, &crate::embed::websocket::Event::Ended).unwrap();
+        let mailbox = Mailbox::default();
+        let take = |timeout| {
+            let (mut events, mut answered) = (Vec::new(), 0);
+            assert!(mailbox.take(&mut events, 1, timeout, |_| answered += 1));
+            (events.len(), answered)
+        };
+        mailbox.put(timed_out(1));
+        mailbox.put(timed_out(2));
+        mailbox.put_ending(ending());
+        mailbox.put(timed_out(3));
+        let taken: Vec<_> = (0..3).map(|_| take(None)).collect();
+        assert_eq!(taken, [(1, 0), (1, 0), (1, 1)]);
+        // Nothing came before this one: whoever waits goes on waiting.
+        mailbox.put_ending(ending());
+        assert_eq!(take(Some(Duration::from_millis(1))), (0, 1));
+        mailbox.put_ending(ending());
+        assert_eq!(take(Some(Duration::ZERO)), (0, 1));
+    }
+
+    #[test]
     fn a_rush_of_events_leaves_no_memory_behind() {
         let mailbox = Mailbox::default();
         let rush = 10 * KEPT_CAPACITY;
         (0..rush as u64).for_each(|id| mailbox.put(timed_out(id)));
         let mut events = Vec::new();
-        assert!(mailbox.take(&mut events, rush, None));
+        assert!(mailbox.take(&mut events, rush, None, |_| {}));
         assert_eq!(events.len(), rush);
         assert!(mailbox.inner.lock().events.capacity() < 2 * KEPT_CAPACITY);
     }

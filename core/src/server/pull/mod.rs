@@ -33,6 +33,7 @@ use crate::embed::{AckRequest, Command, Payload, SocketRef};
 use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
+use websocket::Ending;
 
 /// An engine and the queue of its events. Every method may be called from any thread. What changes
 /// something takes a batch of [`Engine::batch`]: it reaches connections when that is dropped, together
@@ -116,7 +117,8 @@ impl PullServer {
 
     /// Appends up to `most` events to `events`, waiting up to `timeout` (`None`: for ever) for the
     /// first. Gives how many it appended. With several threads polling, events of one socket are
-    /// spread over them.
+    /// spread over them. It also answers closes of plain WebSockets, those before which every event
+    /// has been taken by earlier calls.
     ///
     /// # Errors
     /// [`Error::Closed`] once [`PulledEvent::Closed`] has been taken.
@@ -126,8 +128,26 @@ impl PullServer {
         most: usize,
         timeout: Option<Duration>,
     ) -> Result<usize, Error> {
+        self.poll_with(events, most, timeout, |command| {
+            self.engine.execute(command);
+        })
+    }
+
+    /// As [`PullServer::poll`], for an application that holds a batch back meanwhile: what the server
+    /// itself has to say, in its place behind what the application has said, is given to `execute`.
+    ///
+    /// # Errors
+    /// As [`PullServer::poll`].
+    pub fn poll_with(
+        &self,
+        events: &mut Vec<PulledEvent>,
+        most: usize,
+        timeout: Option<Duration>,
+        mut execute: impl FnMut(Command<'_>),
+    ) -> Result<usize, Error> {
         let before = events.len();
-        let taken = self.queue.take(events, most, timeout);
+        let answer = |ending: Ending| execute(ending.command());
+        let taken = self.queue.take(events, most, timeout, answer);
         if self.queue.is_resume_due() {
             self.engine.resume();
         }

@@ -22,7 +22,7 @@ use super::event::PulledEvent;
 use super::mailbox::Mailbox;
 use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
-use super::websocket::Paths;
+use super::websocket::{Ending, Paths};
 use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
 use crate::embed::{Command, Event, SocketRef};
@@ -69,15 +69,16 @@ impl EventQueue {
         }
     }
 
-    /// Appends up to `most` events, after waiting for the first.
+    /// Appends up to `most` events, after waiting for the first. Ends that are due go to `answer`.
     pub(super) fn take(
         &self,
         events: &mut Vec<PulledEvent>,
         most: usize,
         timeout: Option<Duration>,
+        answer: impl FnMut(Ending),
     ) -> Result<(), Error> {
         let before = events.len();
-        if !self.mailbox.take(events, most, timeout) {
+        if !self.mailbox.take(events, most, timeout, answer) {
             return Err(Error::Closed);
         }
         for event in &events[before..] {
@@ -242,6 +243,10 @@ impl EventQueue {
     pub(super) fn push(&self, event: PulledEvent) {
         self.space.take(event.size());
         self.mailbox.put(event);
+    }
+
+    pub(super) fn push_ending(&self, ending: Ending) {
+        self.mailbox.put_ending(ending);
     }
 
     /// Lets the application know of what this thread has pushed.
@@ -452,7 +457,7 @@ mod tests {
 
     fn take(queue: &EventQueue, most: usize) -> Result<Vec<PulledEvent>, Error> {
         let mut events = Vec::new();
-        queue.take(&mut events, most, Some(Duration::ZERO))?;
+        queue.take(&mut events, most, Some(Duration::ZERO), |_| {})?;
         Ok(events)
     }
 

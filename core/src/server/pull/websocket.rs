@@ -12,8 +12,8 @@ use parking_lot::RwLock;
 use super::event::{PulledEvent, WebSocketEvent};
 use super::queue::EventQueue;
 use crate::config::WebSocketSettings;
-use crate::embed::websocket::{Event, Failure};
-use crate::embed::{Handshake, NamespaceId};
+use crate::embed::websocket::{Command, Event, Failure};
+use crate::embed::{Command as EngineCommand, Handshake, NamespaceId};
 use crate::error::Error;
 use crate::hub::ConnId;
 use crate::server::{Engine, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
@@ -54,8 +54,10 @@ impl Paths {
             path,
             protocols,
             origins,
-            settings,
+            mut settings,
         } = wanted;
+        // What it says about the messages before an end leaves before the answer.
+        settings.application_answers = true;
         if !path.starts_with('/') || path.contains(['?', '#']) {
             let rule = "the path of WebSockets begins with '/' and has no query";
             return Err(Error::Misuse(rule.to_owned()));
@@ -141,6 +143,9 @@ impl Opened {
 
 impl EventQueue {
     pub(super) fn handle_websocket(&self, engine: &Engine, conn: ConnId, event: Event<'_>) {
+        if let Some(ending) = Ending::of(conn, &event) {
+            self.push_ending(ending);
+        }
         let Some(mut roster) = self.roster(conn.shard) else {
             return;
         };
@@ -191,6 +196,43 @@ impl EventQueue {
         };
         if let Some(socket) = roster.only(conn.slot) {
             self.push(PulledEvent::WebSocket { socket, event });
+        }
+    }
+}
+
+/// A peer's end that is to be answered.
+#[derive(Debug)]
+pub(super) struct Ending {
+    conn: ConnId,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Close(Option<u16>, Box<str>),
+    End,
+}
+
+impl Ending {
+    pub(super) fn of(conn: ConnId, event: &Event<'_>) -> Option<Ending> {
+        let answer = match event.answer()? {
+            Command::Close { code, reason } => Answer::Close(code, reason.into()),
+            _ => Answer::End,
+        };
+        Some(Ending { conn, answer })
+    }
+
+    pub(super) fn command(&self) -> EngineCommand<'_> {
+        let command = match &self.answer {
+            Answer::Close(code, reason) => Command::Close {
+                code: *code,
+                reason,
+            },
+            Answer::End => Command::End,
+        };
+        EngineCommand::WebSocket {
+            conn: self.conn,
+            command,
         }
     }
 }
