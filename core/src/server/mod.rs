@@ -25,6 +25,8 @@ mod stop;
 mod table;
 mod task;
 mod timers;
+#[cfg(feature = "webtransport")]
+mod webtransport;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -120,6 +122,8 @@ pub(crate) struct Shared {
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
+    #[cfg(feature = "webtransport")]
+    listens_webtransport: AtomicBool,
     /// Told when the engine closes.
     closing: Notify,
     /// When it must have closed, if the application said so.
@@ -214,6 +218,8 @@ impl Engine {
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
+            #[cfg(feature = "webtransport")]
+            listens_webtransport: AtomicBool::new(false),
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads: Mutex::default(),
@@ -394,6 +400,14 @@ impl Engine {
         self.shared.is_closing.load(Ordering::Acquire)
     }
 
+    /// Whether polling clients are told of WebTransport.
+    fn offers_webtransport(&self) -> bool {
+        #[cfg(feature = "webtransport")]
+        return self.shared.listens_webtransport.load(Ordering::Acquire);
+        #[cfg(not(feature = "webtransport"))]
+        false
+    }
+
     fn next_request(&self) -> RequestId {
         RequestId(self.shared.next_request.fetch_add(1, Ordering::Relaxed))
     }
@@ -473,6 +487,7 @@ impl Engine {
             sid,
         } = upgrade;
         let attach = Attach {
+            kind: TransportKind::WebSocket,
             request,
             stream,
             answer,

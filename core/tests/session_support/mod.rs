@@ -46,6 +46,7 @@ impl Rig {
             sid: "sid",
             transport,
             revision,
+            offers_webtransport: false,
         };
         let session = Session::open(opening, Arc::new(settings), start);
         Rig {
