@@ -105,7 +105,7 @@ impl Server {
     /// hooks for requests apply but for headers: clients have no way to read them.
     ///
     /// # Errors
-    /// As [`Server::listen`]; [`Error::Misuse`] if `tls` cannot speak TLS 1.3.
+    /// As [`Server::listen`]; [`Error::Misuse`] if `tls` has not the cipher that QUIC begins with.
     #[cfg(feature = "webtransport")]
     pub fn listen_webtransport(
         &self,

@@ -25,9 +25,9 @@ mod stop;
 mod table;
 mod task;
 mod timers;
+mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
-mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

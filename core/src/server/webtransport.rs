@@ -27,11 +27,11 @@ use wtransport::endpoint::{IncomingSession, SessionRequest};
 use wtransport::quinn::IdleTimeout;
 use wtransport::{Connection, Endpoint, RecvStream, SendStream, ServerConfig, VarInt};
 
+use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::http::{reception, unless};
 use super::listen::during;
 use super::task::{Attach, Task};
-use super::Engine;
 use crate::Tls;
 use crate::config::TransportKind;
 use crate::embed::{Handshake, Peer};
@@ -63,7 +63,8 @@ impl Engine {
     /// `tls` is used as it is now; a certificate that is loaded later counts for the next call.
     ///
     /// # Errors
-    /// [`Error::Io`] if the address cannot be had, [`Error::Misuse`] if `tls` cannot speak TLS 1.3,
+    /// [`Error::Io`] if the address cannot be had, [`Error::Misuse`] if `tls` has not the cipher
+    /// that QUIC begins with,
     /// [`Error::Closed`] after [`Engine::close`].
     pub fn listen_webtransport(
         &self,
@@ -89,8 +90,8 @@ impl Engine {
         let mut identity = (*tls.current()).clone();
         identity.alpn_protocols = vec![b"h3".to_vec()];
         let crypto = wtransport::quinn::crypto::rustls::QuicServerConfig::try_from(identity);
-        let crypto =
-            crypto.map_err(|_| Error::Misuse("WebTransport needs TLS 1.3 with AES-128".into()))?;
+        let crypto = crypto
+            .map_err(|_| Error::Misuse("WebTransport needs TLS13_AES_128_GCM_SHA256".into()))?;
         // A peer that has gone without a word is found out by its missing pong.
         let config = self.config();
         let silence = config.ping_interval.saturating_add(config.ping_timeout);
@@ -180,7 +181,10 @@ impl Session {
 /// Brings a session to where its stream is a shard's; `None` if it does not come that far.
 async fn begin(engine: &Engine, incoming: IncomingSession) -> Option<Session> {
     let request = incoming.await.ok()?;
-    let (path, _) = request.path().split_once('?').unwrap_or((request.path(), ""));
+    let (path, _) = request
+        .path()
+        .split_once('?')
+        .unwrap_or((request.path(), ""));
     if !engine.is_own_path(path) {
         request.not_found().await;
         return None;
@@ -244,8 +248,7 @@ async fn admit(
 ) -> Option<(u8, Option<Slot>)> {
     match packet.split_first()? {
         (b'0', []) => {
-            let is_welcome =
-                !engine.is_full() && reception::admit(engine, handshake).await.is_ok();
+            let is_welcome = !engine.is_full() && reception::admit(engine, handshake).await.is_ok();
             is_welcome.then(|| (engine.pick_shard(), None))
         }
         (b'0', named) => {

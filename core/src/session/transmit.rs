@@ -22,8 +22,7 @@ impl Session {
     /// Whether [`poll_transmit`](Session::poll_transmit) would give something.
     #[inline]
     pub fn has_output(&self) -> bool {
-        (!self.outbox.is_empty() && matches!(self.carrier, Carrier::Link))
-            || self.has_rare_output()
+        (!self.outbox.is_empty() && matches!(self.carrier, Carrier::Link)) || self.has_rare_output()
     }
 
     fn poll_rare_transmit(&mut self) -> Option<Transmit> {
