@@ -130,6 +130,13 @@ async fn serve(endpoint: Endpoint<Server>, engine: Engine) {
             }
         });
         let Some(incoming) = next.await else { break };
+        // In a rush a client has to show that its address is its own: who sends from many that are
+        // not takes no places.
+        let is_rush = places.available_permits() < MAX_BEGINNING / 2;
+        if is_rush && !incoming.remote_address_validated() {
+            incoming.retry();
+            continue;
+        }
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let engine = engine.clone();
