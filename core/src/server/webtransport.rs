@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -103,7 +104,8 @@ impl Engine {
             .receive_window(WINDOW.into())
             .send_window(WINDOW.into())
             .datagram_receive_buffer_size(Some(DATAGRAMS))
-            .max_idle_timeout(IdleTimeout::try_from(silence).ok());
+            .keep_alive_interval(Some(KEEP_ALIVE))
+            .max_idle_timeout(IdleTimeout::try_from(silence.max(2 * KEEP_ALIVE)).ok());
         let mut quic = wtransport::quinn::ServerConfig::with_crypto(Arc::new(crypto));
         quic.transport_config(Arc::new(transport));
         Ok(ServerConfig::builder()
@@ -111,6 +113,9 @@ impl Engine {
             .build_with_quic_config(quic))
     }
 }
+
+/// Clients give a silent connection up after 30 s; heartbeats may be rarer.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Bytes of datagrams that are kept: WebTransport has them, Engine.IO does not.
 const DATAGRAMS: usize = 2 * 1024;

@@ -17,6 +17,9 @@ use crate::proto::webtransport::{Packer, Unpacker};
 pub(crate) struct RecordStream {
     inward: RecvStream,
     unpacker: Unpacker,
+    /// Bytes read since there was a pause. Unlike a socket's, quinn's streams let a peer that sends
+    /// without end be read without end.
+    unpaused: usize,
     outward: Option<Outward>,
     packer: Packer,
     /// Records that the stream has not yet taken: at most one write's.
@@ -33,7 +36,7 @@ struct Outward {
 /// Most bytes that are rewritten before the stream has taken them.
 const WRITE_MAX: usize = 64 * 1024;
 
-/// Most bytes that are read at once.
+/// Most bytes that are read at once, and before others have a turn.
 const READ_MAX: usize = 16 * 1024;
 
 impl RecordStream {
@@ -46,6 +49,7 @@ impl RecordStream {
         RecordStream {
             inward,
             unpacker: Unpacker::default(),
+            unpaused: 0,
             outward: Some(Outward { stream, finished }),
             packer: Packer::default(),
             unsent: Vec::new(),
@@ -85,6 +89,11 @@ impl AsyncRead for RecordStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.unpaused >= READ_MAX {
+            this.unpaused = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mut room = READ_MAX;
         while Unpacker::most(room) > buffer.remaining() {
             room /= 2;
@@ -96,7 +105,12 @@ impl AsyncRead for RecordStream {
         let before = buffer.filled().len();
         loop {
             let mut records = ReadBuf::uninit(&mut records[..room]);
-            match ready!(Pin::new(&mut this.inward).poll_read(cx, &mut records)) {
+            let Poll::Ready(read) = Pin::new(&mut this.inward).poll_read(cx, &mut records) else {
+                this.unpaused = 0;
+                return Poll::Pending;
+            };
+            this.unpaused += records.filled().len();
+            match read {
                 Ok(()) if records.filled().is_empty() => return Poll::Ready(Ok(())),
                 Ok(()) => this.unpacker.unpack(records.filled(), buffer),
                 // The session is over, and its stream with it, by whichever side.
