@@ -131,7 +131,8 @@ pub struct Config {
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
     /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
-    /// WebSockets alone, and every path of its listener is the application's.
+    /// WebSockets alone, and every path of its listener is the application's. WebTransport needs no
+    /// mention: it is served where it is listened for.
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may move to another transport. Default true.
     pub allow_upgrades: bool,

@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Accepts sessions of WebTransport (HTTP/3, over UDP) on `address`, and offers polling clients
-    /// to move there. Of `tls` the identity of this moment counts, and TLS 1.3 alone is spoken. The
+    /// that may become WebSockets to move there. Of `tls` the identity of this moment counts, and TLS 1.3 alone is spoken. The
     /// hooks for requests apply but for headers: clients have no way to read them.
     ///
     /// # Errors

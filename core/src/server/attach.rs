@@ -1,5 +1,5 @@
-//! How a connection comes to be: a WebSocket, or a stream of WebTransport, is taken on, as a new connection or as the candidate
-//! for an upgrade, or a polling client begins a session.
+//! How a connection comes to be: a WebSocket, or a stream of WebTransport, is taken on, as a new
+//! connection or as the candidate for an upgrade, or a polling client begins a session.
 
 use std::cell::RefCell;
 use std::rc::Rc;

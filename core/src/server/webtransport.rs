@@ -59,14 +59,13 @@ const WINDOW: u32 = 1024 * 1024;
 impl Engine {
     /// Accepts sessions of WebTransport (HTTP/3, over UDP) on `address`, at the engine's path; port
     /// 0 lets the system choose. Gives the address bound. Polling clients that come from then on
-    /// are offered it as an upgrade.
+    /// are offered it as an upgrade, where they are offered WebSocket.
     ///
     /// `tls` is used as it is now; a certificate that is loaded later counts for the next call.
     ///
     /// # Errors
     /// [`Error::Io`] if the address cannot be had, [`Error::Misuse`] if `tls` has not the cipher
-    /// that QUIC begins with,
-    /// [`Error::Closed`] after [`Engine::close`].
+    /// that QUIC begins with, [`Error::Closed`] after [`Engine::close`].
     pub fn listen_webtransport(
         &self,
         address: impl ToSocketAddrs,
@@ -107,7 +106,9 @@ impl Engine {
             .keep_alive_interval(Some(KEEP_ALIVE))
             .max_idle_timeout(IdleTimeout::try_from(silence.max(2 * KEEP_ALIVE)).ok());
         let mut quic = wtransport::quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        quic.transport_config(Arc::new(transport));
+        quic.transport_config(Arc::new(transport))
+            .max_incoming(MAX_BEGINNING)
+            .incoming_buffer_size_total(WINDOW.into());
         Ok(ServerConfig::builder()
             .with_bind_socket(socket)
             .build_with_quic_config(quic))
@@ -150,7 +151,7 @@ async fn serve(endpoint: Endpoint<Server>, engine: Engine) {
                     let begun = unless(engine.closing(), begun).await;
                     drop(place);
                     if let Some(Ok(Some(session))) = begun {
-                        session.last().await;
+                        session.keep().await;
                     }
                 });
             }
@@ -180,7 +181,7 @@ struct Session {
 
 impl Session {
     /// Keeps the session until it is over; the link's last words are let through first.
-    async fn last(self) {
+    async fn keep(self) {
         let finished = unless(self.connection.closed(), self.finished).await;
         if let Some(Ok(mut stream)) = finished {
             // A peer that takes no more gets no more.

@@ -49,6 +49,13 @@ pub(crate) struct Client {
     inward: RecvStream,
 }
 
+/// A server that hears of the end need not wait for answers.
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl Client {
     /// A stream on which nothing has been said.
     pub(crate) fn dial(
