@@ -5,9 +5,9 @@
 //! consumer silences the bell, then drains. A push before the silencing is seen by the drain; one
 //! after it rings again.
 
-#[cfg(loom)]
+#[cfg(sori_loom)]
 use loom::sync::atomic::{AtomicBool, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(sori_loom))]
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a wake-up is on its way.
