@@ -184,7 +184,7 @@ fn a_stream_that_does_not_begin_as_it_should_is_ended() {
 
 #[test]
 fn a_client_that_says_nothing_is_not_waited_for() {
-    let echo = Echo::start(|builder| builder.upgrade_timeout(Duration::from_millis(200)));
+    let echo = Echo::start(|builder| builder.upgrade_timeout(Duration::from_secs(3)));
     let mut client = Client::dial(echo.address, &echo.hash, "/socket.io/").unwrap();
     // The stream does not exist for the server before its first byte, and then lacks a packet.
     client.send_bytes(b"\x7e");
@@ -215,8 +215,8 @@ fn no_more_connections_open_than_may() {
 
 #[test]
 fn the_heartbeat_keeps_a_client_and_its_absence_ends_one() {
-    let beat = Duration::from_millis(50);
-    let echo = Echo::start(|builder| builder.ping_interval(beat).ping_timeout(beat * 10));
+    let (beat, patience) = (Duration::from_millis(50), Duration::from_secs(3));
+    let echo = Echo::start(|builder| builder.ping_interval(beat).ping_timeout(patience));
     let mut client = echo.open();
     for _ in 0..3 {
         assert_eq!(client.text(), "2");
