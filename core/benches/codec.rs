@@ -10,6 +10,7 @@ use sori::proto::websocket::deflate::{
     DeflateClass, DeflateOptions, DeflatePool, Deflater, InflatePool, negotiate,
 };
 use sori::proto::websocket::{Decoder, Frame, Limits, Role, mask};
+use sori::proto::webtransport::{Packer, Unpacker};
 use sori::proto::{handshake, jsonp, msgpack};
 
 const LIMITS: Limits = Limits {
@@ -27,6 +28,9 @@ fn main() {
     decode_masked_text(64 << 10);
     decode_masked_binary(64 << 10);
     decode_masked_text_64_kib_in_chunks();
+
+    webtransport_records(35);
+    webtransport_records(64 << 10);
 
     let payload = EVENT.as_bytes();
     measure("Frame::text, 35 bytes", || {
@@ -366,6 +370,21 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend(payload);
     mask::apply(&mut frame[start..], KEY);
     frame
+}
+
+/// A packet to its record, and back to a frame.
+fn webtransport_records(len: usize) {
+    let frame = Frame::text(&[&vec![b'x'; len]]);
+    let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
+    let (mut records, mut frames) = (Vec::new(), Vec::new());
+    measure(&format!("Packer::pack, {len} bytes"), || {
+        records.clear();
+        packer.pack(black_box(frame.as_bytes()), &mut records);
+    });
+    measure(&format!("Unpacker::unpack, {len} bytes"), || {
+        frames.clear();
+        unpacker.unpack(black_box(&records), &mut frames);
+    });
 }
 
 fn measure<T>(name: &str, mut step: impl FnMut() -> T) {

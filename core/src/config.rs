@@ -23,18 +23,21 @@ pub enum TransportKind {
     Polling,
     /// A WebSocket (RFC 6455).
     WebSocket,
+    /// A stream of WebTransport (HTTP/3), from a listener of its own and never by a request of HTTP.
+    WebTransport,
 }
 
 impl TransportKind {
-    /// The name clients use for it in the `transport` query parameter.
+    /// The name clients have for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             TransportKind::Polling => "polling",
             TransportKind::WebSocket => "websocket",
+            TransportKind::WebTransport => "webtransport",
         }
     }
 
-    /// The transport of that name, if there is one.
+    /// The transport of that name, if a client can ask for it in the `transport` query parameter.
     pub fn from_name(name: &str) -> Option<TransportKind> {
         match name {
             "polling" => Some(TransportKind::Polling),
@@ -128,9 +131,10 @@ pub struct Config {
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
     /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
-    /// WebSockets alone, and every path of its listener is the application's.
+    /// WebSockets alone, and every path of its listener is the application's. WebTransport needs no
+    /// mention: it is served where it is listened for.
     pub transports: Vec<TransportKind>,
-    /// Whether a polling connection may become a WebSocket. Default true.
+    /// Whether a polling connection may move to another transport. Default true.
     pub allow_upgrades: bool,
     /// Whether clients of Socket.IO 1 and 2 (Engine.IO protocol 3) are served. Default false.
     pub allow_eio3: bool,

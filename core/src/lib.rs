@@ -41,6 +41,7 @@
 //! | `server` | sockets, threads, HTTP: all of the Rust face | yes |
 //! | `http-compression` | gzip, deflate and brotli for long polling | yes |
 //! | `tls` | TLS on the own listener: `Server::listen_tls` | |
+//! | `webtransport` | Engine.IO over WebTransport (HTTP/3): `Server::listen_webtransport` | |
 //! | `tower` | the server as a tower service and layer, for axum, hyper and others | |
 //! | `tracing` | events and spans for `tracing` subscribers | |
 //! | `client` | a client of Socket.IO and WebSocket servers | |

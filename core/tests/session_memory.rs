@@ -43,6 +43,7 @@ fn opened(transport: TransportKind, settings: &Arc<Settings>, now: Instant) -> S
         sid: "sid",
         transport,
         revision: Revision::V4,
+        offers_webtransport: false,
     };
     let mut session = Session::open(opening, Arc::clone(settings), now);
     if transport == Polling {

@@ -84,7 +84,7 @@ impl World {
             rig: Rig::new(transport, settings()),
             socket: match transport {
                 Polling => Socket::None,
-                WebSocket => Socket::Current,
+                WebSocket | WebTransport => Socket::Current,
             },
             is_get_pending: false,
             sent: Vec::new(),

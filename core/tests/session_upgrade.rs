@@ -256,3 +256,53 @@ fn assert_lives_on_over_polling(mut rig: Rig) {
     assert_eq!(rig.outputs(), ["poll 4still here"]);
     assert_eq!(rig.receive(Polling, Packet::Text("a")), Received::Text("a"));
 }
+
+#[test]
+fn webtransport_is_offered_where_it_is_to_be_had_and_upgraded_to_alike() {
+    let opening = |revision, transport, offers_webtransport| Opening {
+        sid: "sid",
+        transport,
+        revision,
+        offers_webtransport,
+    };
+    let cases = [
+        (
+            Revision::V4,
+            Polling,
+            true,
+            r#"["websocket","webtransport"]"#,
+        ),
+        (Revision::V4, Polling, false, r#"["websocket"]"#),
+        (Revision::V3, Polling, true, r#"["websocket"]"#),
+        (Revision::V4, WebSocket, true, "[]"),
+        (Revision::V4, WebTransport, true, "[]"),
+    ];
+    for (revision, transport, offers, upgrades) in cases {
+        let mut rig = Rig::opened(opening(revision, transport, offers), settings());
+        if transport == Polling {
+            rig.poll();
+        }
+        let open = rig.outputs().concat();
+        assert!(
+            open.contains(&format!(r#""upgrades":{upgrades}"#)),
+            "{open}"
+        );
+        assert_eq!(rig.session.transport(), transport);
+    }
+
+    let mut rig = Rig::polled();
+    let candidate = rig.session.handle_candidate(WebTransport, rig.now);
+    assert_eq!(candidate, Ok(()));
+    rig.receive(WebTransport, Packet::Ping("probe"));
+    assert_eq!(rig.outputs(), ["probe 3probe", "poll 6"]);
+    assert_eq!(rig.session.transport(), Polling);
+    rig.receive(WebTransport, Packet::Upgrade);
+    rig.send("a");
+    assert_eq!(rig.outputs(), ["ws 4a", "upgraded"]);
+    assert_eq!(rig.session.transport(), WebTransport);
+    let late = rig.session.handle_candidate(WebTransport, rig.now);
+    assert_eq!(late, Err(UpgradeError::AlreadyUpgraded));
+    let cause = TransportClosed::ByPeer;
+    rig.session.handle_transport_closed(WebTransport, cause);
+    assert_eq!(rig.outputs(), ["closed transport close"]);
+}

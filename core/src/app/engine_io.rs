@@ -47,7 +47,7 @@ pub enum Event<'a> {
     Binary(&'a [u8]),
     /// The client's heartbeat.
     Heartbeat,
-    /// It is carried by a WebSocket from now on.
+    /// It is carried by a WebSocket, or by WebTransport, from now on.
     Upgrade,
     /// All up to the [`Message`] of this token has been handed to the transport.
     Sent(u64),
@@ -186,6 +186,20 @@ impl Server {
     /// [`Error::Io`] if the address cannot be had, [`Error::Closed`] after the server was closed.
     pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr, Error> {
         self.engine.listen(address)
+    }
+
+    /// Accepts sessions of WebTransport; see
+    /// [`sori::Server::listen_webtransport`](crate::Server::listen_webtransport).
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "webtransport")]
+    pub fn listen_webtransport(
+        &self,
+        address: impl ToSocketAddrs,
+        tls: &crate::Tls,
+    ) -> Result<SocketAddr, Error> {
+        self.engine.listen_webtransport(address, tls)
     }
 
     /// The settings it runs with.

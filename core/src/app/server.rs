@@ -100,6 +100,21 @@ impl Server {
         self.engine.listen_tls(address, tls)
     }
 
+    /// Accepts sessions of WebTransport (HTTP/3, over UDP) on `address`, and offers polling clients
+    /// that may become WebSockets to move there. Of `tls` the identity of this moment counts, and TLS 1.3 alone is spoken. The
+    /// hooks for requests apply but for headers: clients have no way to read them.
+    ///
+    /// # Errors
+    /// As [`Server::listen`]; [`Error::Misuse`] if `tls` has not the cipher that QUIC begins with.
+    #[cfg(feature = "webtransport")]
+    pub fn listen_webtransport(
+        &self,
+        address: impl ToSocketAddrs,
+        tls: &crate::Tls,
+    ) -> Result<SocketAddr, Error> {
+        self.engine.listen_webtransport(address, tls)
+    }
+
     /// Accepts connections on a Unix socket; see [`Engine::listen_unix`].
     ///
     /// # Errors

@@ -73,6 +73,8 @@ impl Config {
             Some("path must begin with '/'")
         } else if self.transports.is_empty() {
             Some("transports must name at least one of polling and websocket")
+        } else if self.transports.contains(&TransportKind::WebTransport) {
+            Some("transports must not name webtransport, which the client does not speak")
         } else if self.timeout.is_zero() {
             Some("timeout must not be zero")
         } else if self.max_payload == 0 {

@@ -188,7 +188,7 @@ impl Session {
             sid: None,
             carrier: match settings.first {
                 TransportKind::Polling => Carrier::Polling,
-                TransportKind::WebSocket => Carrier::WebSocket,
+                TransportKind::WebSocket | TransportKind::WebTransport => Carrier::WebSocket,
             },
             phase: Phase::Opening {
                 until: now + settings.timeout,
@@ -268,7 +268,7 @@ impl Session {
             TransportKind::WebSocket if self.carrier == Carrier::WebSocket => {
                 self.is_writing = false;
             }
-            TransportKind::WebSocket => {}
+            TransportKind::WebSocket | TransportKind::WebTransport => {}
         }
     }
 

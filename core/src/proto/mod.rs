@@ -3,6 +3,7 @@
 //! ```text
 //! handshake   HTTP upgrade to WebSocket        RFC 6455 §4
 //! websocket   frames and messages              RFC 6455 §5
+//! webtransport packets on a stream             Engine.IO, protocol 4
 //! engine      Engine.IO packets and payloads   protocols 3 and 4
 //! jsonp       polling through script tags      Engine.IO, both protocols
 //! socket      Socket.IO packets                protocol 5
@@ -21,6 +22,7 @@ pub mod msgpack;
 pub(crate) mod query;
 pub mod socket;
 pub mod websocket;
+pub mod webtransport;
 
 /// The rule that a peer's Engine.IO or Socket.IO packet broke.
 ///

@@ -1,5 +1,5 @@
-//! How a connection comes to be: a WebSocket is taken on, as a new connection or as the candidate
-//! for an upgrade, or a polling client begins a session.
+//! How a connection comes to be: a WebSocket, or a stream of WebTransport, is taken on, as a new
+//! connection or as the candidate for an upgrade, or a polling client begins a session.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,6 +25,7 @@ impl Shard {
     /// Takes on a WebSocket: a new connection, or the candidate for an upgrade.
     pub(super) fn attach(&mut self, attach: Attach, shard: &Rc<RefCell<Shard>>) {
         let Attach {
+            kind,
             request,
             mut stream,
             mut answer,
@@ -36,7 +37,7 @@ impl Shard {
             sid,
         } = attach;
         let is_welcome = match upgrade_of {
-            Some(slot) => self.is_candidate_welcome(slot),
+            Some(slot) => self.is_candidate_welcome(slot, kind),
             None => self.may_open(sid.as_ref()).is_ok(),
         };
         if !is_welcome {
@@ -60,7 +61,11 @@ impl Shard {
                 return;
             }
         };
-        let mut link = Link::new(id, request, outlet, Role::Server, deflate);
+        let mut link = match kind {
+            #[cfg(feature = "webtransport")]
+            TransportKind::WebTransport => Link::of_records(id, request, outlet),
+            _ => Link::new(id, request, outlet, Role::Server, deflate),
+        };
         self.write_now(&mut link, &answer);
         let slot = match upgrade_of {
             Some(slot) => {
@@ -74,7 +79,7 @@ impl Shard {
             None => {
                 let slot = self.open(Opening {
                     request,
-                    transport: TransportKind::WebSocket,
+                    transport: kind,
                     link: Some(link),
                     dialect,
                     handshake,
@@ -116,6 +121,7 @@ impl Shard {
             sid: &sid,
             transport,
             revision,
+            offers_webtransport: self.engine.offers_webtransport(),
         };
         let session = Session::open(opening, settings, self.now);
         let connect_deadline = match self.engine.config().protocol {
@@ -216,10 +222,10 @@ impl Shard {
     }
 
     /// Whether the session takes a candidate now; if so it is probing from then on.
-    fn is_candidate_welcome(&mut self, slot: Slot) -> bool {
+    fn is_candidate_welcome(&mut self, slot: Slot, kind: TransportKind) -> bool {
         let now = self.now;
         self.connections.get_mut(slot).is_some_and(|connection| {
-            connection.probe.is_none() && connection.session.handle_websocket(now).is_ok()
+            connection.probe.is_none() && connection.session.handle_candidate(kind, now).is_ok()
         })
     }
 

@@ -34,6 +34,7 @@ impl Shard {
             return;
         };
         link.close_outlet(now);
+        let kind = link.kind;
         let cause = match error {
             // A reset is how many clients go: to the application it is a close like another.
             None => TransportClosed::ByPeer,
@@ -45,9 +46,7 @@ impl Shard {
         let is_current = connection.link.as_ref().is_some_and(|link| link.id == id);
         let is_probing = connection.session.is_upgrading();
         if is_current || is_probing {
-            connection
-                .session
-                .handle_transport_closed(TransportKind::WebSocket, cause);
+            connection.session.handle_transport_closed(kind, cause);
         }
         self.touch(slot);
     }
@@ -328,7 +327,7 @@ impl Shard {
         ];
         let is_gone = connection.is_over && connection.link.is_none() && connection.probe.is_none();
         let lost = connection.link.is_none()
-            && connection.session.transport() == TransportKind::WebSocket
+            && connection.session.transport() != TransportKind::Polling
             && !connection.is_over;
         debug_assert!(!lost, "a link is dropped only after its session has closed");
         if !is_gone && let Some(deadline) = connection.next_deadline() {

@@ -163,7 +163,9 @@ pub(super) fn deliver(
         Err(Violation::State) => {
             let reason = match session.transport() {
                 TransportKind::Polling => DisconnectReason::ForcedServerClose,
-                TransportKind::WebSocket => DisconnectReason::ForcedClose,
+                TransportKind::WebSocket | TransportKind::WebTransport => {
+                    DisconnectReason::ForcedClose
+                }
             };
             session.close(reason, now);
             return Some(Broken { fault: None });

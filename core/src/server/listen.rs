@@ -112,11 +112,21 @@ impl Engine {
         }
     }
 
-    /// Starts the thread of a listener. It counts as one of the engine's:
-    /// [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
     fn accept(
         &self,
         listener: impl FnOnce() -> io::Result<Listener> + Send + 'static,
+    ) -> Result<(), Error> {
+        self.listen_until_close(listener, async |listener, engine| {
+            listener.accept_until_close(&engine).await;
+        })
+    }
+
+    /// Opens a listener on a thread of its own and runs it there. The thread counts as one of the
+    /// engine's: [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
+    pub(super) fn listen_until_close<L>(
+        &self,
+        listener: impl FnOnce() -> io::Result<L> + Send + 'static,
+        run: impl AsyncFnOnce(L, Engine) + Send + 'static,
     ) -> Result<(), Error> {
         if self.is_closing() {
             return Err(Error::Closed);
@@ -146,7 +156,7 @@ impl Engine {
                     // The caller waits for it.
                     let _ = started.send(told);
                     if let Some(listener) = listener {
-                        listener.accept_until_close(&engine).await;
+                        run(listener, engine.clone()).await;
                     }
                 });
                 thread_ended(&engine);
@@ -160,7 +170,7 @@ impl Engine {
     }
 }
 
-fn during(error: io::Error) -> Error {
+pub(super) fn during(error: io::Error) -> Error {
     Error::Io("cannot listen".to_owned(), error)
 }
 

@@ -26,6 +26,8 @@ mod table;
 mod task;
 mod timers;
 mod websocket;
+#[cfg(feature = "webtransport")]
+mod webtransport;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -122,6 +124,8 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     /// Whether the application wants to hear of heartbeats while the engine speaks Socket.IO.
     tells_heartbeats: AtomicBool,
+    #[cfg(feature = "webtransport")]
+    listens_webtransport: AtomicBool,
     /// Told when the engine closes.
     closing: Notify,
     /// When it must have closed, if the application said so.
@@ -217,6 +221,8 @@ impl Engine {
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
             tells_heartbeats: AtomicBool::new(false),
+            #[cfg(feature = "webtransport")]
+            listens_webtransport: AtomicBool::new(false),
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads: Mutex::default(),
@@ -403,6 +409,14 @@ impl Engine {
         self.shared.is_closing.load(Ordering::Acquire)
     }
 
+    /// Whether polling clients are told of WebTransport.
+    fn offers_webtransport(&self) -> bool {
+        #[cfg(feature = "webtransport")]
+        return self.shared.listens_webtransport.load(Ordering::Acquire);
+        #[cfg(not(feature = "webtransport"))]
+        false
+    }
+
     fn next_request(&self) -> RequestId {
         RequestId(self.shared.next_request.fetch_add(1, Ordering::Relaxed))
     }
@@ -482,6 +496,7 @@ impl Engine {
             sid,
         } = upgrade;
         let attach = Attach {
+            kind: TransportKind::WebSocket,
             request,
             stream,
             answer,

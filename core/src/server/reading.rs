@@ -43,6 +43,7 @@ impl Shard {
             decoder,
             control,
             request,
+            kind,
             ..
         } = link;
         if control.is_deaf() {
@@ -59,6 +60,7 @@ impl Shard {
             fault: &mut connection.fault,
             control,
             request: *request,
+            kind: *kind,
             candidacy: match is_probe {
                 true => Candidacy::Probe,
                 false => Candidacy::None,
@@ -98,6 +100,7 @@ struct Reading<'c> {
     fault: &'c mut Option<Box<str>>,
     control: &'c mut Control,
     request: RequestId,
+    kind: TransportKind,
     candidacy: Candidacy,
 }
 
@@ -140,12 +143,10 @@ impl Reading<'_> {
 
     fn take_packet(&mut self, packet: Result<Packet<'_>, DecodeError>) {
         let Ok(packet) = packet else {
-            let kind = TransportKind::WebSocket;
-            self.session.handle_decode_error(kind, self.now);
+            self.session.handle_decode_error(self.kind, self.now);
             return;
         };
-        let kind = TransportKind::WebSocket;
-        let received = self.session.handle_packet(kind, packet, self.now);
+        let received = self.session.handle_packet(self.kind, packet, self.now);
         if received == Received::Nothing {
             self.notice_promotion();
             return;
@@ -165,7 +166,7 @@ impl Reading<'_> {
     /// The upgrade is told before what comes behind it.
     fn notice_promotion(&mut self) {
         if self.candidacy == Candidacy::Probe
-            && self.session.transport() == TransportKind::WebSocket
+            && self.session.transport() == self.kind
             && self.session.poll_event() == Some(SessionEvent::Upgraded)
         {
             self.candidacy = Candidacy::Promoted;
@@ -187,8 +188,7 @@ impl Reading<'_> {
     }
 
     fn close_transport(&mut self, cause: TransportClosed) {
-        let kind = TransportKind::WebSocket;
-        self.session.handle_transport_closed(kind, cause);
+        self.session.handle_transport_closed(self.kind, cause);
     }
 
     fn give_up_at(&self) -> Instant {

@@ -186,9 +186,10 @@ pub(super) enum Responder {
     Listener(oneshot::Sender<Answer>),
 }
 
-/// A WebSocket to be taken on.
+/// A WebSocket, or a stream of WebTransport, to be taken on.
 #[derive(Debug)]
 pub(super) struct Attach {
+    pub(super) kind: TransportKind,
     pub(super) request: RequestId,
     pub(super) stream: Stream,
     /// Written before anything else: the answer to the upgrade request, unless it has gone out.

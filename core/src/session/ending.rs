@@ -57,7 +57,7 @@ impl Session {
         if self.is_closed() {
             return;
         }
-        if let Carrier::WebSocket = self.carrier {
+        if let Carrier::Link = self.carrier {
             self.close_websocket_owed = true;
         }
         if self.poll == Poll::Pending {

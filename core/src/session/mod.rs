@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!  Carrier
-//!          handle_websocket                    `5`
-//!  Polling ────────────────────► Probing ──────────────► WebSocket
+//!          handle_candidate                    `5`
+//!  Polling ────────────────────► Probing ──────────────► Link
 //!     ▲                             │      Upgraded
 //!     └── candidate gone, packet ───┘
 //!         other than `2probe`/`5`,
@@ -73,6 +73,8 @@ pub struct Session {
     heartbeat: Heartbeat,
     allowance: Allowance,
     carrier: Carrier,
+    /// What the current link is, or the candidate, or the last of them.
+    link: TransportKind,
     phase: Phase,
     poll: Poll,
     is_posting: bool,
@@ -87,7 +89,8 @@ pub struct Session {
 enum Carrier {
     Polling,
     Probing(Box<Probe>),
-    WebSocket,
+    /// A WebSocket, or a stream of WebTransport.
+    Link,
 }
 
 #[derive(Debug)]
@@ -135,9 +138,18 @@ impl Session {
             sid,
             transport,
             revision,
+            offers_webtransport,
         } = opening;
+        let upgrades: &[&str] = match transport {
+            TransportKind::Polling if !settings.allow_upgrades => &[],
+            TransportKind::Polling if offers_webtransport && revision == Revision::V4 => {
+                &["websocket", "webtransport"]
+            }
+            TransportKind::Polling => &["websocket"],
+            TransportKind::WebSocket | TransportKind::WebTransport => &[],
+        };
         let mut outbox = Outbox::default();
-        outbox.push(open_frame(sid, transport, &settings));
+        outbox.push(open_frame(sid, upgrades, &settings));
         Session {
             heartbeat: match revision {
                 Revision::V3 => Heartbeat::listen(now, settings.patience()),
@@ -148,8 +160,9 @@ impl Session {
             allowance: Allowance::default(),
             carrier: match transport {
                 TransportKind::Polling => Carrier::Polling,
-                TransportKind::WebSocket => Carrier::WebSocket,
+                TransportKind::WebSocket | TransportKind::WebTransport => Carrier::Link,
             },
+            link: transport,
             phase: Phase::Open,
             poll: Poll::None,
             is_posting: false,
@@ -218,9 +231,21 @@ impl Session {
     /// # Errors
     /// The new WebSocket is to be closed; the session goes on as it was.
     pub fn handle_websocket(&mut self, now: Instant) -> Result<(), UpgradeError> {
+        self.handle_candidate(TransportKind::WebSocket, now)
+    }
+
+    /// As [`Session::handle_websocket`], for a link of another `kind` too.
+    ///
+    /// # Errors
+    /// The new link is to be closed; the session goes on as it was.
+    pub fn handle_candidate(
+        &mut self,
+        kind: TransportKind,
+        now: Instant,
+    ) -> Result<(), UpgradeError> {
         match self.carrier {
             _ if !self.is_open() => Err(UpgradeError::Closed),
-            Carrier::WebSocket => Err(UpgradeError::AlreadyUpgraded),
+            Carrier::Link => Err(UpgradeError::AlreadyUpgraded),
             Carrier::Probing(_) => Err(UpgradeError::AlreadyProbing),
             // Its `CloseProbe` would hit the new one.
             Carrier::Polling if self.close_probe_owed => Err(UpgradeError::AlreadyProbing),
@@ -228,6 +253,7 @@ impl Session {
             Carrier::Polling => {
                 let probe = Probe::start(now, self.settings.upgrade_timeout);
                 self.carrier = Carrier::Probing(Box::new(probe));
+                self.link = kind;
                 Ok(())
             }
         }
@@ -237,7 +263,7 @@ impl Session {
     /// the connection, the session is closed. Over polling this is for errors of a whole request,
     /// such as "invalid content".
     pub fn handle_transport_closed(&mut self, from: TransportKind, cause: TransportClosed) {
-        if from == TransportKind::WebSocket {
+        if from != TransportKind::Polling {
             self.close_probe_owed = false;
             self.close_websocket_owed = false;
         }
@@ -328,7 +354,7 @@ impl Session {
         };
         match &self.carrier {
             Carrier::Probing(probe) => Some(due.min(probe.next_timeout())),
-            Carrier::Polling | Carrier::WebSocket => Some(due),
+            Carrier::Polling | Carrier::Link => Some(due),
         }
     }
 }
@@ -340,7 +366,7 @@ impl Session {
     pub fn transport(&self) -> TransportKind {
         match self.carrier {
             Carrier::Polling | Carrier::Probing(_) => TransportKind::Polling,
-            Carrier::WebSocket => TransportKind::WebSocket,
+            Carrier::Link => self.link,
         }
     }
 
@@ -363,7 +389,7 @@ impl Session {
     /// A message sent now would leave at once. Volatile messages are dropped otherwise.
     pub fn is_writable(&self) -> bool {
         let has_way_out = match self.carrier {
-            Carrier::WebSocket => true,
+            Carrier::Link => true,
             Carrier::Polling | Carrier::Probing(_) => self.poll == Poll::Pending,
         };
         self.is_open() && self.outbox.is_empty() && has_way_out
@@ -410,17 +436,13 @@ impl Session {
     fn check_polling(&self) -> Result<(), PollError> {
         match self.carrier {
             _ if self.is_closed() => Err(PollError::Closed),
-            Carrier::WebSocket => Err(PollError::NotPolling),
+            Carrier::Link => Err(PollError::NotPolling),
             Carrier::Polling | Carrier::Probing(_) => Ok(()),
         }
     }
 }
 
-fn open_frame(sid: &str, transport: TransportKind, settings: &Settings) -> Frame {
-    let upgrades: &[&str] = match transport {
-        TransportKind::Polling if settings.allow_upgrades => &["websocket"],
-        TransportKind::Polling | TransportKind::WebSocket => &[],
-    };
+fn open_frame(sid: &str, upgrades: &[&str], settings: &Settings) -> Frame {
     OpenPacket {
         sid,
         upgrades,

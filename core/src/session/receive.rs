@@ -60,7 +60,7 @@ impl Session {
             if self.is_open() {
                 self.fail(DisconnectReason::ParseError, None);
             }
-        } else if from == TransportKind::WebSocket {
+        } else if from != TransportKind::Polling {
             self.give_up_upgrade();
         }
     }
@@ -92,7 +92,7 @@ impl Session {
         match packet {
             Packet::Close if is_current => self.end_by_peer(),
             _ if is_current => {}
-            packet if from == TransportKind::WebSocket => self.handle_candidate_packet(packet),
+            packet if from != TransportKind::Polling => self.handle_candidate_packet(packet),
             _ => {}
         }
     }
@@ -109,7 +109,7 @@ impl Session {
     }
 
     fn complete_upgrade(&mut self) {
-        let Carrier::Probing(probe) = mem::replace(&mut self.carrier, Carrier::WebSocket) else {
+        let Carrier::Probing(probe) = mem::replace(&mut self.carrier, Carrier::Link) else {
             return;
         };
         if probe.reply_owed {

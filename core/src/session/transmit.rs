@@ -11,7 +11,7 @@ impl Session {
     /// The next thing to write. See [`Session`] for the calling order.
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        if let Carrier::WebSocket = self.carrier
+        if let Carrier::Link = self.carrier
             && let Some(frame) = self.outbox.pop()
         {
             return Some(Transmit::WebSocket(frame));
@@ -22,8 +22,7 @@ impl Session {
     /// Whether [`poll_transmit`](Session::poll_transmit) would give something.
     #[inline]
     pub fn has_output(&self) -> bool {
-        (!self.outbox.is_empty() && matches!(self.carrier, Carrier::WebSocket))
-            || self.has_rare_output()
+        (!self.outbox.is_empty() && matches!(self.carrier, Carrier::Link)) || self.has_rare_output()
     }
 
     fn poll_rare_transmit(&mut self) -> Option<Transmit> {
@@ -44,7 +43,7 @@ impl Session {
             Poll::None | Poll::Pending => {}
         }
         match &self.phase {
-            Phase::Open if matches!(self.carrier, Carrier::WebSocket) => {
+            Phase::Open if matches!(self.carrier, Carrier::Link) => {
                 self.pong_owed = false;
                 Some(Transmit::Pong)
             }
@@ -64,20 +63,20 @@ impl Session {
         }
         let probe = match &self.carrier {
             Carrier::Probing(probe) => Some(probe),
-            Carrier::Polling | Carrier::WebSocket => None,
+            Carrier::Polling | Carrier::Link => None,
         };
         if probe.is_some_and(|probe| probe.reply_owed) {
             return true;
         }
         match &self.phase {
-            Phase::Open if matches!(self.carrier, Carrier::WebSocket) => self.pong_owed,
+            Phase::Open if matches!(self.carrier, Carrier::Link) => self.pong_owed,
             Phase::Open => {
                 is_polled
                     && (!self.outbox.is_empty()
                         || self.pong_owed
                         || probe.is_some_and(|probe| probe.is_noop_due()))
             }
-            Phase::Closing(_) => is_polled || matches!(self.carrier, Carrier::WebSocket),
+            Phase::Closing(_) => is_polled || matches!(self.carrier, Carrier::Link),
             Phase::Closed(_) => self.close_websocket_owed,
         }
     }
@@ -104,7 +103,7 @@ impl Session {
     /// A graceful close's last outputs: over polling what is queued, then the close.
     fn transmit_end(&mut self) -> Transmit {
         let transmit = match self.carrier {
-            Carrier::WebSocket => Transmit::CloseWebSocket,
+            Carrier::Link => Transmit::CloseWebSocket,
             Carrier::Polling | Carrier::Probing(_) => {
                 // As in engine.io, what is queued goes alone, and the next poll gets the close.
                 let packets = self.outbox.take_all(0);

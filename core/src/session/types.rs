@@ -26,8 +26,8 @@ pub struct Settings {
     /// Bytes of one message, told to the client in the open packet; the driver enforces it.
     /// Default 1 000 000.
     pub max_payload: usize,
-    /// Whether a polling session may move to WebSocket. False as well if `websocket` is not among
-    /// the server's transports. Default true.
+    /// Whether a polling session may move to another transport. False as well if `websocket` is not
+    /// among the server's transports. Default true.
     pub allow_upgrades: bool,
     /// How many messages a client may send; one more closes the session. Default: any number.
     pub rate_limit: Option<RateLimit>,
@@ -63,6 +63,8 @@ pub struct Opening<'a> {
     pub transport: TransportKind,
     /// The protocol the client speaks.
     pub revision: Revision,
+    /// Whether the server listens for WebTransport too: a polling session is then told of it.
+    pub offers_webtransport: bool,
 }
 
 /// What a packet holds for the application.
@@ -80,7 +82,8 @@ pub enum Received<'p> {
 
 /// What to write, and where.
 ///
-/// A session has at most one WebSocket at a time: `Probe` and `WebSocket` name the role it has when
+/// What is said of WebSockets here holds for WebTransport, whose frames the driver rewrites.
+/// A session has at most one of either at a time: `Probe` and `WebSocket` name the role it has when
 /// the bytes are to be written, and the order of these outputs is the order on that socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transmit {

@@ -12,6 +12,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::backlog::Backlog;
 use super::stream::SharedWire;
+use crate::config::TransportKind;
 use crate::embed::RequestId;
 use crate::proto::engine::frames;
 use crate::proto::websocket::deflate::{DeflateParams, Deflater};
@@ -26,6 +27,8 @@ pub(crate) struct LinkId(pub(crate) u64);
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) request: RequestId,
+    /// What its frames travel in.
+    pub(crate) kind: TransportKind,
     pub(crate) decoder: Decoder,
     /// How messages to the peer are compressed, if that was agreed on.
     pub(crate) deflater: Option<Deflater>,
@@ -166,6 +169,7 @@ impl Link {
         Link {
             id,
             request,
+            kind: TransportKind::WebSocket,
             decoder,
             deflater,
             outlet,
@@ -173,6 +177,15 @@ impl Link {
             backlog: Backlog::default(),
             reader: None,
             control: Control::default(),
+        }
+    }
+
+    /// A stream of WebTransport, whose records have become frames that nobody masks.
+    #[cfg(feature = "webtransport")]
+    pub(crate) fn of_records(id: LinkId, request: RequestId, outlet: Outlet) -> Link {
+        Link {
+            kind: TransportKind::WebTransport,
+            ..Link::new(id, request, outlet, Role::Client, None)
         }
     }
 

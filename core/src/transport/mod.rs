@@ -9,6 +9,8 @@ pub(crate) mod polling;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "webtransport")]
+mod webtransport;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
 pub use event_stream::EventStream;
@@ -18,3 +20,5 @@ pub(crate) use patient::Patient;
 pub(crate) use stream::{Inlet, Stream, Wire};
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsStream;
+#[cfg(feature = "webtransport")]
+pub(crate) use webtransport::RecordStream;

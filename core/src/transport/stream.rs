@@ -39,7 +39,10 @@ pub(crate) enum Stream {
     Unix(std::os::unix::net::UnixStream),
     #[cfg(feature = "tls")]
     Tls(std::net::TcpStream, Box<rustls::ServerConnection>),
-    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "tower", feature = "webtransport")),
+        allow(dead_code)
+    )]
     Other(Box<dyn Duplex>),
     /// The application reads and writes it.
     Feed,

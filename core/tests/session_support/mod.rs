@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(crate) use sori::config::TransportKind::{self, Polling, WebSocket};
+pub(crate) use sori::config::TransportKind::{self, Polling, WebSocket, WebTransport};
 pub(crate) use sori::error::DisconnectReason;
 pub(crate) use sori::proto::engine::{Packet, Revision, message_frame};
 use sori::proto::websocket::{Frame, Opcode};
@@ -41,12 +41,17 @@ impl Rig {
         transport: TransportKind,
         settings: Settings,
     ) -> Rig {
-        let start = Instant::now();
         let opening = Opening {
             sid: "sid",
             transport,
             revision,
+            offers_webtransport: false,
         };
+        Rig::opened(opening, settings)
+    }
+
+    pub(crate) fn opened(opening: Opening<'_>, settings: Settings) -> Rig {
+        let start = Instant::now();
         let session = Session::open(opening, Arc::new(settings), start);
         Rig {
             session,

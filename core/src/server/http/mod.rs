@@ -17,7 +17,7 @@ mod events;
 #[cfg(feature = "tower")]
 pub(crate) mod mounted;
 mod polling;
-mod reception;
+pub(super) mod reception;
 mod upgrade;
 
 use std::cell::Cell;
@@ -99,7 +99,7 @@ async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch
 }
 
 /// What `work` comes to, unless `end` comes first.
-async fn unless<W: Future>(end: impl Future, work: W) -> Option<W::Output> {
+pub(super) async fn unless<W: Future>(end: impl Future, work: W) -> Option<W::Output> {
     let (mut end, mut work) = (std::pin::pin!(end), std::pin::pin!(work));
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

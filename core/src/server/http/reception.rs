@@ -79,7 +79,10 @@ pub trait Reception: Send + Sync {
 }
 
 /// Whether the application lets a handshake through; else what the client is told.
-pub(super) async fn admit(engine: &Engine, handshake: &Arc<Handshake>) -> Result<(), String> {
+pub(in crate::server) async fn admit(
+    engine: &Engine,
+    handshake: &Arc<Handshake>,
+) -> Result<(), String> {
     let reception = engine.shared.application.reception();
     let Some(deciding) = reception.and_then(|reception| reception.admit(handshake)) else {
         return Ok(());
