@@ -6,7 +6,7 @@ const http = require('http');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
-const { Broadcast, broadcast } = require('./rooms');
+const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
 const { Settings, backpressure: checkBackpressure } = require('./settings');
 const { WebSocket } = require('./websocket');
 
@@ -217,6 +217,7 @@ class WebSocketServer extends EventEmitter {
     if (this.clients) {
       this.clients.add(ws);
     }
+    engine.join(ws._id, EVERYBODY);
     callback(ws, req);
   }
 
@@ -262,7 +263,7 @@ class WebSocketServer extends EventEmitter {
 
   /** Beyond ws: sends to everybody; the frame is built once, and the fan-out happens in the engine. */
   broadcast(data, options) {
-    broadcast(this, [], [], data, options);
+    broadcast(this, [EVERYBODY], [], data, options);
   }
 }
 
