@@ -46,7 +46,9 @@ impl Shard {
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
-        stream.write_ahead(&mut answer);
+        if dialect.revision == Revision::V3 {
+            stream.write_ahead(&mut answer);
+        }
         let (outlet, reader) = match stream.adopt() {
             Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
             Ok(Some(wire)) => {
@@ -161,7 +163,8 @@ impl Shard {
 
     /// The first packet leaves a moment after the answer to the upgrade. Clients of protocol 3 that
     /// begin to listen when they are told that the WebSocket is open would miss what came with the
-    /// answer in one read; from engine.io it never does.
+    /// answer in one read; from engine.io it never does. The others are answered once the runtime
+    /// has the stream: a balancer that hands connections to processes may still be reading it before.
     fn touch_later(&mut self, slot: Slot) {
         let at = self.now + FIRST_PACKET_DELAY;
         if let Some(connection) = self.connections.get_mut(slot) {
