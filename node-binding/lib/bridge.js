@@ -7,6 +7,7 @@ const { dispatch } = require('./dispatch');
 const { nativeOptions } = require('./options');
 const { Queue } = require('./queue');
 const { Recovery } = require('./recovery');
+const { Starts } = require('./starts');
 
 class Bridge {
   /**
@@ -18,6 +19,7 @@ class Bridge {
     this.Connection = Connection;
     this.native = new native.Engine(JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
     this.queue = new Queue(this.native);
+    this.starts = new Starts(this.native);
     this.isClosed = false;
     // Connections by the engine's small number, and by Engine.IO sid.
     this.connections = [];

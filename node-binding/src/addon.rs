@@ -56,6 +56,20 @@ struct Adopted {
     sid: Option<Arc<str>>,
 }
 
+impl Adopted {
+    fn into_upgrade(self, request: RequestId) -> (String, Option<TcpStream>, Upgrade) {
+        let upgrade = Upgrade {
+            request,
+            answer: self.answer,
+            head: self.head,
+            handshake: None,
+            deflate: self.deflate,
+            sid: self.sid,
+        };
+        (self.url, self.stream, upgrade)
+    }
+}
+
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
 
 #[napi]
@@ -228,33 +242,24 @@ impl Engine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&self, id: i64) {
-        let Some(adopted) = self.thread.0.lock().adopted.remove(&(id as u64)) else {
-            return;
+    pub fn start(&self, ids: Vec<i64>) {
+        let adopted: Vec<_> = {
+            let known = &mut self.thread.0.lock().adopted;
+            let mut take = |id: i64| known.remove(&(id as u64));
+            ids.into_iter()
+                .filter_map(|id| Some((RequestId(id as u64), take(id)?)))
+                .collect()
         };
-        let Adopted {
-            stream,
-            url,
-            head,
-            answer,
-            deflate,
-            sid,
-        } = adopted;
-        let upgrade = Upgrade {
-            request: RequestId(id as u64),
-            answer,
-            head,
-            handshake: None,
-            deflate,
-            sid,
-        };
-        match stream {
-            Some(stream) => self.native.attach(&url, stream, upgrade),
-            None => {
-                let feed = self.native.attach_feed(&url, upgrade);
-                self.thread.0.lock().feeds.insert(id as u64, feed);
+        let upgrades = adopted.into_iter().filter_map(|(request, adopted)| {
+            let (url, stream, upgrade) = adopted.into_upgrade(request);
+            if let Some(stream) = stream {
+                return Some((url, stream, upgrade));
             }
-        }
+            let feed = self.native.attach_feed(&url, upgrade);
+            self.thread.0.lock().feeds.insert(request.0, feed);
+            None
+        });
+        self.native.attach_all(upgrades);
     }
 
     /// Bytes of a feed's peer.

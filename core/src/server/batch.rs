@@ -472,14 +472,14 @@ impl Drop for Batch<'_> {
 
 /// A set of shards.
 #[derive(Debug, Default)]
-struct Touched([u64; 4]);
+pub(super) struct Touched([u64; 4]);
 
 impl Touched {
-    fn mark(&mut self, shard: u8) {
+    pub(super) fn mark(&mut self, shard: u8) {
         self.0[usize::from(shard / 64)] |= 1 << (shard % 64);
     }
 
-    fn each(&self, mut work: impl FnMut(usize)) {
+    pub(super) fn each(&self, mut work: impl FnMut(usize)) {
         for (at, mut bits) in self.0.iter().copied().enumerate() {
             while bits != 0 {
                 work(at * 64 + bits.trailing_zeros() as usize);

@@ -25,6 +25,7 @@ mod stop;
 mod table;
 mod task;
 mod timers;
+mod upgrades;
 mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
@@ -50,7 +51,7 @@ pub use http::{
 };
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::{Config, TransportKind};
+use crate::config::Config;
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -58,11 +59,11 @@ use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
-use crate::transport::{Stream, polling};
+use crate::transport::polling;
 use inbox::Inbox;
 use listen::Transport;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Task};
+use task::{PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -327,21 +328,6 @@ impl Engine {
         );
     }
 
-    /// Takes on a WebSocket that is a TCP stream of its own from now on. [`Event::Open`],
-    /// [`Event::Upgraded`] or [`Event::Forget`] follows.
-    pub fn attach(&self, url: &str, stream: std::net::TcpStream, upgrade: Upgrade) {
-        self.attach_stream(url, Stream::Tcp(stream), upgrade);
-    }
-
-    /// Takes on a WebSocket whose bytes the application reads and writes.
-    pub fn attach_feed(&self, url: &str, upgrade: Upgrade) -> FeedId {
-        let request = upgrade.request;
-        FeedId {
-            shard: self.attach_stream(url, Stream::Feed, upgrade),
-            request,
-        }
-    }
-
     /// Bytes that came for a feed.
     pub fn feed(&self, feed: FeedId, bytes: Bytes) {
         self.push(
@@ -479,44 +465,6 @@ impl Engine {
         };
         self.push(shard, Task::Request(Box::new(task)));
         conn
-    }
-
-    fn attach_stream(&self, url: &str, stream: Stream, upgrade: Upgrade) -> u8 {
-        let verified = self.verify("GET", url, true);
-        let (shard, upgrade_of) = match verified {
-            Ok(Verified::Session(conn, TransportKind::WebSocket)) => (conn.shard, Some(conn.slot)),
-            _ => (self.pick_shard(), None),
-        };
-        let Upgrade {
-            request,
-            answer,
-            head,
-            handshake,
-            deflate,
-            sid,
-        } = upgrade;
-        let attach = Attach {
-            kind: TransportKind::WebSocket,
-            request,
-            stream,
-            answer,
-            head,
-            upgrade_of,
-            handshake,
-            deflate,
-            dialect: gateway::dialect(url),
-            sid,
-        };
-        let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
-        if (may_open || upgrade_of.is_some()) && !self.is_closing() {
-            self.push(shard, Task::Attach(Box::new(attach)));
-        } else {
-            // The session or the engine ended since the caller's check: the stream is dropped.
-            let event = Event::Forget { request };
-            self.shared.application.handle(self, event);
-            self.shared.application.flush();
-        }
-        shard
     }
 
     fn answer(&self, responder: Responder, answer: crate::embed::Answer) {

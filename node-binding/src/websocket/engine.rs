@@ -170,17 +170,24 @@ impl WebSocketEngine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&mut self, id: u32) {
-        let Some(Adopted { stream, upgrade }) = self.adopted.remove(&id) else {
-            return;
-        };
-        match stream {
-            Some(stream) => self.native.attach_websocket(stream, upgrade),
-            None => {
-                let feed = self.native.attach_websocket_feed(upgrade);
-                self.feeds.insert(id, feed);
+    pub fn start(&mut self, ids: Vec<u32>) {
+        let WebSocketEngine {
+            native,
+            adopted,
+            feeds,
+            ..
+        } = self;
+        let streams = ids.into_iter().filter_map(|id| {
+            let Adopted { stream, upgrade } = adopted.remove(&id)?;
+            match stream {
+                Some(stream) => Some((stream, upgrade)),
+                None => {
+                    feeds.insert(id, native.attach_websocket_feed(upgrade));
+                    None
+                }
             }
-        }
+        });
+        native.attach_websockets(streams);
     }
 
     /// Bytes of a feed's peer.
