@@ -162,7 +162,10 @@ impl Engine {
                 thread_ended(&engine);
             })
             .inspect_err(|_| thread_ended(self));
-        self.shared.threads.lock().push(accepting.map_err(during)?);
+        self.shared
+            .listeners
+            .lock()
+            .push(accepting.map_err(during)?);
         let told = outcome
             .recv()
             .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));

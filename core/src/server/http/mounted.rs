@@ -63,7 +63,7 @@ pub(in crate::server) fn serve(
     mounted: Mounted,
     mut stop: watch::Receiver<()>,
 ) {
-    tokio::task::spawn_local(async move {
+    engine.clone().spawn_local(shard, async move {
         let Mounted {
             head,
             body,
