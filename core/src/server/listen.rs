@@ -108,7 +108,7 @@ impl Engine {
     pub fn serve(&self, stream: std::net::TcpStream, read: Bytes) {
         if !self.is_closing() {
             let accepted = Box::new(Accepted::Brought(stream, read));
-            self.push(self.pick_shard(), Task::Accepted(accepted));
+            self.push(self.pick_shard_for_http(), Task::Accepted(accepted));
         }
     }
 
@@ -192,7 +192,7 @@ impl Listener {
             match accepted.await {
                 Some(Ok(accepted)) => {
                     let task = Task::Accepted(Box::new(accepted));
-                    engine.push(engine.pick_shard(), task);
+                    engine.push(engine.pick_shard_for_http(), task);
                 }
                 // Out of descriptors, or a client that was gone again: the next may fare better.
                 Some(Err(_)) => tokio::time::sleep(PAUSE).await,

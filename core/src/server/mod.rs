@@ -123,7 +123,10 @@ pub(crate) struct Shared {
     registry: Registry,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
+    /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
+    /// brings would skip the shard behind.
     next_shard: AtomicUsize,
+    next_for_http: AtomicUsize,
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
@@ -489,9 +492,18 @@ impl Engine {
         }
     }
 
+    /// The shard of the next connection.
     fn pick_shard(&self) -> u8 {
-        let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
-        (next % self.shared.shards.len()) as u8
+        self.deal_out(&self.shared.next_shard)
+    }
+
+    /// The shard that serves the next connection, or request, of HTTP.
+    fn pick_shard_for_http(&self) -> u8 {
+        self.deal_out(&self.shared.next_for_http)
+    }
+
+    fn deal_out(&self, next: &AtomicUsize) -> u8 {
+        (next.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len()) as u8
     }
 
     #[cfg(feature = "tower")]

@@ -78,6 +78,7 @@ impl Engine {
             application,
             shards: shards.collect(),
             next_shard: AtomicUsize::new(0),
+            next_for_http: AtomicUsize::new(0),
             next_request: AtomicU64::new(1 << 63),
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),

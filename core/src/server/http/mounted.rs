@@ -44,7 +44,7 @@ impl Engine {
             turn_down(mounted);
             return;
         }
-        self.push(self.pick_shard(), Task::Mounted(Box::new(mounted)));
+        self.push(self.pick_shard_for_http(), Task::Mounted(Box::new(mounted)));
         self.turn_down_if_ended();
     }
 }
