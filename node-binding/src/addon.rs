@@ -19,6 +19,7 @@ use crate::operations;
 use crate::options;
 use crate::sink::Sink;
 use crate::text::{BatchText, Operations};
+use crate::threads::Threads;
 
 /// A running engine. It ends with `close()`, or when it is collected.
 #[napi]
@@ -74,19 +75,23 @@ type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
 
 #[napi]
 impl Engine {
-    /// Starts an engine. `onBatch(json, bytes)` is called on this thread with the events.
+    /// Starts an engine, on threads of `threads`. `onBatch(json, bytes)` is called on this thread with
+    /// the events.
     #[napi(constructor)]
     pub fn new(
         env: Env,
+        threads: &Threads,
         options_json: String,
         on_batch: Function<'_, FnArgs<(String, Option<Buffer>)>, ()>,
     ) -> Result<Engine> {
         let config = options::parse(&options_json).map_err(|error| type_error(env, &error))?;
         let sink = Arc::new(Sink::new(config.max_pending_events));
-        let native = Native::start(config, sink.clone()).map_err(|error| match error {
-            EngineError::Misuse(rule) => type_error(env, &rule),
-            error => Error::from_reason(error.to_string()),
-        })?;
+        let native = threads
+            .start(config, sink.clone())
+            .map_err(|error| match error {
+                EngineError::Misuse(rule) => type_error(env, &rule),
+                error => Error::from_reason(error.to_string()),
+            })?;
         let thread = Arc::new(JavaScript::default());
         let wake = {
             let (sink, native, thread) = (sink.clone(), native.clone(), thread.clone());

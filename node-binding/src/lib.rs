@@ -14,4 +14,5 @@ mod options;
 mod record;
 mod sink;
 mod text;
+mod threads;
 mod websocket;

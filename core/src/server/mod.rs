@@ -14,6 +14,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod moment;
 mod packets;
 pub mod pull;
 mod raw;
@@ -21,9 +22,11 @@ mod reading;
 mod registry;
 mod requests;
 mod shard;
+mod start;
 mod stop;
 mod table;
 mod task;
+mod threads;
 mod timers;
 mod upgrades;
 mod websocket;
@@ -49,6 +52,7 @@ pub use http::{
     Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
     WebSocketTerms,
 };
+pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::Config;
@@ -62,6 +66,7 @@ use crate::trace::tell;
 use crate::transport::polling;
 use inbox::Inbox;
 use listen::Transport;
+use moment::Moment;
 use registry::Registry;
 use task::{PollingKind, PollingRequest, Responder, Task};
 
@@ -119,7 +124,10 @@ pub(crate) struct Shared {
     registry: Registry,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
+    /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
+    /// brings would skip the shard behind.
     next_shard: AtomicUsize,
+    next_for_http: AtomicUsize,
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
@@ -131,13 +139,20 @@ pub(crate) struct Shared {
     closing: Notify,
     /// When it must have closed, if the application said so.
     finish_by: OnceLock<Instant>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Where its shards run.
+    threads: Threads,
+    /// The threads of its listeners.
+    listeners: Mutex<Vec<JoinHandle<()>>>,
+    /// Told when [`Event::Closed`] has been.
+    over: Moment,
 }
 
 #[derive(Debug)]
 struct ShardHandle {
     inbox: Inbox,
     counters: Counters,
+    /// Told when the shard has ended.
+    ended: Moment,
 }
 
 /// A byte feed: a WebSocket whose bytes the application reads and writes.
@@ -190,53 +205,6 @@ pub struct Request<'a> {
 }
 
 impl Engine {
-    /// Starts the engine's threads.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
-    pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
-        config.validate()?;
-        let settings = Arc::new(Settings {
-            ping_interval: config.ping_interval,
-            ping_timeout: config.ping_timeout,
-            upgrade_timeout: config.upgrade_timeout,
-            close_timeout: config.close_timeout,
-            max_payload: config.max_payload,
-            allow_upgrades: config.offers_upgrade(),
-            rate_limit: config.rate_limit,
-        });
-        let shared = Arc::new(Shared {
-            hub: Hub::new(config.shards, config.recovery),
-            settings,
-            registry: Registry::new(),
-            application,
-            shards: (0..config.shards)
-                .map(|_| ShardHandle {
-                    inbox: Inbox::new(),
-                    counters: Counters::default(),
-                })
-                .collect(),
-            next_shard: AtomicUsize::new(0),
-            next_request: AtomicU64::new(1 << 63),
-            live_shards: AtomicUsize::new(config.shards),
-            is_closing: AtomicBool::new(false),
-            tells_heartbeats: AtomicBool::new(false),
-            #[cfg(feature = "webtransport")]
-            listens_webtransport: AtomicBool::new(false),
-            closing: Notify::new(),
-            finish_by: OnceLock::new(),
-            threads: Mutex::default(),
-            config,
-        });
-        let engine = Engine { shared };
-        for index in 0..engine.shared.shards.len() {
-            let thread = shard::spawn(engine.clone(), index as u8).inspect_err(|_| engine.close());
-            engine.shared.threads.lock().push(thread?);
-        }
-        Ok(engine)
-    }
-
     /// The settings it runs with.
     pub fn config(&self) -> &Config {
         &self.shared.config
@@ -382,15 +350,6 @@ impl Engine {
         self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
-    pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.shared.threads.lock());
-        for thread in threads {
-            // A panic of a shard has been reported by the panic hook already.
-            let _ = thread.join();
-        }
-    }
-
     pub(crate) fn is_closing(&self) -> bool {
         self.shared.is_closing.load(Ordering::Acquire)
     }
@@ -481,9 +440,18 @@ impl Engine {
         }
     }
 
+    /// The shard of the next connection.
     fn pick_shard(&self) -> u8 {
-        let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
-        (next % self.shared.shards.len()) as u8
+        self.deal_out(&self.shared.next_shard)
+    }
+
+    /// The shard that serves the next connection, or request, of HTTP.
+    fn pick_shard_for_http(&self) -> u8 {
+        self.deal_out(&self.shared.next_for_http)
+    }
+
+    fn deal_out(&self, next: &AtomicUsize) -> u8 {
+        (next.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len()) as u8
     }
 
     #[cfg(feature = "tower")]

@@ -4,6 +4,7 @@
 const native = require('../native');
 const { throwLater } = require('../errors');
 const { Starts } = require('../starts');
+const threads = require('../threads');
 const { EMPTY_BUFFER, OPCODE } = require('./constants');
 const { protocolError } = require('./errors');
 const { Orders, KIND, FLAG } = require('./orders');
@@ -58,7 +59,7 @@ class Engine {
 
   start() {
     if (this.native === null) {
-      this.native = new native.WebSocketEngine(this.orders.memory, () => this.takeBatch());
+      this.native = new native.WebSocketEngine(threads, this.orders.memory, () => this.takeBatch());
       this.orders.native = this.native;
       this.starts = new Starts(this.native);
       this.lend();

@@ -21,6 +21,7 @@ use super::settings;
 use super::sink::{Gathered, Sink};
 use super::sockets::{Place, Sockets};
 use crate::addon::{duplicate, type_error};
+use crate::threads::Threads;
 
 /// A running engine for plain WebSockets. It ends with `close()`, or when it is collected.
 #[napi]
@@ -65,18 +66,20 @@ const NO_ROOM: i32 = -1;
 
 #[napi]
 impl WebSocketEngine {
-    /// Starts an engine. `onBatch()` is called on this thread when there is something to take with
+    /// Starts an engine, on threads of `threads`. `onBatch()` is called on this thread when there is something to take with
     /// `page()`. JavaScript writes orders into `orders`, which it lends for good.
     #[napi(constructor)]
     pub fn new(
         env: Env,
+        threads: &Threads,
         orders: Uint8Array,
         on_batch: Function<'_, (), ()>,
     ) -> Result<WebSocketEngine> {
         let mut config = Config::default();
         config.shards = config.shards.saturating_sub(1).max(1);
         let sink = Arc::new(Sink::default());
-        let native = Native::start(config, sink.clone())
+        let native = threads
+            .start(config, sink.clone())
             .map_err(|error| type_error(env, &error.to_string()))?;
         let thread = Arc::new(JavaScript::default());
         let wake = {

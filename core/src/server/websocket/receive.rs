@@ -17,7 +17,7 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard};
+use crate::server::shard::{Flow, Shard, guarded};
 use crate::transport::Inlet;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
@@ -249,7 +249,12 @@ pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
 /// Reads a plain WebSocket's stream until it is over.
 pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
     loop {
-        match poll_fn(|cx| shard.borrow_mut().poll_websocket(cx, slot, &mut stream)).await {
+        let look = poll_fn(|cx| {
+            guarded(&shard, slot, |shard| {
+                shard.poll_websocket(cx, slot, &mut stream)
+            })
+        });
+        match look.await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,
