@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
-use super::{Shared, packets, raw};
+use super::{Shared, own, packets, raw};
 use crate::config::Parser;
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
 use crate::error::DisconnectReason;
@@ -444,10 +444,7 @@ impl<'e> Batch<'e> {
                 self.run.reserve(USUAL_RUN);
                 self.run.extend([first, task]);
             }
-            None if self.run.is_empty() => {
-                self.touched.mark(shard);
-                self.first = Some(task);
-            }
+            None if self.run.is_empty() => self.first = Some(task),
             None => self.run.push(task),
         }
     }
@@ -455,11 +452,14 @@ impl<'e> Batch<'e> {
     /// Queues at its shard what has been pushed: at the end, or, where the order with other threads
     /// matters, before the lock that gives it is let go.
     fn hand_over(&mut self) {
+        let task = match self.first.take() {
+            Some(task) => task,
+            None if self.run.is_empty() => return,
+            None => Task::Run(std::mem::take(&mut self.run)),
+        };
         let inbox = &self.shared.shards[usize::from(self.shard)].inbox;
-        if let Some(task) = self.first.take() {
-            inbox.push(task);
-        } else if !self.run.is_empty() {
-            inbox.push(Task::Run(std::mem::take(&mut self.run)));
+        if own::queue(inbox, task) {
+            self.touched.mark(self.shard);
         }
     }
 }

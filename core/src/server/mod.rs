@@ -14,6 +14,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod own;
 mod packets;
 pub mod pull;
 mod raw;

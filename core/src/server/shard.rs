@@ -29,7 +29,7 @@ use super::table::{Table, Tenant};
 use super::task::Task;
 use super::timers::Timers;
 use super::websocket::MaskKeys;
-use super::{Engine, ShardHandle};
+use super::{Engine, ShardHandle, own};
 use crate::embed::{Event, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
@@ -131,6 +131,7 @@ pub(super) fn spawn(engine: Engine, index: u8) -> Result<JoinHandle<()>, Error> 
 async fn run(engine: Engine, index: u8) {
     let shard = Rc::new(RefCell::new(Shard::new(engine.clone(), index)));
     let inbox = &engine.shared.shards[usize::from(index)].inbox;
+    let settled = own::settle(inbox);
     let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     loop {
         let wait_until = match take_turn(&shard) {
@@ -164,6 +165,7 @@ async fn run(engine: Engine, index: u8) {
         }
     }
     drop(shard);
+    drop(settled);
     if let Some(rest) = engine.shared.application.finish(index) {
         // What takes longer than connections were given is dropped with the runtime.
         let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
@@ -188,11 +190,12 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let engine = this.engine.clone();
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
     inbox.begin_turn();
+    let attending = own::attend();
     this.is_in_turn = true;
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
-        let Some(task) = inbox.pop() else {
+        let Some(task) = own::pop().or_else(|| inbox.pop()) else {
             is_unfinished = false;
             break;
         };
@@ -223,7 +226,8 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     engine.shared.application.flush();
     this.is_in_turn = false;
-    if is_unfinished {
+    drop(attending);
+    if is_unfinished || own::is_waiting() {
         return Turn::Unfinished;
     }
     let next = this.timers.next();
@@ -292,6 +296,13 @@ impl Shard {
             if !self.is_in_turn {
                 self.handle().inbox.wake();
             }
+        }
+    }
+
+    /// Does what has been asked of this shard on its own thread while it was at work.
+    pub(super) fn handle_own_tasks(&mut self) {
+        while let Some(task) = own::pop() {
+            self.handle_task(task);
         }
     }
 
@@ -439,7 +450,14 @@ pub(super) async fn read_link(
     mut stream: Inlet,
 ) {
     loop {
-        match poll_fn(|cx| shard.borrow_mut().poll_link(cx, slot, id, &mut stream)).await {
+        let look = |cx: &mut Context<'_>| {
+            let mut shard = shard.borrow_mut();
+            let _attending = own::attend();
+            let flow = shard.poll_link(cx, slot, id, &mut stream);
+            shard.handle_own_tasks();
+            flow
+        };
+        match poll_fn(look).await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,

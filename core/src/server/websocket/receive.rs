@@ -16,7 +16,7 @@ use crate::embed::websocket::{Event, Failure};
 use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
-use crate::server::Engine;
+use crate::server::{Engine, own};
 use crate::server::shard::{Flow, Shard};
 use crate::transport::Inlet;
 
@@ -249,7 +249,14 @@ pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
 /// Reads a plain WebSocket's stream until it is over.
 pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
     loop {
-        match poll_fn(|cx| shard.borrow_mut().poll_websocket(cx, slot, &mut stream)).await {
+        let look = |cx: &mut Context<'_>| {
+            let mut shard = shard.borrow_mut();
+            let _attending = own::attend();
+            let flow = shard.poll_websocket(cx, slot, &mut stream);
+            shard.handle_own_tasks();
+            flow
+        };
+        match poll_fn(look).await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,
