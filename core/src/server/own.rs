@@ -6,8 +6,7 @@
 //! threads of which one has heard from the other.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::ptr;
+use std::{mem, ptr};
 
 use super::inbox::Inbox;
 use super::task::Task;
@@ -16,7 +15,7 @@ use super::task::Task;
 struct Own {
     /// By which the shard is known among all shards of all engines; only compared.
     inbox: Cell<*const Inbox>,
-    tasks: RefCell<VecDeque<Task>>,
+    tasks: RefCell<Vec<Task>>,
     /// The shard looks into the queue before it lets go of this thread, and need not be woken.
     is_attended: Cell<bool>,
 }
@@ -25,14 +24,11 @@ thread_local! {
     static OWN: Own = const {
         Own {
             inbox: Cell::new(ptr::null()),
-            tasks: RefCell::new(VecDeque::new()),
+            tasks: RefCell::new(Vec::new()),
             is_attended: Cell::new(false),
         }
     };
 }
-
-/// Tasks that the queue may keep room for.
-const KEPT_CAPACITY: usize = 1_024;
 
 /// Makes this thread that of the shard with this inbox, until the guard is dropped.
 pub(super) fn settle(inbox: &Inbox) -> Settled {
@@ -57,21 +53,14 @@ pub(super) fn queue(inbox: &Inbox, task: Task) -> bool {
             inbox.push(task);
             return true;
         }
-        own.tasks.borrow_mut().push_back(task);
+        own.tasks.borrow_mut().push(task);
         !own.is_attended.get()
     })
 }
 
-/// The next task of this thread's own shard.
-pub(super) fn pop() -> Option<Task> {
-    OWN.with(|own| {
-        let mut tasks = own.tasks.borrow_mut();
-        let task = tasks.pop_front();
-        if task.is_none() && tasks.capacity() > KEPT_CAPACITY {
-            *tasks = VecDeque::new();
-        }
-        task
-    })
+/// Takes what waits for this thread's own shard, for an empty list that becomes the queue.
+pub(super) fn take(tasks: &mut Vec<Task>) {
+    OWN.with(|own| mem::swap(&mut *own.tasks.borrow_mut(), tasks));
 }
 
 /// Whether tasks wait for this thread's own shard.

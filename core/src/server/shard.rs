@@ -54,6 +54,8 @@ pub(super) struct Shard {
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
+    /// Empty: the room that tasks of this thread's own are taken into.
+    own_tasks: Vec<Task>,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
@@ -195,7 +197,8 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
-        let Some(task) = own::pop().or_else(|| inbox.pop()) else {
+        this.handle_own_tasks();
+        let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
         };
@@ -262,6 +265,7 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
+            own_tasks: Vec::new(),
             compression: Compression::default(),
             mask_keys: MaskKeys::new(),
             paused: Vec::new(),
@@ -301,8 +305,13 @@ impl Shard {
 
     /// Does what has been asked of this shard on its own thread while it was at work.
     pub(super) fn handle_own_tasks(&mut self) {
-        while let Some(task) = own::pop() {
-            self.handle_task(task);
+        while own::is_waiting() {
+            let mut tasks = std::mem::take(&mut self.own_tasks);
+            own::take(&mut tasks);
+            tasks.drain(..).for_each(|task| self.handle_task(task));
+            if tasks.capacity() <= KEPT_CAPACITY {
+                self.own_tasks = tasks;
+            }
         }
     }
 
@@ -317,6 +326,7 @@ impl Shard {
         if self.engine.shared.application.is_ready_for(conn) {
             return false;
         }
+        self.now = Instant::now();
         let now = self.now;
         if let Some(tenant) = self.connections.tenant_mut(slot)
             && tenant.pause(now)
@@ -401,7 +411,6 @@ impl Shard {
         id: LinkId,
         stream: &mut Inlet,
     ) -> Poll<Flow> {
-        self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -418,26 +427,28 @@ impl Shard {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match stream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
+        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
+            return Poll::Pending;
+        };
+        // Most looks find nothing, and need not know the time.
+        self.now = Instant::now();
+        match read.map(|()| buffer.filled().len()) {
+            Err(error) => {
                 self.handle_stream_end(slot, id, Some(error));
                 Poll::Ready(Flow::Stop)
             }
-            Poll::Ready(Ok(())) => match buffer.filled().len() {
-                0 => {
-                    self.handle_stream_end(slot, id, None);
-                    Poll::Ready(Flow::Stop)
-                }
-                n => {
-                    self.handle_bytes(slot, id, n);
-                    Poll::Ready(if n == BUFFER_SIZE {
-                        Flow::Yield
-                    } else {
-                        Flow::Continue
-                    })
-                }
-            },
+            Ok(0) => {
+                self.handle_stream_end(slot, id, None);
+                Poll::Ready(Flow::Stop)
+            }
+            Ok(n) => {
+                self.handle_bytes(slot, id, n);
+                Poll::Ready(if n == BUFFER_SIZE {
+                    Flow::Yield
+                } else {
+                    Flow::Continue
+                })
+            }
         }
     }
 }
