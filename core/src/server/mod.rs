@@ -15,6 +15,7 @@ mod inbox;
 mod incoming;
 mod listen;
 mod moment;
+mod own;
 mod packets;
 pub mod pull;
 mod raw;
