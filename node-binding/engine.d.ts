@@ -80,6 +80,7 @@ export interface ServerOptions
       | 'maxQueuedBytes'
       | 'overflow'
       | 'rateLimit'
+      | 'rateLimitPerAddress'
       | 'maxConnections'
       | 'maxConnectionsPerAddress'
       | 'addressOf'

@@ -142,11 +142,13 @@ export interface ServerOptions {
   overflow: 'close' | 'drop';
   /** Most messages of one client; at one more it is disconnected. An event is a message, and so is each attachment. @default no limit */
   rateLimit: number | RateLimit;
+  /** Most messages of all clients of one address; who sends one more is disconnected. Of IPv6 the first 64 bits count. @default no limit */
+  rateLimitPerAddress: number | RateLimit;
   /** Most connections at once; further handshakes are answered 503. @default no limit */
   maxConnections: number;
-  /** Most connections of one address at once; further handshakes are answered 429. @default no limit */
+  /** Most connections of one address at once; further handshakes are answered 429. Of IPv6 the first 64 bits count. @default no limit */
   maxConnectionsPerAddress: number;
-  /** Who is behind a request, for `maxConnectionsPerAddress`. @default the socket's address */
+  /** Who is behind a request, for the limits by address; undefined has none. Asked more than once. @default the socket's address */
   addressOf: (req: IncomingMessage) => string | undefined;
   /** Timeout of broadcasts with acks and of `emitWithAck`, where `timeout()` is not called, in milliseconds. @default none */
   ackTimeout: number;

@@ -4,7 +4,6 @@
 const { randomBytes } = require('crypto');
 const debug = require('debug')('engine');
 const { EventEmitter } = require('events');
-const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
@@ -24,7 +23,7 @@ class Engine extends EventEmitter {
     // Whether somebody listens for what its connections send.
     this._isWatched = false;
     this._bridge = bridge;
-    this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
+    this._limitsAddresses = options.maxConnectionsPerAddress !== undefined || options.rateLimitPerAddress !== undefined;
     if (options.cors) {
       this.use(require('cors')(options.cors));
     }
@@ -109,6 +108,16 @@ class Engine extends EventEmitter {
 
   get _choosesIds() {
     return this.generateId !== Engine.prototype.generateId;
+  }
+
+  /** Who is behind a request, if a limit wants to know: undefined is nobody's, and has no limits. */
+  _addressOf(req) {
+    if (!this._limitsAddresses) {
+      return undefined;
+    }
+    const { addressOf } = this.opts;
+    const address = addressOf ? addressOf(req) : req.socket.remoteAddress;
+    return address ? String(address) : undefined;
   }
 
   /** Comes before everything else that is done with a request; an application may do more here. */

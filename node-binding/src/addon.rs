@@ -54,6 +54,8 @@ struct Adopted {
     deflate: Option<DeflateParams>,
     /// The session's id, if JavaScript chose one.
     sid: Option<Arc<str>>,
+    /// Whose it is, if addresses have limits.
+    address: Option<Box<str>>,
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
@@ -118,25 +120,30 @@ impl Engine {
         operations::execute(engine, sink, &known.meanings, text, &buffers);
     }
 
-    /// Judges a request: null, or engine.io's code and message of the refusal.
+    /// Judges a request: null, or engine.io's code and message of the refusal. `address` tells whose a
+    /// handshake is, if addresses have limits.
     #[napi]
     pub fn check(
         &self,
         method: String,
         url: String,
         is_upgrade: bool,
+        address: Option<String>,
     ) -> Option<Vec<Either<u32, String>>> {
-        let refusal = self.native.verify(&method, &url, is_upgrade).err()?;
+        let verified = self.native.verify(&method, &url, is_upgrade);
+        let verified = verified.and_then(|_| match &address {
+            Some(address) => self.native.verify_address(address),
+            None => Ok(()),
+        });
+        let refusal = verified.err()?;
         Some(vec![
             Either::A(refusal.code().into()),
             Either::B(refusal.message().to_owned()),
         ])
     }
 
-    /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
-    /// have, if JavaScript chose one.
-    // An object of JavaScript's would cost a look-up for each of them.
-    #[allow(clippy::too_many_arguments)]
+    /// Takes a polling request; an answer record follows. Of a new session `sid` is its id, if
+    /// JavaScript chose one, and `address` whose it is, if addresses have limits.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -151,6 +158,7 @@ impl Engine {
         user_agent: Option<String>,
         body: Option<Buffer>,
         sid: Option<String>,
+        address: Option<String>,
     ) {
         let request = Request {
             request: RequestId(id as u64),
@@ -162,6 +170,7 @@ impl Engine {
             // JavaScript has the request itself.
             handshake: None,
             sid: sid.map(Arc::from),
+            address: address.as_deref(),
         };
         if let Some(conn) = self.native.request(request) {
             self.thread.0.lock().requests.insert(id as u64, conn);
@@ -186,10 +195,8 @@ impl Engine {
     }
 
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
-    /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
-    /// that a new session is to have, if JavaScript chose one.
-    // An object of JavaScript's would cost a look-up for each of them.
-    #[allow(clippy::too_many_arguments)]
+    /// duplicated now and not touched before `start`. False if the session is gone. `sid` and
+    /// `address` are as in `request`.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -204,6 +211,7 @@ impl Engine {
         answer: String,
         offer: Option<String>,
         sid: Option<String>,
+        address: Option<String>,
     ) -> Result<bool> {
         let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
@@ -221,6 +229,7 @@ impl Engine {
             answer,
             deflate,
             sid: sid.map(Arc::from),
+            address: address.map(String::into_boxed_str),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
         Ok(true)
@@ -239,6 +248,7 @@ impl Engine {
             answer,
             deflate,
             sid,
+            address,
         } = adopted;
         let upgrade = Upgrade {
             request: RequestId(id as u64),
@@ -247,6 +257,7 @@ impl Engine {
             handshake: None,
             deflate,
             sid,
+            address,
         };
         match stream {
             Some(stream) => self.native.attach(&url, stream, upgrade),

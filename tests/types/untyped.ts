@@ -98,6 +98,7 @@ const options: Partial<ServerOptions> = {
   allowRequest: (req, callback) => callback(null, req.headers.origin === undefined),
   rateLimit: { perSecond: 100, burst: 200 },
   overflow: 'drop',
+  rateLimitPerAddress: 1000,
   maxConnectionsPerAddress: 10,
   addressOf: (req) => req.socket.remoteAddress,
   ackTimeout: 5000,

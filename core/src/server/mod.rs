@@ -1,6 +1,7 @@
 //! The engine: IO threads (shards) that own connections, and the handle through which an
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
+mod addresses;
 mod attach;
 mod batch;
 mod bell;
@@ -59,6 +60,7 @@ use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
 use crate::transport::{Stream, polling};
+use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
 use registry::Registry;
@@ -116,6 +118,7 @@ pub(crate) struct Shared {
     settings: Arc<Settings>,
     hub: Hub,
     registry: Registry,
+    addresses: Option<Addresses>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
     next_shard: AtomicUsize,
@@ -163,6 +166,8 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it.
+    pub address: Option<Box<str>>,
 }
 
 /// A polling request that the application brings.
@@ -186,6 +191,9 @@ pub struct Request<'a> {
     /// The session's id if the application chooses it; it must not be in use, or the request is
     /// refused as a bad one. Of no meaning in requests of a session.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it. Of no
+    /// meaning in requests of a session.
+    pub address: Option<&'a str>,
 }
 
 impl Engine {
@@ -209,6 +217,7 @@ impl Engine {
             hub: Hub::new(config.shards, config.recovery),
             settings,
             registry: Registry::new(),
+            addresses: Addresses::new(&config),
             application,
             shards: (0..config.shards)
                 .map(|_| ShardHandle {
@@ -303,7 +312,7 @@ impl Engine {
         let limit = self.shared.config.max_connections;
         let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
-            self.shared.shards[0].counters.refused.increment_shared();
+            self.count_refused();
             tell!(warn, connections = limit, "connection refused");
         }
         is_full
@@ -430,9 +439,7 @@ impl Engine {
         match self.verify(request.method, request.url, false) {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
-                let answer =
-                    polling::error_answer(refusal.status(), refusal.code(), refusal.message());
-                self.answer(responder, answer);
+                self.answer(responder, requests::refused(refusal));
                 None
             }
         }
@@ -448,10 +455,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
+                let address = self.identify(request.address, request.handshake.as_deref());
                 let kind = PollingKind::Handshake {
                     handshake: request.handshake,
                     dialect,
                     sid: request.sid,
+                    address,
                 };
                 (None, kind)
             }
@@ -494,7 +503,9 @@ impl Engine {
             handshake,
             deflate,
             sid,
+            address,
         } = upgrade;
+        let address = self.identify(address.as_deref(), handshake.as_deref());
         let attach = Attach {
             kind: TransportKind::WebSocket,
             request,
@@ -506,6 +517,7 @@ impl Engine {
             deflate,
             dialect: gateway::dialect(url),
             sid,
+            address,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         if (may_open || upgrade_of.is_some()) && !self.is_closing() {
@@ -531,6 +543,10 @@ impl Engine {
                 let _ = listener.send(answer);
             }
         }
+    }
+
+    fn count_refused(&self) {
+        self.shared.shards[0].counters.refused.increment_shared();
     }
 
     fn pick_shard(&self) -> u8 {
