@@ -7,6 +7,7 @@ const { EventEmitter } = require('events');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
+const { metricsOf, prometheusOf } = require('./metrics');
 const { engineWatch } = require('./packet-watch');
 const { handleUpgrade } = require('./upgrade');
 const { parseQuery } = require('./verify');
@@ -36,6 +37,20 @@ class Engine extends EventEmitter {
   /** The open connections by sid, written down at each access. */
   get clients() {
     return Object.fromEntries(this._bridge.clients);
+  }
+
+  get _native() {
+    return this._bridge === null ? null : this._bridge.native;
+  }
+
+  /** What the native engine has counted since it started; after `close` what it had come to. */
+  metrics() {
+    return metricsOf(this._native);
+  }
+
+  /** The same in the text format of Prometheus (exposition format 0.0.4), for a route of the application's. */
+  prometheus() {
+    return prometheusOf(this._native);
   }
 
   /** Those of its connections that are open; the bridge may serve other engines too. */

@@ -14,6 +14,7 @@ use sori::embed::{ConnId, NamespaceId, RequestId};
 use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
+use crate::metrics::Metrics;
 use crate::names::Meanings;
 use crate::operations;
 use crate::options;
@@ -349,10 +350,28 @@ impl Engine {
         self.native.close();
     }
 
-    /// The engine's counters as JSON.
+    /// The engine's counters at this moment.
     #[napi]
-    pub fn metrics(&self) -> String {
-        serde_json::to_string(&self.native.metrics()).unwrap_or_default()
+    pub fn metrics(&self) -> Metrics {
+        self.native.metrics().into()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn prometheus(&self) -> String {
+        self.native.metrics().to_prometheus()
+    }
+
+    /// The counters of an engine that has not been started.
+    #[napi]
+    pub fn idle_metrics() -> Metrics {
+        Default::default()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn idle_prometheus() -> String {
+        sori::metrics::Metrics::default().to_prometheus()
     }
 
     /// What comes of a client's offer; nothing if the engine does not compress.

@@ -108,4 +108,7 @@ new Server(options);
 // @ts-expect-error one of two words
 new Server({ overflow: 'panic' });
 
+expectType<number>()(io.engine.metrics().droppedVolatile);
+expectType<string>()(io.engine.prometheus());
+
 export { waits };
