@@ -463,6 +463,18 @@ typedef struct sori_server_options {
     uint32_t rate_per_second;
     // Most messages at once, after a time of silence. 0, the default: as many as in a second.
     uint32_t rate_burst;
+    // Most messages a second of all clients of an address together in the long run; the client that
+    // sends one more is disconnected ("transport error"). Of IPv6 the first 64 bits count as the
+    // address. 0, the default: no limit.
+    uint32_t address_rate_per_second;
+    // Most of them at once, after a time of silence. 0, the default: as many as in a second.
+    uint32_t address_rate_burst;
+    // Most connections of an address at once; more are answered 429. 0, the default: no limit.
+    size_t max_connections_per_address;
+    // The header in which the proxy before the server writes the client's address, for the limits
+    // by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
+    // would write it themselves. NULL, the default: the peer's address is the client's.
+    const char *address_header;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -473,7 +485,7 @@ typedef struct sori_metrics {
     uint64_t connections;
     // Connections opened since the start.
     uint64_t opened;
-    // Connections refused because of max_connections.
+    // Connections refused because of max_connections or max_connections_per_address.
     uint64_t refused;
     // Messages received from clients.
     uint64_t received;

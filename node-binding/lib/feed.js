@@ -14,7 +14,7 @@ class ByteFeed {
   start(head, answer, refused) {
     const { engine, id, req, socket } = this;
     const { native } = engine._bridge;
-    if (!native.adopt(id, -1, req.url, head, answer, req.headers['sec-websocket-extensions'], req._sid)) {
+    if (!native.adopt(id, -1, req.url, head, answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
       this.isOver = true;
       engine._bridge.requests.delete(id);
       refused();

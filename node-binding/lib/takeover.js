@@ -38,7 +38,7 @@ function takeOver(engine, req, socket, head, answer, refused) {
   const exchange = new TakeOver(engine, req);
   const id = engine._bridge.track(exchange);
   exchange.id = id;
-  if (!native.adopt(id, socket._handle.fd, req.url, Buffer.concat(early), answer, req.headers['sec-websocket-extensions'], req._sid)) {
+  if (!native.adopt(id, socket._handle.fd, req.url, Buffer.concat(early), answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
     exchange.forgotten();
     refused();
     return;

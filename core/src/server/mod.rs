@@ -1,6 +1,7 @@
 //! The engine: IO threads (shards) that own connections, and the handle through which an
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
+mod addresses;
 mod attach;
 mod batch;
 mod bell;
@@ -65,6 +66,7 @@ use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
 use crate::transport::polling;
+use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
 use moment::Moment;
@@ -123,6 +125,7 @@ pub(crate) struct Shared {
     settings: Arc<Settings>,
     hub: Hub,
     registry: Registry,
+    addresses: Option<Addresses>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
     /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
@@ -180,6 +183,8 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it.
+    pub address: Option<Box<str>>,
 }
 
 /// A polling request that the application brings.
@@ -203,6 +208,9 @@ pub struct Request<'a> {
     /// The session's id if the application chooses it; it must not be in use, or the request is
     /// refused as a bad one. Of no meaning in requests of a session.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it. Of no
+    /// meaning in requests of a session.
+    pub address: Option<&'a str>,
 }
 
 impl Engine {
@@ -273,7 +281,7 @@ impl Engine {
         let limit = self.shared.config.max_connections;
         let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
-            self.shared.shards[0].counters.refused.increment_shared();
+            self.count_refused();
             tell!(warn, connections = limit, "connection refused");
         }
         is_full
@@ -376,9 +384,7 @@ impl Engine {
         match self.verify(request.method, request.url, false) {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
-                let answer =
-                    polling::error_answer(refusal.status(), refusal.code(), refusal.message());
-                self.answer(responder, answer);
+                self.answer(responder, requests::refused(refusal));
                 None
             }
         }
@@ -394,10 +400,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
+                let address = self.identify(request.address, request.handshake.as_deref());
                 let kind = PollingKind::Handshake {
                     handshake: request.handshake,
                     dialect,
                     sid: request.sid,
+                    address,
                 };
                 (None, kind)
             }
@@ -439,6 +447,10 @@ impl Engine {
                 let _ = listener.send(answer);
             }
         }
+    }
+
+    fn count_refused(&self) {
+        self.shared.shards[0].counters.refused.increment_shared();
     }
 
     /// The shard of the next connection.

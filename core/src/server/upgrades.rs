@@ -59,7 +59,9 @@ impl Engine {
             handshake,
             deflate,
             sid,
+            address,
         } = upgrade;
+        let address = self.identify(address.as_deref(), handshake.as_deref());
         let attach = Attach {
             kind: TransportKind::WebSocket,
             request,
@@ -71,6 +73,7 @@ impl Engine {
             deflate,
             dialect: gateway::dialect(url),
             sid,
+            address,
         };
         let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
         let is_welcome = (may_open || upgrade_of.is_some()) && !self.is_closing();

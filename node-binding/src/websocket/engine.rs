@@ -21,6 +21,7 @@ use super::settings;
 use super::sink::{Gathered, Sink};
 use super::sockets::{Place, Sockets};
 use crate::addon::{duplicate, type_error};
+use crate::metrics::Metrics;
 use crate::threads::Threads;
 
 /// A running engine for plain WebSockets. It ends with `close()`, or when it is collected.
@@ -111,6 +112,18 @@ impl WebSocketEngine {
         let settings = settings::parse(&json).map_err(|error| type_error(env, &error))?;
         self.settings.push(Arc::new(settings));
         Ok((self.settings.len() - 1) as u32)
+    }
+
+    /// The engine's counters at this moment.
+    #[napi]
+    pub fn metrics(&self) -> Metrics {
+        self.native.metrics().into()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn prometheus(&self) -> String {
+        self.native.metrics().to_prometheus()
     }
 
     /// The number of a new group.
