@@ -7,7 +7,8 @@ use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::answers::PendingAnswers;
+use super::broadcast::{Broadcast, Rooms};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
