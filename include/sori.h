@@ -137,6 +137,10 @@
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
 
+// Of sori_server_broadcast_with_ack() alone: SORI_EVENT_BROADCAST_ANSWER tells of each answer when it
+// comes, and SORI_EVENT_BROADCAST_ACK then has none.
+#define SORI_EMIT_ANSWERS_ONE_BY_ONE 2
+
 // A message is text, in UTF-8.
 #define SORI_WEBSOCKET_TEXT 1
 
@@ -211,6 +215,10 @@ enum sori_event_kind
     // options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
     // the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
+    // A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
+    // sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
+    // last.
+    SORI_EVENT_BROADCAST_ANSWER = 9,
     // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -867,11 +875,11 @@ uint64_t sori_event_token(const struct sori_event *event);
 // SORI_EVENT_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
 // {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 struct sori_text sori_event_args(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+// SORI_EVENT_MESSAGE and the answers to acks: how many binary attachments came with it.
 size_t sori_event_attachment_count(const struct sori_event *event);
 
 // The attachment at `index`; empty past the end.
@@ -1060,7 +1068,8 @@ sori_status sori_server_broadcast(const struct sori_server *server,
 
 // As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 // SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-// stands for 10,000.
+// stands for 10,000. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
+// answer before that.
 sori_status sori_server_broadcast_with_ack(const struct sori_server *server,
                                            const char *namespace_name,
                                            const struct sori_audience *audience,

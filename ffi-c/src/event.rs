@@ -138,13 +138,15 @@ impl sori_event {
                 id,
                 data,
                 attachments,
+            } => sori_event::of_answer(SORI_EVENT_ACK, socket, id, &data, attachments),
+            PulledEvent::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK, socket);
-                event.texts = Texts::with_room_for(data.len());
-                event.texts.put(Text::Args, &data);
-                event.ack = Some(id);
-                event.attachments = attachments;
-                event
+                let kind = SORI_EVENT_BROADCAST_ANSWER;
+                sori_event::of_answer(kind, socket, id, &data, attachments)
             }
             PulledEvent::AckTimeout { socket, id } => {
                 let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket);
@@ -186,6 +188,21 @@ impl sori_event {
             }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
         }
+    }
+
+    fn of_answer(
+        kind: sori_event_kind,
+        socket: Arc<SocketIdentity>,
+        id: u64,
+        data: &str,
+        attachments: Vec<Bytes>,
+    ) -> sori_event {
+        let mut event = sori_event::of(kind, socket);
+        event.texts = Texts::with_room_for(data.len());
+        event.texts.put(Text::Args, data);
+        event.ack = Some(id);
+        event.attachments = attachments;
+        event
     }
 
     fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {
@@ -396,7 +413,7 @@ pub unsafe extern "C" fn sori_event_name(event: *const sori_event) -> sori_text 
     unsafe { text(event, Text::Name) }
 }
 
-/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+/// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
 /// {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text {
@@ -404,7 +421,7 @@ pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text 
     unsafe { text(event, Text::Args) }
 }
 
-/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+/// SORI_EVENT_MESSAGE and the answers to acks: how many binary attachments came with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_attachment_count(event: *const sori_event) -> usize {
     // SAFETY: the header's rules.

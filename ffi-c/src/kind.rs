@@ -31,6 +31,10 @@ pub enum sori_event_kind {
     /// options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
     /// the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
+    /// A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
+    /// sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
+    /// last.
+    SORI_EVENT_BROADCAST_ANSWER = 9,
     /// A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     /// SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -78,6 +82,7 @@ impl sori_event_kind {
             SORI_EVENT_WEBSOCKET_DRAIN,
             SORI_EVENT_WEBSOCKET_CLOSE,
             SORI_EVENT_HANDSHAKE,
+            SORI_EVENT_BROADCAST_ANSWER,
             SORI_EVENT_RAW_OPEN,
             SORI_EVENT_RAW_MESSAGE,
             SORI_EVENT_RAW_SENT,

@@ -44,7 +44,7 @@ pub mod ws;
 pub use crate::arguments::{Arguments, Binary};
 use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
-pub use answers::{Answers, AnswersFuture, PendingAnswers};
+pub use answers::{Answer, AnswerStream, Answers, AnswersFuture, PendingAnswers};
 pub use broadcast::{Broadcast, Rooms};
 pub use builder::ServerBuilder;
 pub use connect::{ConnectError, ConnectRequest, Verdict};

@@ -55,6 +55,17 @@ pub enum PulledEvent {
         /// The ack's id.
         id: u64,
     },
+    /// One client's answer to a broadcast whose answers are told one by one.
+    BroadcastAnswer {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// The ack's id.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: Box<str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
     /// A broadcast's acks are complete, or their time is up.
     BroadcastAck {
         /// The namespace's name.
@@ -186,6 +197,9 @@ impl PulledEvent {
                 data, attachments, ..
             } => data.len() + sum(attachments),
             PulledEvent::Ack {
+                data, attachments, ..
+            }
+            | PulledEvent::BroadcastAnswer {
                 data, attachments, ..
             } => data.len() + sum(attachments),
             PulledEvent::BroadcastAck { outcome, .. } => outcome

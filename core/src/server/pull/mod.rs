@@ -29,7 +29,7 @@ pub use websocket::WebSocketPath;
 use super::{Batch, Engine};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
-use crate::embed::{AckRequest, Command, Payload, SocketRef};
+use crate::embed::{AckRequest, Command, Payload, SocketRef, Telling};
 use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
@@ -250,7 +250,11 @@ impl PullServer {
             socket,
             payload,
             volatile,
-            ack: Some(AckRequest { id, timeout }),
+            ack: Some(AckRequest {
+                id,
+                timeout,
+                telling: Telling::default(),
+            }),
         });
         Ok(id)
     }

@@ -297,6 +297,22 @@ impl Application for EventQueue {
                     });
                 }
             }
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                let roster = self.roster(socket.conn.shard);
+                if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                    self.push(PulledEvent::BroadcastAnswer {
+                        socket: Arc::clone(found),
+                        id,
+                        data: data.into(),
+                        attachments,
+                    });
+                }
+            }
             Event::AckTimeout { socket, id } => {
                 let mut roster = self.roster(socket.conn.shard);
                 let asked = roster.as_mut().and_then(|r| r.settle_ack(socket, id));
