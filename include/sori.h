@@ -231,6 +231,11 @@ enum sori_event_kind
     // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
     // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
     SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    // A client wants a plain WebSocket and waits for sori_server_websocket_allow() or
+    // sori_server_websocket_deny(), as options.ask_handshakes of its path demands: sori_event_token(),
+    // sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_HANDSHAKE = 21,
     // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
     // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_RAW_OPEN = 32,
@@ -592,6 +597,9 @@ typedef struct sori_websocket_options {
     uint32_t overflow;
     // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
     uint32_t compression;
+    // Whether SORI_EVENT_WEBSOCKET_HANDSHAKE asks about every client that wants one and that nothing
+    // above turns away: 1 or 0. Default 0: all may.
+    uint32_t ask_handshakes;
 } sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
@@ -868,8 +876,8 @@ bool sori_event_is_recovered(const struct sori_event *event);
 // back; empty if nothing, or if it is no socket that comes back.
 struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
-// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
-// ticket for sori_server_allow() and sori_server_deny().
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
+// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
 uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE: the event's name.
@@ -1162,6 +1170,22 @@ sori_status sori_websocket_options_default(struct sori_websocket_options *option
 sori_status sori_server_open_websockets(const struct sori_server *server,
                                         const char *path,
                                         const struct sori_websocket_options *options);
+
+// Gives a client its plain WebSocket that SORI_EVENT_WEBSOCKET_HANDSHAKE asked for; `ticket` is that
+// event's sori_event_token(). `protocol` is the subprotocol, told only to a client that offered it;
+// NULL: as options.protocols has it. SORI_EVENT_WEBSOCKET_OPEN follows, unless the client has left.
+// SORI_GONE: it has left, its time (connect_timeout_ms of the server's options) was up, or it has been
+// decided about.
+sori_status sori_server_websocket_allow(const struct sori_server *server,
+                                        uint64_t ticket,
+                                        const char *protocol);
+
+// As sori_server_websocket_allow(), but turns the client away with an HTTP status of 400 to 599, for
+// example 401, and `message` as the answer's body; NULL: the status's own phrase.
+sori_status sori_server_websocket_deny(const struct sori_server *server,
+                                       uint64_t ticket,
+                                       uint16_t status,
+                                       const char *message);
 
 // Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
 // SORI_WEBSOCKET_BINARY.

@@ -33,8 +33,8 @@ pub struct sori_event {
     /// Whom it speaks of, for those who ask.
     socket_id: Lazy,
     namespace: Lazy,
-    /// Where a broadcast was answered.
-    broadcast_namespace: Option<Arc<str>>,
+    /// Where a broadcast was answered, or a client wants to be.
+    asked_namespace: Option<Arc<str>>,
     /// With a NUL behind it.
     data: Vec<u8>,
     request: Option<Box<Request>>,
@@ -81,7 +81,7 @@ impl sori_event {
             texts: Texts::default(),
             socket_id: Lazy::default(),
             namespace: Lazy::default(),
-            broadcast_namespace: None,
+            asked_namespace: None,
             data: Vec::new(),
             request: None,
             attachments: Vec::new(),
@@ -99,7 +99,7 @@ impl sori_event {
     /// The name of the namespace it speaks of.
     fn namespace_name(&self) -> Option<&str> {
         let socket = self.socket.as_ref().map(|socket| &socket.namespace);
-        Some(socket.or(self.broadcast_namespace.as_ref())?)
+        Some(socket.or(self.asked_namespace.as_ref())?)
     }
 
     pub(crate) fn new(event: PulledEvent) -> sori_event {
@@ -172,7 +172,7 @@ impl sori_event {
                 outcome,
             } => {
                 let mut event = sori_event::empty(SORI_EVENT_BROADCAST_ACK);
-                event.broadcast_namespace = Some(namespace);
+                event.asked_namespace = Some(namespace);
                 event.ack = Some(id);
                 event.is_timed_out = outcome.timed_out;
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
@@ -183,6 +183,17 @@ impl sori_event {
             PulledEvent::Handshake { ticket, handshake } => {
                 let mut event = sori_event::empty(SORI_EVENT_HANDSHAKE);
                 event.token = ticket;
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
+            PulledEvent::WebSocketHandshake {
+                ticket,
+                namespace,
+                handshake,
+            } => {
+                let mut event = sori_event::empty(SORI_EVENT_WEBSOCKET_HANDSHAKE);
+                event.token = ticket;
+                event.asked_namespace = Some(namespace);
                 event.request = Some(Box::new(Request::new(&handshake)));
                 event
             }
@@ -398,8 +409,8 @@ pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> s
     unsafe { text(event, Text::RecoveryData) }
 }
 
-/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
-/// ticket for sori_server_allow() and sori_server_deny().
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
+/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
     // SAFETY: the header's rules.

@@ -107,6 +107,15 @@ pub enum PulledEvent {
         /// Its request.
         handshake: Arc<Handshake>,
     },
+    /// A client wants a plain WebSocket, and waits for `PullServer::decide_about_websocket`.
+    WebSocketHandshake {
+        /// What to decide about.
+        ticket: u64,
+        /// What the application calls the WebSockets of that path.
+        namespace: Arc<str>,
+        /// Its request.
+        handshake: Arc<Handshake>,
+    },
     /// Every connection is closed and the engine's threads have ended. The last event.
     Closed,
 }
@@ -215,8 +224,9 @@ impl PulledEvent {
                 event: RawEvent::Message { data, .. },
                 ..
             } => data.len(),
+            PulledEvent::Handshake { handshake, .. }
+            | PulledEvent::WebSocketHandshake { handshake, .. } => handshake.size(),
             PulledEvent::Raw { .. }
-            | PulledEvent::Handshake { .. }
             | PulledEvent::AckTimeout { .. }
             | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }

@@ -15,6 +15,7 @@ mod queue;
 mod raw;
 mod reception;
 mod roster;
+mod tickets;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use event::{PulledEvent, RawEvent, WebSocketEvent};
 pub use raw::RawOptions;
+pub use reception::WebSocketVerdict;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 

@@ -2,9 +2,9 @@
 //!
 //! # When it is full
 //! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
-//! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
-//! the bytes of [`Space`], plus what one read of each shard brought, plus a connection's end for each
-//! connection.
+//! engine stops reading, and who asks for a plain WebSocket or for a decision is refused. What it holds
+//! is bounded by `Config::max_pending_events` and the bytes of [`Space`], plus what one read of each
+//! shard brought, plus a connection's end for each connection.
 //!
 //! # Order
 //! An event is queued under the lock of its shard's roster, and so is the end that the application
@@ -238,6 +238,11 @@ impl EventQueue {
             description: why.description.map(Into::into),
             rooms: namespace.map_or_else(Vec::new, |namespace| namespace.rooms_of(conn)),
         });
+    }
+
+    /// Whether it is not full.
+    pub(super) fn has_space(&self) -> bool {
+        self.space.is_left()
     }
 
     pub(super) fn push(&self, event: PulledEvent) {
