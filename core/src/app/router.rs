@@ -126,6 +126,20 @@ impl Application for Entrance {
                 router.answer(socket, id, Ok(response));
             }
             Event::AckTimeout { socket, id } => router.answer(socket, id, Err(AckError::Timeout)),
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                if let Some(socket) = router.seats.find(socket) {
+                    let response = Response {
+                        data: data.into(),
+                        attachments,
+                    };
+                    socket.namespace_state().tell(id, &socket, response);
+                }
+            }
             Event::BroadcastAck {
                 namespace,
                 id,

@@ -214,7 +214,7 @@ impl<'e> Batch<'e> {
             }
             let id = ack.map(|ack| ack.id);
             let frames = packets::encode(parser, PacketType::Event, namespace.name(), id, payload);
-            let ack = ack.and_then(|AckRequest { id, timeout }| {
+            let ack = ack.and_then(|AckRequest { id, timeout, .. }| {
                 Some(Box::new(AckDeadline {
                     id,
                     timeout: timeout?,
@@ -308,7 +308,9 @@ impl<'e> Batch<'e> {
             ack.timeout
                 .unwrap_or(self.shared.config.broadcast_ack_timeout)
         };
-        namespace.broadcast_acks().open(ack.id, expected);
+        namespace
+            .broadcast_acks()
+            .open(ack.id, expected, ack.telling);
         let now = Instant::now();
         let at = now.checked_add(wait).unwrap_or(now);
         let namespace = Arc::clone(namespace);
