@@ -463,6 +463,10 @@ typedef struct sori_server_options {
     uint32_t rate_per_second;
     // Most messages at once, after a time of silence. 0, the default: as many as in a second.
     uint32_t rate_burst;
+    // A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    // its own. They take turns, and either may be closed and freed before the other; the threads end
+    // with the last. NULL, the default: none.
+    const struct sori_server *share_threads;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -698,7 +702,7 @@ const char *sori_version(void);
 // defaults. Nothing is stored on failure.
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
-// Closes the server, waits for its threads, and gives everything back but the events that were
+// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
 // taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 // It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);

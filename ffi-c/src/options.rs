@@ -12,6 +12,7 @@ use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
 use crate::pointer::{self, Extensible};
+use crate::server::sori_server;
 use crate::status::{Failure, guard, sori_status};
 
 /// Clients may use HTTP long polling.
@@ -120,9 +121,13 @@ pub struct sori_server_options {
     pub rate_per_second: u32,
     /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
     pub rate_burst: u32,
+    /// A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    /// its own. They take turns, and either may be closed and freed before the other; the threads end
+    /// with the last. NULL, the default: none.
+    pub share_threads: *const sori_server,
 }
 
-// SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
+// SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
 unsafe impl Extensible for sori_server_options {
     const FIRST_SIZE: usize = offset_of!(sori_server_options, max_connections) + size_of::<usize>();
 
@@ -164,6 +169,7 @@ unsafe impl Extensible for sori_server_options {
             overflow: SORI_OVERFLOW_CLOSE,
             rate_per_second: 0,
             rate_burst: 0,
+            share_threads: std::ptr::null(),
         }
     }
 }
