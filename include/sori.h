@@ -488,6 +488,10 @@ typedef struct sori_server_options {
     // by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
     // would write it themselves. NULL, the default: the peer's address is the client's.
     const char *address_header;
+    // A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    // its own. They take turns, and either may be closed and freed before the other; the threads end
+    // with the last. NULL, the default: none.
+    const struct sori_server *share_threads;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -726,7 +730,7 @@ const char *sori_version(void);
 // defaults. Nothing is stored on failure.
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
-// Closes the server, waits for its threads, and gives everything back but the events that were
+// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
 // taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 // It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);
