@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::offset_of;
 
-use sori_core::embed::{AckRequest, Audience, Command};
+use sori_core::embed::{AckRequest, Audience, Command, Reach};
 
 use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
@@ -78,6 +78,7 @@ impl<'a> Rooms<'a> {
         Audience {
             rooms: &self.rooms,
             except: &self.except,
+            reach: Reach::Cluster,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
-use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
+use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef};
 use sori::server::{Batch, Engine};
 
 use crate::names::Meanings;
@@ -85,6 +85,7 @@ impl Run<'_> {
                 let audience = Audience {
                     rooms: &rooms,
                     except: &except,
+                    reach: Reach::Server,
                 };
                 let ack = fields.ack()?;
                 let payload = self.payload(fields)?;
@@ -106,6 +107,7 @@ impl Run<'_> {
                 let audience = Audience {
                     rooms: &rooms,
                     except: &except,
+                    reach: Reach::Server,
                 };
                 let named = fields.strings()?;
                 let rooms = &borrow(&named);

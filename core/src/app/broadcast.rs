@@ -18,7 +18,7 @@ use super::error::AckError;
 use super::namespace::NamespaceState;
 use super::router::Router;
 use super::socket::Socket;
-use crate::embed::{AckRequest, Audience, BroadcastAck, Command, NamespaceId, SocketRef};
+use crate::embed::{AckRequest, Audience, BroadcastAck, Command, NamespaceId, Reach, SocketRef};
 use crate::error::Error;
 use crate::server::Engine;
 
@@ -85,6 +85,7 @@ pub struct Broadcast {
     rooms: Option<Vec<Box<str>>>,
     except: Vec<Box<str>>,
     is_volatile: bool,
+    reach: Reach,
 }
 
 impl Broadcast {
@@ -100,6 +101,7 @@ impl Broadcast {
             rooms: None,
             except: Vec::new(),
             is_volatile: false,
+            reach: Reach::Cluster,
         }
     }
 
@@ -128,8 +130,9 @@ impl Broadcast {
         self
     }
 
-    /// Reaches only the sockets of this server; in a cluster of one that is all of them.
-    pub fn local(self) -> Broadcast {
+    /// Reaches only the sockets of this server, and not those of others in its cluster.
+    pub fn local(mut self) -> Broadcast {
+        self.reach = Reach::Server;
         self
     }
 
@@ -182,6 +185,7 @@ impl Broadcast {
 
     /// Takes the sockets out of the namespace; see [`Socket::disconnect`].
     pub fn disconnect(self) {
+        self.disconnect_elsewhere(false);
         for socket in self.sockets() {
             socket.disconnect();
         }
@@ -189,12 +193,13 @@ impl Broadcast {
 
     /// Closes the sockets' connections; see [`Socket::close`].
     pub fn close(self) {
+        self.disconnect_elsewhere(true);
         for socket in self.sockets() {
             socket.close();
         }
     }
 
-    /// The sockets.
+    /// The sockets of this server; [`Broadcast::fetch_sockets`] gives those of all.
     pub fn sockets(&self) -> Vec<Socket> {
         if self.is_to_nobody() {
             return Vec::new();
@@ -206,6 +211,29 @@ impl Broadcast {
         found
             .filter_map(|conn| self.router.seats().find(SocketRef { conn, namespace }))
             .collect()
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn namespace(&self) -> &Arc<NamespaceState> {
+        &self.namespace
+    }
+
+    /// Addresses every socket of the namespace.
+    pub(super) fn to_everybody(&self) -> Broadcast {
+        Broadcast::new(&self.engine, &self.router, &self.namespace)
+    }
+
+    fn disconnect_elsewhere(&self, close: bool) {
+        self.with_audience(|namespace, audience| {
+            self.engine.execute(Command::DisconnectElsewhere {
+                namespace,
+                audience,
+                close,
+            });
+        });
     }
 
     fn send(&self, event: &Encoded, ack: Option<AckRequest>) {
@@ -226,7 +254,7 @@ impl Broadcast {
         self.rooms.as_ref().is_some_and(Vec::is_empty)
     }
 
-    fn with_audience(&self, work: impl FnOnce(NamespaceId, Audience<'_>)) {
+    pub(super) fn with_audience(&self, work: impl FnOnce(NamespaceId, Audience<'_>)) {
         if self.is_to_nobody() {
             return;
         }
@@ -236,6 +264,7 @@ impl Broadcast {
         let audience = Audience {
             rooms: &rooms,
             except: &except,
+            reach: self.reach,
         };
         work(self.namespace.id(), audience);
     }
@@ -331,7 +360,7 @@ impl<R: DeserializeOwned> IntoFuture for PendingAnswers<R> {
                 let _ = sender.send(nobody);
             }
             Ok(event) => {
-                if namespace.expect(id, sender) {
+                if namespace.waiting.expect(id, sender) {
                     broadcast.send(&event, Some(AckRequest { id, timeout }));
                 }
             }
@@ -363,27 +392,32 @@ impl<R: DeserializeOwned> Future for AnswersFuture<R> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(AckError::Emit(error)));
         }
-        Pin::new(&mut self.receiver).poll(cx).map(|outcome| {
-            let outcome = outcome.map_err(|_| AckError::Disconnected)?;
-            let mut answers = Answers {
-                received: Vec::with_capacity(outcome.responses.len()),
-                undecodable: 0,
-                timed_out: outcome.timed_out,
-            };
-            for response in outcome.responses {
-                match decode::answer(&response.data, &response.attachments) {
-                    Ok(answer) => answers.received.push(answer),
-                    Err(_) => answers.undecodable += 1,
-                }
-            }
-            Ok(answers)
-        })
+        Pin::new(&mut self.receiver).poll(cx).map(gathered)
     }
+}
+
+/// What came, decoded.
+pub(super) fn gathered<R: DeserializeOwned>(
+    outcome: Result<BroadcastAck, oneshot::error::RecvError>,
+) -> Result<Answers<R>, AckError> {
+    let outcome = outcome.map_err(|_| AckError::Disconnected)?;
+    let mut answers = Answers {
+        received: Vec::with_capacity(outcome.responses.len()),
+        undecodable: 0,
+        timed_out: outcome.timed_out,
+    };
+    for response in outcome.responses {
+        match decode::answer(&response.data, &response.attachments) {
+            Ok(answer) => answers.received.push(answer),
+            Err(_) => answers.undecodable += 1,
+        }
+    }
+    Ok(answers)
 }
 
 impl<R> Drop for AnswersFuture<R> {
     fn drop(&mut self) {
-        self.namespace.forget(self.id);
+        self.namespace.waiting.forget(self.id);
     }
 }
 

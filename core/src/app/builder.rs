@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, Response};
 
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
+use crate::adapter::Adapter;
 use crate::config::{
     Config, Cookie, Cors, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser,
     RateLimit, RecoverySettings, TransportKind,
@@ -36,6 +37,7 @@ use crate::error::Error;
 pub struct ServerBuilder {
     pub(super) config: Config,
     pub(super) hooks: Hooks,
+    pub(super) adapter: Option<Arc<dyn Adapter>>,
 }
 
 macro_rules! setters {
@@ -143,13 +145,21 @@ impl ServerBuilder {
         self
     }
 
+    /// Makes the server a node of the cluster that `adapter` leads to: broadcasts, `join`, `leave`
+    /// and `disconnect` of many reach the sockets of all its servers, unless they are
+    /// [`local`](crate::Broadcast::local).
+    pub fn adapter(mut self, adapter: impl Adapter) -> ServerBuilder {
+        self.adapter = Some(Arc::new(adapter));
+        self
+    }
+
     /// Starts the server; see [`Server::start`].
     ///
     /// # Errors
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn build(self) -> Result<Server, Error> {
-        Server::launch(self.config, self.hooks)
+        Server::launch(self.adapter.as_deref(), self.config, self.hooks)
     }
 }
 

@@ -21,6 +21,7 @@
 mod ack;
 mod broadcast;
 mod builder;
+mod cluster;
 mod connect;
 mod data;
 mod dynamic;
@@ -37,6 +38,7 @@ mod seats;
 mod server;
 mod socket;
 pub mod sse;
+mod waiting;
 mod watch;
 pub mod ws;
 
@@ -45,6 +47,9 @@ use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use broadcast::{Answers, AnswersFuture, Broadcast, PendingAnswers, Rooms};
 pub use builder::ServerBuilder;
+pub use cluster::{
+    Fetched, PendingServerAnswers, RemoteSocket, ServerAnswersFuture, ServerMessage,
+};
 pub use connect::{ConnectError, ConnectRequest, Verdict};
 pub use error::{AckError, ArgumentError, BoxError, HandlerError, Result};
 pub use handler::{AnyEvent, Handler, WithAck, WithoutAck};

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
 use super::router::Router;
 use super::socket::Socket;
+use super::waiting::Waiting;
 use super::watch::{Interceptor, OutgoingWatcher};
 use crate::embed::{BroadcastAck, NamespaceId};
 use crate::error::{DisconnectReason, Error};
@@ -45,8 +46,12 @@ impl Namespace {
         }
     }
 
-    pub(super) fn state(&self) -> &NamespaceState {
+    pub(super) fn state(&self) -> &Arc<NamespaceState> {
         &self.state
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Its name, with the leading `/`.
@@ -175,7 +180,7 @@ impl Namespace {
         self.all().emit_with_ack(event, arguments)
     }
 
-    /// Every socket of the namespace.
+    /// Every socket of the namespace on this server.
     pub fn sockets(&self) -> Vec<Socket> {
         self.all().sockets()
     }
@@ -197,8 +202,11 @@ pub(super) struct NamespaceState {
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
-    /// Those who wait for a broadcast's answers, by ack id; `None` once the engine has closed.
-    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<BroadcastAck>>>>,
+    pub(super) server_handlers: RwLock<ServerHandlers>,
+    /// Those who wait for a broadcast's answers, or for those of servers, by ack id.
+    pub(super) waiting: Waiting<BroadcastAck>,
+    /// Those who have asked something about the cluster, by the id of the request.
+    pub(super) asking: Waiting<ClusterAnswer>,
 }
 
 type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
@@ -229,7 +237,9 @@ impl NamespaceState {
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
             handlers: RwLock::default(),
-            waiting: Mutex::new(Some(HashMap::new())),
+            server_handlers: RwLock::default(),
+            waiting: Waiting::default(),
+            asking: Waiting::default(),
         }
     }
 
@@ -245,36 +255,10 @@ impl NamespaceState {
         self.handlers.read().get(event).cloned()
     }
 
-    /// Waits for the answers to the broadcast with ack id `id`. False if none will come.
-    pub(super) fn expect(&self, id: u64, waiting: oneshot::Sender<BroadcastAck>) -> bool {
-        let mut open = self.waiting.lock();
-        open.as_mut().map(|open| open.insert(id, waiting)).is_some()
-    }
-
-    /// Waits no more.
-    pub(super) fn forget(&self, id: u64) {
-        if let Some(open) = &mut *self.waiting.lock() {
-            open.remove(&id);
-        }
-    }
-
-    /// The answers have come.
-    pub(super) fn answer(&self, id: u64, outcome: BroadcastAck) {
-        let waiting = self
-            .waiting
-            .lock()
-            .as_mut()
-            .and_then(|open| open.remove(&id));
-        if let Some(waiting) = waiting {
-            // Who waited may have given up.
-            let _ = waiting.send(outcome);
-        }
-    }
-
     /// No answers come any more: who waits for them is told.
     pub(super) fn stop_waiting(&self) {
-        let waiting = self.waiting.lock().take();
-        drop(waiting);
+        self.waiting.stop();
+        self.asking.stop();
     }
 
     /// The engine has closed: nothing is called any more.
@@ -289,6 +273,8 @@ impl NamespaceState {
         self.on_disconnect.clear();
         let handlers = std::mem::take(&mut *self.handlers.write());
         drop(handlers);
+        let server_handlers = std::mem::take(&mut *self.server_handlers.write());
+        drop(server_handlers);
     }
 }
 

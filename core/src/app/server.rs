@@ -15,6 +15,7 @@ use super::router::{Entrance, Router};
 use super::socket::Socket;
 use super::sse;
 use super::ws::{Endpoint, WebSocketSettings};
+use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -56,7 +57,7 @@ impl Server {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn start(config: Config) -> Result<Server, Error> {
-        Server::launch(config, Hooks::default())
+        Server::launch(None, config, Hooks::default())
     }
 
     pub(super) fn router(&self) -> &Router {
@@ -68,9 +69,13 @@ impl Server {
         &self.engine
     }
 
-    pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
+    pub(super) fn launch(
+        adapter: Option<&dyn Adapter>,
+        config: Config,
+        hooks: Hooks,
+    ) -> Result<Server, Error> {
         let router = Arc::new(Router::new(config.shards, hooks));
-        let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;
+        let engine = Engine::start_in(adapter, config, Arc::new(Entrance(Arc::clone(&router))))?;
         let server = Server { engine, router };
         // Every client may ask for "/", whether the application does or not.
         server.of("/");

@@ -20,7 +20,7 @@ use super::lane::Lane;
 use super::namespace::{DisconnectHandler, HandlerList, Handlers, NamespaceState, append};
 use super::outcome::Outcome;
 use super::router::Router;
-use crate::embed::{Command, Handshake, Peer, SocketRef};
+use crate::embed::{Command, Handshake, Peer, Profile, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::server::Engine;
 
@@ -345,6 +345,13 @@ impl Socket {
 
     pub(super) fn reference(&self) -> SocketRef {
         self.inner.identity.reference
+    }
+
+    pub(super) fn profile(&self) -> Profile {
+        Profile {
+            handshake: Some(Arc::clone(&self.inner.identity.handshake)),
+            auth: self.inner.identity.auth.clone(),
+        }
     }
 
     pub(super) fn sid(&self) -> Arc<str> {

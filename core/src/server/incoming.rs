@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::config::{Config, Parser, Protocol, TransportKind};
 use crate::embed::{Event, Raw, SocketRef};
 use crate::error::DisconnectReason;
-use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
+use crate::hub::{Answered, Client, ConnId, Incoming, Violation, new_sid};
 use crate::proto::DecodeError;
 use crate::session::{Received, Session};
 
@@ -223,12 +223,17 @@ fn deliver_ack<'a>(
         data: data.into(),
         attachments,
     };
-    let outcome = namespace
-        .broadcast_acks()
-        .answer(id, socket.conn, response)?;
-    Some(Event::BroadcastAck {
-        namespace: socket.namespace,
-        id,
-        outcome,
-    })
+    let acks = namespace.broadcast_acks();
+    match acks.answer(id, socket.conn, response) {
+        Answered::Nothing => None,
+        Answered::Complete(outcome) => Some(Event::BroadcastAck {
+            namespace: socket.namespace,
+            id,
+            outcome,
+        }),
+        Answered::Relay(relay, response) => {
+            engine.relay_ack(namespace.name(), &relay, response);
+            None
+        }
+    }
 }

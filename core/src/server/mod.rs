@@ -4,6 +4,7 @@
 mod attach;
 mod batch;
 mod bell;
+mod cluster;
 mod compression;
 mod connection;
 mod deliver;
@@ -50,8 +51,9 @@ pub use http::{
 };
 pub use websocket::WebSocketUpgrade;
 
+use crate::adapter::Adapter;
 use crate::config::{Config, TransportKind};
-use crate::embed::{Command, Event, Handshake, RequestId};
+use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
@@ -59,6 +61,7 @@ use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
 use crate::transport::{Stream, polling};
+use cluster::Cluster;
 use inbox::Inbox;
 use listen::Transport;
 use registry::Registry;
@@ -91,6 +94,13 @@ pub trait Application: Send + Sync + 'static {
         None
     }
 
+    /// What it knows of a socket, for other servers of a cluster that ask; `None` if the socket is
+    /// gone.
+    fn profile(&self, socket: SocketRef) -> Option<Profile> {
+        let _ = socket;
+        Some(Profile::default())
+    }
+
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None
@@ -116,6 +126,7 @@ pub(crate) struct Shared {
     settings: Arc<Settings>,
     hub: Hub,
     registry: Registry,
+    cluster: Option<cluster::Cluster>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
     next_shard: AtomicUsize,
@@ -131,6 +142,14 @@ pub(crate) struct Shared {
     /// When it must have closed, if the application said so.
     finish_by: OnceLock<Instant>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// The cluster, if there is one and `audience` reaches into it.
+    fn cluster_for(&self, audience: Audience<'_>) -> Option<&Cluster> {
+        let cluster = self.cluster.as_ref();
+        cluster.filter(|_| audience.reach == Reach::Cluster)
+    }
 }
 
 #[derive(Debug)]
@@ -195,6 +214,18 @@ impl Engine {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
+        Engine::start_in(None, config, application)
+    }
+
+    /// As [`Engine::start`], as a node of the cluster that `adapter` leads to.
+    ///
+    /// # Errors
+    /// As [`Engine::start`] and [`Adapter::start`].
+    pub fn start_in(
+        adapter: Option<&dyn Adapter>,
+        config: Config,
+        application: Arc<dyn Application>,
+    ) -> Result<Engine, Error> {
         config.validate()?;
         let settings = Arc::new(Settings {
             ping_interval: config.ping_interval,
@@ -208,6 +239,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),
             settings,
+            cluster: adapter.map(|adapter| Cluster::new(&adapter.settings())),
             registry: Registry::new(),
             application,
             shards: (0..config.shards)
@@ -228,6 +260,9 @@ impl Engine {
             threads: Mutex::default(),
             config,
         });
+        if let Some(adapter) = adapter {
+            Cluster::start(&shared, adapter)?;
+        }
         let engine = Engine { shared };
         for index in 0..engine.shared.shards.len() {
             let thread = shard::spawn(engine.clone(), index as u8).inspect_err(|_| engine.close());
@@ -253,13 +288,16 @@ impl Engine {
 
     /// Begins a run of commands for which each shard is woken once, when the batch is dropped.
     pub fn batch(&self) -> Batch<'_> {
-        Batch::new(&self.shared)
+        Batch::new(self)
     }
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters();
         metrics.namespaces = self.shared.hub.len() as u64;
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.add_to(&mut metrics);
+        }
         if self.shared.config.recovery.is_some() {
             let now = Instant::now();
             for namespace in self.shared.hub.namespaces() {

@@ -262,6 +262,12 @@ impl Application for EventQueue {
             return self.handle_raw(event);
         }
         match event {
+            // A pulled server is in no cluster.
+            Event::ServerSideEmit { .. }
+            | Event::ServerAnswers { .. }
+            | Event::Sockets { .. }
+            | Event::ServerCount { .. }
+            | Event::DisconnectAsked { .. } => {}
             Event::Message {
                 socket,
                 ack,
