@@ -10,20 +10,22 @@ const { atEnd } = require('./at-end');
 
 const READY = /ready to accept connections/i;
 
-/** Starts the server and gives a function that makes connected clients of it; all ends with `t`. */
+/** Starts the server and gives a function that makes connected clients of it, with the path of its `socket`; all ends with `t`. */
 async function startRedis(t) {
   const folder = mkdtempSync(path.join(tmpdir(), 'sori-redis-'));
   const socket = path.join(folder, 'redis.sock');
   const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']);
   const clients = [];
+  const kill = () => server.kill('SIGKILL');
+  process.once('exit', kill);
   atEnd(t, async () => {
+    process.off('exit', kill);
     await Promise.all(clients.map((client) => client.close()));
     await stop(server);
     rmSync(folder, { recursive: true });
   });
-  process.once('exit', () => server.kill('SIGKILL'));
   await isReady(server);
-  return async () => {
+  const connect = async () => {
     const client = createClient({ socket: { path: socket } });
     // The server's end is the tests' end.
     client.on('error', () => {});
@@ -31,6 +33,8 @@ async function startRedis(t) {
     await client.connect();
     return client;
   };
+  connect.socket = socket;
+  return connect;
 }
 
 function isReady(server) {
