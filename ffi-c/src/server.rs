@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sori_core::Error;
+use sori_core::adapter::Adapter;
 use sori_core::hub::Namespace;
 use sori_core::server::pull::PullServer;
 
@@ -122,16 +123,18 @@ pub unsafe extern "C" fn sori_server_new(
         if server.is_null() {
             return Err(Failure::null("server"));
         }
-        let (config, asks) = match options.is_null() {
-            true => (Default::default(), false),
+        let (config, adapter, asks) = match options.is_null() {
+            true => (Default::default(), None, false),
             false => {
                 // SAFETY: the header's rules.
                 let options = unsafe { pointer::read_extensible(options, "options") }?;
                 // SAFETY: the header's rules.
-                (unsafe { options.config() }?, options.ask_handshakes != 0)
+                let (config, adapter) = unsafe { (options.config()?, options.adapter()?) };
+                (config, adapter, options.ask_handshakes != 0)
             }
         };
-        let pull = PullServer::start(config)?;
+        let adapter = adapter.as_ref().map(|redis| redis as &dyn Adapter);
+        let pull = PullServer::start_in(adapter, config)?;
         if asks {
             pull.ask_about_handshakes();
         }

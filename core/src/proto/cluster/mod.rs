@@ -148,6 +148,13 @@ pub struct SocketDetails {
     pub data: Value,
 }
 
+/// Sockets as one JSON array of `{id, handshake, rooms, data}`, and what the placeholders in it stand
+/// for.
+pub fn sockets_json(sockets: &[SocketDetails]) -> (String, Vec<Bytes>) {
+    let (json, attachments) = text::written_sockets(sockets);
+    (json.get().to_owned(), attachments)
+}
+
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {

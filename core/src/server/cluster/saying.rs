@@ -61,6 +61,8 @@ impl Batch<'_> {
     ) {
         if let Some(cluster) = self.shared.cluster_for(audience)
             && let Some(namespace) = self.namespace(namespace)
+            // Plain WebSockets are in a group without a name, and in no cluster.
+            && !namespace.name().is_empty()
         {
             cluster.tell(namespace.name(), &message(recipients(audience)));
         }

@@ -9,6 +9,7 @@
 //! any number of messages and acks; then exactly one [`PulledEvent::Disconnect`], whoever ended it,
 //! and nothing after that.
 
+mod cluster;
 mod event;
 mod mailbox;
 mod queue;
@@ -27,6 +28,7 @@ pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
 use super::{Batch, Engine};
+use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef};
@@ -71,9 +73,17 @@ impl PullServer {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start(config: Config) -> Result<PullServer, Error> {
+        PullServer::start_in(None, config)
+    }
+
+    /// As [`PullServer::start`], as a node of the cluster that `adapter` leads to.
+    ///
+    /// # Errors
+    /// As [`Engine::start_in`].
+    pub fn start_in(adapter: Option<&dyn Adapter>, config: Config) -> Result<PullServer, Error> {
         config.validate()?;
         let queue = Arc::new(EventQueue::new(&config));
-        let engine = Engine::start(config, Arc::clone(&queue) as _)?;
+        let engine = Engine::start_in(adapter, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }
 
