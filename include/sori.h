@@ -480,8 +480,8 @@ typedef struct sori_server_options {
     // Most messages at once, after a time of silence. 0, the default: as many as in a second.
     uint32_t rate_burst;
     // The Redis where the servers of a cluster meet, in the wire format of npm
-    // @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]" or
-    // "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    // @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    // behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
     const char *redis_url;
     // What stands before the names of all its channels. NULL, the default: "socket.io".
     const char *redis_key;

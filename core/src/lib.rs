@@ -45,6 +45,7 @@
 //! | `tower` | the server as a tower service and layer, for axum, hyper and others | |
 //! | `tracing` | events and spans for `tracing` subscribers | |
 //! | `redis` | clusters of servers that meet over Redis: `adapter::Redis` | |
+//! | `redis-tls` | the same behind TLS: `rediss://` | |
 //! | `client` | a client of Socket.IO and WebSocket servers | |
 //! | `client-tls` | the same for servers behind TLS | |
 //! | `full` | all of them | |

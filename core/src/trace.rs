@@ -7,6 +7,9 @@
 //! | event | debug | `connection opened`, `connection closed` | `sid`, `transport`; `reason` |
 //! | event | warn | `connection refused` | `connections` |
 //! | event | warn | `slow reader closed` | `sid` |
+//! | event | info | `cluster connected` | |
+//! | event | warn | `cluster connection lost` | `error` |
+//! | event | warn | `message of another server dropped` | `channel`, `refusal` |
 //! | event | warn | `handler failed` | `error` (within the handler's span) |
 //! | span | debug | `handler` | `event`, `socket`, `namespace` |
 

@@ -122,8 +122,8 @@ pub struct sori_server_options {
     /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
     pub rate_burst: u32,
     /// The Redis where the servers of a cluster meet, in the wire format of npm
-    /// @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]" or
-    /// "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    /// @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    /// behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
     pub redis_url: *const c_char,
     /// What stands before the names of all its channels. NULL, the default: "socket.io".
     pub redis_key: *const c_char,

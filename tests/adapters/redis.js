@@ -10,11 +10,12 @@ const { atEnd } = require('./at-end');
 
 const READY = /ready to accept connections/i;
 
-/** Starts the server and gives a function that makes connected clients of it, with the path of its `socket`; all ends with `t`. */
-async function startRedis(t) {
+/** Starts the server and gives a function that makes connected clients of it, with the path of its `socket`; all ends with `t`. `more` are its arguments. */
+async function startRedis(t, more = []) {
   const folder = mkdtempSync(path.join(tmpdir(), 'sori-redis-'));
   const socket = path.join(folder, 'redis.sock');
-  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']);
+  const start = () => spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no', ...more]);
+  let server = start();
   const clients = [];
   const kill = () => server.kill('SIGKILL');
   process.once('exit', kill);
@@ -34,6 +35,15 @@ async function startRedis(t) {
     return client;
   };
   connect.socket = socket;
+  /** Lets it end at once, with what it holds. */
+  connect.lose = async () => {
+    await stop(server);
+  };
+  /** Begins anew, on the same socket. */
+  connect.restart = async () => {
+    server = start();
+    await isReady(server);
+  };
   return connect;
 }
 

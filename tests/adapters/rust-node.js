@@ -22,8 +22,8 @@ function program() {
 }
 
 /** A Rust server on a free port, and the client by which it is told what to do; it hears no broadcasts that are tested. */
-async function rustNode(t, { url }) {
-  const child = spawn(program(), ['127.0.0.1:0', url], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function rustNode(t, { url, env = {} }) {
+  const child = spawn(program(), ['127.0.0.1:0', url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   atEnd(t, () => {

@@ -1,6 +1,9 @@
 // Rust servers over Redis, among themselves and mixed with npm socket.io that has `@socket.io/redis-adapter`.
 'use strict';
 
+const net = require('net');
+const path = require('path');
+const { once } = require('events');
 const test = require('node:test');
 const assert = require('node:assert');
 const { createAdapter } = require('@socket.io/redis-adapter');
@@ -119,3 +122,42 @@ test('an emitter reaches rooms, joins, disconnects, and speaks to a Rust server'
   assert.strictEqual((await ended)[0], 'io server disconnect');
   assert.strictEqual(a.connected, true);
 });
+
+test('a Rust server serves its own clients while Redis is away, and is found again with it', async (t) => {
+  const { connect, meeting } = await meetingOverRedis(t);
+  const [here, there] = await clusterOf(t, ['rust', 'rust'], meeting);
+  const a = await clientAt(t, here, 'a');
+  const b = await clientAt(t, there, 'b');
+  await connect.lose();
+  const heard = next(a, 'meanwhile');
+  here.emit({}, 'meanwhile', 1);
+  await heard;
+  assert.deepStrictEqual(await here.ask({}, 200, 1), { received: ['a'], timedOut: true });
+  await connect.restart();
+  await until(async () => (await here.count().catch(() => 0)) === 2);
+  const again = next(b, 'again');
+  here.emit({}, 'again', 2);
+  assert.deepStrictEqual(await again, [2]);
+});
+
+test('a Rust server meets others over a Redis behind TLS', async (t) => {
+  const port = await freePort();
+  const tls = (file) => path.join(__dirname, '../client/tls', file);
+  const connect = await startRedis(t, ['--tls-port', String(port), '--tls-cert-file', tls('cert.pem'), '--tls-key-file', tls('key.pem'), '--tls-ca-cert-file', tls('ca.pem'), '--tls-auth-clients', 'no']);
+  const meeting = async () => ({ url: `rediss://localhost:${port}`, env: { SSL_CERT_FILE: tls('ca.pem') }, adapter: createAdapter(await connect(), await connect()) });
+  const [here, there] = await clusterOf(t, ['rust', 'socket.io'], meeting);
+  const b = await clientAt(t, there, 'b');
+  const heard = next(b, 'hello');
+  here.emit({}, 'hello', 1);
+  assert.deepStrictEqual(await heard, [1]);
+});
+
+/** A port that was free a moment ago: Redis does not tell which one the system gave it. */
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

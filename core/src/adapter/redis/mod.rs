@@ -43,8 +43,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The Redis at `url`: `redis://[user[:password]@]host[:port][/database]`, or
-    /// `unix:///path/of/the.sock`.
+    /// The Redis at `url`: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` behind TLS
+    /// (feature `redis-tls`; the system's certificates vouch for it), or `unix:///path/of/the.sock`.
     pub fn new(url: impl Into<String>) -> Redis {
         Redis {
             url: url.into(),
