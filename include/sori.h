@@ -219,6 +219,22 @@ enum sori_event_kind
     // sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
     // last.
     SORI_EVENT_BROADCAST_ANSWER = 9,
+    // Another server of the cluster says something: sori_event_namespace(), sori_event_name(),
+    // sori_event_args() and its attachments. If sori_event_has_ack(), it waits for
+    // sori_server_answer_server(). While too many events wait for sori_server_poll(), what other
+    // servers say is dropped.
+    SORI_EVENT_SERVER_MESSAGE = 9,
+    // The other servers have answered sori_server_ask_servers(), or the time is up:
+    // sori_event_ack(), sori_event_answer_count() and others, sori_event_is_timed_out().
+    SORI_EVENT_SERVER_ANSWERS = 10,
+    // What sori_server_fetch_sockets() asked for: sori_event_ack() is the request's id,
+    // sori_event_args() a JSON array of objects {"id","handshake","rooms","data"} as socket.io's
+    // fetchSockets() gives them, where `data` is what sori_server_set_recovery_data() was given.
+    // sori_event_is_timed_out() tells whether a server had not answered.
+    SORI_EVENT_SOCKETS = 11,
+    // What sori_server_count_servers() asked for: sori_event_ack() is the request's id,
+    // sori_event_token() the number; 0 if nobody could tell in time.
+    SORI_EVENT_SERVER_COUNT = 12,
     // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -492,6 +508,14 @@ typedef struct sori_server_options {
     // its own. They take turns, and either may be closed and freed before the other; the threads end
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
+    // The Redis where the servers of a cluster meet, in the wire format of npm
+    // @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    // behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    const char *redis_url;
+    // What stands before the names of all its channels. NULL, the default: "socket.io".
+    const char *redis_key;
+    // How long other servers may take to answer. Default 5,000.
+    uint32_t redis_timeout_ms;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -524,6 +548,14 @@ typedef struct sori_metrics {
     uint64_t recovery_bytes;
     // Messages dropped because a client's queue was full.
     uint64_t dropped_full;
+    // Messages for the other servers of the cluster.
+    uint64_t cluster_published;
+    // Messages that came over its Redis, the server's own that come back among them.
+    uint64_t cluster_received;
+    // Those that were dropped because they are malformed or of an unknown kind.
+    uint64_t cluster_refused;
+    // Messages for other servers that were dropped because too much waited to go out.
+    uint64_t cluster_dropped;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make
@@ -582,6 +614,8 @@ typedef struct sori_audience {
     const char *const *except;
     // How many they are.
     size_t except_count;
+    // Whether those of other servers of the cluster are left out: 1 or 0. Default 0.
+    uint32_t local;
 } sori_audience;
 
 // The settings of a path of plain WebSockets. Fill them with sori_websocket_options_default(), then
@@ -894,12 +928,16 @@ struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
 // SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
 // SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
+// ticket for sori_server_allow() and sori_server_deny(). SORI_EVENT_SERVER_COUNT: the number.
 uint64_t sori_event_token(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE: the event's name.
+// SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
+// SORI_EVENT_MESSAGE, SORI_EVENT_ACK, SORI_EVENT_SERVER_MESSAGE: the arguments, a valid JSON array;
+// SORI_EVENT_SOCKETS: the sockets. Binary ones stand as
 // {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 struct sori_text sori_event_args(const struct sori_event *event);
 
@@ -916,7 +954,7 @@ bool sori_event_has_ack(const struct sori_event *event);
 // The ack's id; 0, which can be an id too, if there is none.
 uint64_t sori_event_ack(const struct sori_event *event);
 
-// SORI_EVENT_BROADCAST_ACK: how many sockets answered.
+// SORI_EVENT_BROADCAST_ACK, SORI_EVENT_SERVER_ANSWERS: how many sockets or servers answered.
 size_t sori_event_answer_count(const struct sori_event *event);
 
 // The JSON array of the arguments of one answer; empty past the last. Its binary ones are among
@@ -931,7 +969,8 @@ struct sori_bytes sori_event_answer_attachment(const struct sori_event *event,
                                                size_t index,
                                                size_t attachment);
 
-// SORI_EVENT_BROADCAST_ACK: whether somebody had not answered when the time was up.
+// SORI_EVENT_BROADCAST_ACK, SORI_EVENT_SERVER_ANSWERS, SORI_EVENT_SOCKETS: whether somebody had not
+// answered when the time was up.
 bool sori_event_is_timed_out(const struct sori_event *event);
 
 // SORI_EVENT_DISCONNECT: why, in Socket.IO's words, for example "transport close".
@@ -1117,6 +1156,50 @@ sori_status sori_server_leave_many(const struct sori_server *server,
                                    const char *const *rooms,
                                    size_t room_count);
 
+// Sends an event to the other servers of the cluster that options.redis_url names, each of which has
+// it as SORI_EVENT_SERVER_MESSAGE (in Node: `io.on`, as what `serverSideEmit` sends). Clients receive
+// nothing. Without a cluster nobody does. Arguments and options as with sori_server_emit().
+sori_status sori_server_tell_servers(const struct sori_server *server,
+                                     const char *namespace_name,
+                                     const char *event_name,
+                                     const char *args,
+                                     const struct sori_emit_options *options);
+
+// As sori_server_tell_servers(), and asks each for an answer. Stores the ack's id in `*ack`;
+// SORI_EVENT_SERVER_ANSWERS follows when all have answered or the time is up. A negative timeout
+// stands for options.redis_timeout_ms.
+sori_status sori_server_ask_servers(const struct sori_server *server,
+                                    const char *namespace_name,
+                                    const char *event_name,
+                                    const char *args,
+                                    const struct sori_emit_options *options,
+                                    int32_t timeout_ms,
+                                    uint64_t *ack);
+
+// Answers a SORI_EVENT_SERVER_MESSAGE that sori_event_has_ack() says waits for it, before the event is
+// freed. Of `args`, NULL or a JSON array, other servers are told the first. It answers once: a
+// second answer counts as one of another server.
+sori_status sori_server_answer_server(const struct sori_server *server,
+                                      const struct sori_event *event,
+                                      const char *args,
+                                      const struct sori_emit_options *options);
+
+// Asks for the sockets of all servers of the cluster, or with audience.local of this one. Stores the
+// request's id in `*request`; SORI_EVENT_SOCKETS follows when all have answered or the time is up. A
+// negative timeout stands for options.redis_timeout_ms.
+sori_status sori_server_fetch_sockets(const struct sori_server *server,
+                                      const char *namespace_name,
+                                      const struct sori_audience *audience,
+                                      int32_t timeout_ms,
+                                      uint64_t *request);
+
+// Asks how many servers the cluster has, this one included. Stores the request's id in `*request`;
+// SORI_EVENT_SERVER_COUNT follows. A negative timeout stands for options.redis_timeout_ms.
+sori_status sori_server_count_servers(const struct sori_server *server,
+                                      const char *namespace_name,
+                                      int32_t timeout_ms,
+                                      uint64_t *request);
+
 // Puts a socket into rooms.
 sori_status sori_server_join(const struct sori_server *server,
                              sori_socket socket,
@@ -1156,14 +1239,15 @@ struct sori_text sori_rooms_name(const struct sori_rooms *rooms, size_t index);
 void sori_rooms_free(struct sori_rooms *rooms);
 
 // Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
-// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+// their connections, as sori_server_close_connection(); on all servers of the cluster, unless
+// audience.local says otherwise. WebSockets, which are in no cluster, are closed in either case, with
 // code 1000.
 sori_status sori_server_disconnect_many(const struct sori_server *server,
                                         const char *namespace_name,
                                         const struct sori_audience *audience,
                                         bool closes);
 
-// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
+// Stores the sockets of an audience that are this server's in `sockets`, up to `capacity`, and in `*count` how many there
 // are, which may be more. `sockets` may be NULL if `capacity` is 0.
 sori_status sori_server_sockets(const struct sori_server *server,
                                 const char *namespace_name,

@@ -17,6 +17,7 @@ use crate::config::TransportKind;
 use crate::error::DisconnectReason;
 use crate::hub::Namespace;
 pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef, Telling};
+pub use crate::proto::cluster::SocketDetails;
 pub use crate::proto::engine::Revision;
 #[cfg(feature = "server")]
 pub(crate) use handshake::percent_decoded;
@@ -187,6 +188,55 @@ pub enum Event<'a> {
         /// What.
         event: websocket::Event<'a>,
     },
+    /// Another server of the cluster says something to the servers. Events from the cluster come on
+    /// its bus's thread, in order.
+    ServerSideEmit {
+        /// Where.
+        namespace: NamespaceId,
+        /// The answer it waits for; answer with [`Command::AnswerServer`].
+        ticket: Option<ServerTicket>,
+        /// Raw JSON array: name and arguments; binary stands as placeholders.
+        data: Cow<'a, str>,
+        /// What the placeholders stand for.
+        attachments: Vec<Bytes>,
+    },
+    /// The other servers have answered a [`Command::ServerSideEmit`], or their time is up.
+    ServerAnswers {
+        /// Where.
+        namespace: NamespaceId,
+        /// The ack's id.
+        id: u64,
+        /// The answers.
+        outcome: BroadcastAck,
+    },
+    /// The answer to [`Command::FetchSockets`].
+    Sockets {
+        /// Where.
+        namespace: NamespaceId,
+        /// The request's id.
+        id: u64,
+        /// The sockets of all servers that have answered.
+        sockets: Vec<SocketDetails>,
+        /// Whether one had not when the time was up.
+        timed_out: bool,
+    },
+    /// The answer to [`Command::CountServers`].
+    ServerCount {
+        /// Where.
+        namespace: NamespaceId,
+        /// The request's id.
+        id: u64,
+        /// How many servers there are, this one included; `None` if nobody could tell in time.
+        servers: Option<usize>,
+    },
+    /// Another server wants a socket to be disconnected; the application is to do it as if it had
+    /// wanted it itself.
+    DisconnectAsked {
+        /// The socket.
+        socket: SocketRef,
+        /// Whether to close its connection too.
+        close: bool,
+    },
     /// Every connection is closed and the engine's threads end.
     Closed,
 }
@@ -218,6 +268,17 @@ pub struct AckRequest {
     pub telling: Telling,
 }
 
+impl AckRequest {
+    /// One whose answers are told together.
+    pub fn new(id: u64, timeout: Option<Duration>) -> AckRequest {
+        AckRequest {
+            id,
+            timeout,
+            telling: Telling::Together,
+        }
+    }
+}
+
 /// A packet's payload as the application gives it: a JSON array and its attachments.
 #[derive(Clone, Debug, Default)]
 pub struct Payload<'a> {
@@ -234,6 +295,38 @@ pub struct Audience<'a> {
     pub rooms: &'a [&'a str],
     /// Rooms to leave out.
     pub except: &'a [&'a str],
+    /// On which servers. Of no meaning to plain WebSockets, which are in no cluster.
+    pub reach: Reach,
+}
+
+/// How far a command reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// The sockets of all servers of the cluster.
+    #[default]
+    Cluster,
+    /// Those of this server.
+    Server,
+}
+
+/// What another server waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTicket {
+    /// The namespace's name.
+    pub namespace: Box<str>,
+    /// The server, if it told who it is.
+    pub node: Option<Box<str>>,
+    /// Its request.
+    pub request: Box<str>,
+}
+
+/// What an application knows of a socket beside what the engine does.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// The request that opened its connection, if that is known.
+    pub handshake: Option<Arc<Handshake>>,
+    /// What the client gave as `auth`, raw JSON.
+    pub auth: Option<Box<str>>,
 }
 
 /// What the application tells the engine. Commands of one thread take effect in order.
@@ -340,6 +433,50 @@ pub enum Command<'a> {
         audience: Audience<'a>,
         /// The rooms.
         rooms: &'a [&'a str],
+    },
+    /// Has sockets of the other servers disconnected. Those of its own the application disconnects
+    /// itself.
+    DisconnectElsewhere {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// Who.
+        audience: Audience<'a>,
+        /// Whether to close their connections too.
+        close: bool,
+    },
+    /// Asks for sockets of all servers; [`Event::Sockets`] answers.
+    FetchSockets {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// Which.
+        audience: Audience<'a>,
+        /// The request's id, from the same numbers as those of acks; and how long to wait. `None`:
+        /// as the cluster's settings say.
+        ask: AckRequest,
+    },
+    /// Asks how many servers the cluster has; [`Event::ServerCount`] answers.
+    CountServers {
+        /// As which namespace knows it.
+        namespace: NamespaceId,
+        /// As in [`Command::FetchSockets`].
+        ask: AckRequest,
+    },
+    /// Sends an event to the applications of the other servers.
+    ServerSideEmit {
+        /// In which namespace.
+        namespace: NamespaceId,
+        /// Name and arguments.
+        payload: Payload<'a>,
+        /// Ask each for an answer; [`Event::ServerAnswers`] gives them. A `timeout` of `None`: as the
+        /// cluster's settings say.
+        ack: Option<AckRequest>,
+    },
+    /// Answers another server's event.
+    AnswerServer {
+        /// From [`Event::ServerSideEmit`].
+        ticket: &'a ServerTicket,
+        /// The answer: of the arguments the first is told.
+        payload: Payload<'a>,
     },
     /// Takes a socket out of its namespace; the client is told. No event answers it.
     Disconnect {

@@ -44,6 +44,8 @@
 //! | `webtransport` | Engine.IO over WebTransport (HTTP/3): `Server::listen_webtransport` | |
 //! | `tower` | the server as a tower service and layer, for axum, hyper and others | |
 //! | `tracing` | events and spans for `tracing` subscribers | |
+//! | `redis` | clusters of servers that meet over Redis: `adapter::Redis` | |
+//! | `redis-tls` | the same behind TLS: `rediss://` | |
 //! | `client` | a client of Socket.IO and WebSocket servers | |
 //! | `client-tls` | the same for servers behind TLS | |
 //! | `full` | all of them | |
@@ -57,6 +59,7 @@
 //! | --- | --- |
 //! | [`proto`] | bytes to packets and back |
 //! | [`session`] | one connection's life: transports, heartbeat, upgrade; pure |
+//! | [`adapter`] | what carries messages between servers, and what is asked over it |
 //! | [`hub`] | namespaces, sockets, rooms, acks; no IO |
 //! | [`embed`] | the waist all languages share: commands in, events out |
 //! | `server` | shards, sockets, clocks, HTTP (feature `server`) |
@@ -66,6 +69,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod adapter;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -97,7 +101,8 @@ mod transport;
 #[cfg(feature = "server")]
 pub use app::{
     Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Binary, Broadcast, ConnectError,
-    ConnectRequest, HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
+    ConnectRequest, HandlerError, Namespace, RemoteSocket, Result, Server, ServerBuilder,
+    ServerMessage, Socket, engine_io,
 };
 #[cfg(feature = "server")]
 pub use app::{sse, ws};

@@ -56,7 +56,7 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn value(&self) -> u64 {
+    pub(crate) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -91,6 +91,14 @@ pub struct Metrics {
     pub recovery_packets: u64,
     /// Bytes of those packets.
     pub recovery_bytes: u64,
+    /// Messages for the other servers of the cluster.
+    pub cluster_published: u64,
+    /// Messages that came over its bus, one's own that come back among them.
+    pub cluster_received: u64,
+    /// Those that were dropped because they are malformed or of an unknown kind.
+    pub cluster_refused: u64,
+    /// Messages for other servers that were dropped because too much waited to go out.
+    pub cluster_dropped: u64,
 }
 
 impl Metrics {

@@ -8,6 +8,9 @@
 //! | event | warn | `connection refused` | `connections` |
 //! | event | warn | `slow reader closed` | `sid` |
 //! | event | error | `shard panicked`, `reader panicked` | `shard` |
+//! | event | info | `cluster connected` | |
+//! | event | warn | `cluster connection lost` | `error` |
+//! | event | warn | `message of another server dropped` | `channel`, `refusal` |
 //! | event | warn | `handler failed` | `error` (within the handler's span) |
 //! | span | debug | `handler` | `event`, `socket`, `namespace` |
 

@@ -182,7 +182,10 @@ fn everybody_asked_by_a_broadcast_answers_or_the_time_runs_out() {
     let ask = |id, rooms: &[&str]| {
         rig.engine.execute(Command::Broadcast {
             namespace: ROOT,
-            audience: Audience { rooms, except: &[] },
+            audience: Audience {
+                rooms,
+                ..Audience::default()
+            },
             payload: json(r#"["who"]"#),
             volatile: false,
             ack: Some(AckRequest {

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::offset_of;
 
-use sori_core::embed::{AckRequest, Audience, Command};
+use sori_core::embed::{AckRequest, Audience, Command, Reach};
 
 use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
@@ -26,6 +26,8 @@ pub struct sori_audience {
     pub except: *const *const c_char,
     /// How many they are.
     pub except_count: usize,
+    /// Whether those of other servers of the cluster are left out: 1 or 0. Default 0.
+    pub local: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -39,6 +41,7 @@ unsafe impl Extensible for sori_audience {
             room_count: 0,
             except: std::ptr::null(),
             except_count: 0,
+            local: 0,
         }
     }
 }
@@ -48,6 +51,7 @@ unsafe impl Extensible for sori_audience {
 pub(crate) struct Rooms<'a> {
     rooms: Vec<&'a str>,
     except: Vec<&'a str>,
+    reach: Reach,
 }
 
 impl<'a> Rooms<'a> {
@@ -65,11 +69,16 @@ impl<'a> Rooms<'a> {
                 room_count,
                 except,
                 except_count,
+                local,
                 ..
             } = audience;
             Ok(Rooms {
                 rooms: pointer::texts(rooms, room_count, "audience.rooms")?,
                 except: pointer::texts(except, except_count, "audience.except")?,
+                reach: match local {
+                    0 => Reach::Cluster,
+                    _ => Reach::Server,
+                },
             })
         }
     }
@@ -78,6 +87,7 @@ impl<'a> Rooms<'a> {
         Audience {
             rooms: &self.rooms,
             except: &self.except,
+            reach: self.reach,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use sori_core::embed::Response;
+use sori_core::embed::{Response, ServerTicket};
 use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, WebSocketEvent};
 
 use crate::handshake::Request;
@@ -23,28 +23,30 @@ use sori_event_kind::*;
 pub struct sori_event {
     kind: sori_event_kind,
     socket: Option<Arc<SocketIdentity>>,
-    ack: Option<u64>,
-    is_timed_out: bool,
+    pub(crate) ack: Option<u64>,
+    pub(crate) is_timed_out: bool,
     is_recovered: bool,
     is_binary: bool,
     close_code: u16,
-    token: u64,
-    texts: Texts,
+    pub(crate) token: u64,
+    pub(crate) texts: Texts,
     /// Whom it speaks of, for those who ask.
     socket_id: Lazy,
     namespace: Lazy,
     /// Where a broadcast was answered, or a client wants to be.
-    asked_namespace: Option<Arc<str>>,
+    pub(crate) asked_namespace: Option<Arc<str>>,
     /// With a NUL behind it.
     data: Vec<u8>,
     request: Option<Box<Request>>,
-    attachments: Vec<Bytes>,
+    pub(crate) attachments: Vec<Bytes>,
     rooms: Vec<Box<[u8]>>,
-    answers: Vec<Answer>,
+    pub(crate) answers: Vec<Answer>,
+    /// The answer that another server waits for.
+    pub(crate) ticket: Option<Box<ServerTicket>>,
 }
 
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     args: Box<[u8]>,
     attachments: Vec<Bytes>,
 }
@@ -68,7 +70,7 @@ pub(crate) fn terminated(text: &str) -> Box<[u8]> {
 }
 
 impl sori_event {
-    fn empty(kind: sori_event_kind) -> sori_event {
+    pub(crate) fn empty(kind: sori_event_kind) -> sori_event {
         sori_event {
             kind,
             socket: None,
@@ -87,6 +89,7 @@ impl sori_event {
             attachments: Vec::new(),
             rooms: Vec::new(),
             answers: Vec::new(),
+            ticket: None,
         }
     }
 
@@ -178,6 +181,10 @@ impl sori_event {
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
                 event
             }
+            PulledEvent::ServerMessage { .. }
+            | PulledEvent::ServerAnswers { .. }
+            | PulledEvent::Sockets { .. }
+            | PulledEvent::ServerCount { .. } => sori_event::of_cluster(event),
             PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
             PulledEvent::Raw { socket, event } => sori_event::of_raw(socket, event),
             PulledEvent::Handshake { ticket, handshake } => {
@@ -298,6 +305,10 @@ impl sori_event {
         Some(self.socket.as_ref()?.key)
     }
 
+    pub(crate) fn ticket(&self) -> Option<&ServerTicket> {
+        self.ticket.as_deref()
+    }
+
     pub(crate) fn namespace(&self) -> &[u8] {
         self.namespace_name().unwrap_or_default().as_bytes()
     }
@@ -313,7 +324,7 @@ impl sori_event {
 }
 
 impl Answer {
-    fn new(response: Response) -> Answer {
+    pub(crate) fn new(response: Response) -> Answer {
         Answer {
             args: terminated(&response.data),
             attachments: response.attachments,
@@ -410,21 +421,22 @@ pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> s
 }
 
 /// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
+/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies. SORI_EVENT_SERVER_COUNT: the number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
     // SAFETY: the header's rules.
     unsafe { look(event, 0, |event| Some(event.token)) }
 }
 
-/// SORI_EVENT_MESSAGE: the event's name.
+/// SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE: the event's name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_name(event: *const sori_event) -> sori_text {
     // SAFETY: the header's rules.
     unsafe { text(event, Text::Name) }
 }
 
-/// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
+/// SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE and the answers to acks: the arguments, a valid JSON
+/// array; SORI_EVENT_SOCKETS: the sockets. Binary ones stand as
 /// {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text {
@@ -465,7 +477,7 @@ pub unsafe extern "C" fn sori_event_ack(event: *const sori_event) -> u64 {
     unsafe { look(event, 0, |event| event.ack) }
 }
 
-/// SORI_EVENT_BROADCAST_ACK: how many sockets answered.
+/// SORI_EVENT_BROADCAST_ACK, SORI_EVENT_SERVER_ANSWERS: how many sockets or servers answered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_answer_count(event: *const sori_event) -> usize {
     // SAFETY: the header's rules.
@@ -510,7 +522,8 @@ pub unsafe extern "C" fn sori_event_answer_attachment(
     unsafe { look(event, sori_bytes::EMPTY, bytes) }
 }
 
-/// SORI_EVENT_BROADCAST_ACK: whether somebody had not answered when the time was up.
+/// SORI_EVENT_BROADCAST_ACK, SORI_EVENT_SERVER_ANSWERS, SORI_EVENT_SOCKETS: whether somebody had not
+/// answered when the time was up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_is_timed_out(event: *const sori_event) -> bool {
     // SAFETY: the header's rules.

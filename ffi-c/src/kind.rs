@@ -35,6 +35,22 @@ pub enum sori_event_kind {
     /// sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
     /// last.
     SORI_EVENT_BROADCAST_ANSWER = 9,
+    /// Another server of the cluster says something: sori_event_namespace(), sori_event_name(),
+    /// sori_event_args() and its attachments. If sori_event_has_ack(), it waits for
+    /// sori_server_answer_server(). While too many events wait for sori_server_poll(), what other
+    /// servers say is dropped.
+    SORI_EVENT_SERVER_MESSAGE = 10,
+    /// The other servers have answered sori_server_ask_servers(), or the time is up:
+    /// sori_event_ack(), sori_event_answer_count() and others, sori_event_is_timed_out().
+    SORI_EVENT_SERVER_ANSWERS = 11,
+    /// What sori_server_fetch_sockets() asked for: sori_event_ack() is the request's id,
+    /// sori_event_args() a JSON array of objects {"id","handshake","rooms","data"} as socket.io's
+    /// fetchSockets() gives them, where `data` is what sori_server_set_recovery_data() was given.
+    /// sori_event_is_timed_out() tells whether a server had not answered.
+    SORI_EVENT_SOCKETS = 12,
+    /// What sori_server_count_servers() asked for: sori_event_ack() is the request's id,
+    /// sori_event_token() the number; 0 if nobody could tell in time.
+    SORI_EVENT_SERVER_COUNT = 13,
     /// A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     /// SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -81,6 +97,10 @@ impl sori_event_kind {
             SORI_EVENT_DISCONNECT,
             SORI_EVENT_BROADCAST_ACK,
             SORI_EVENT_CLOSED,
+            SORI_EVENT_SERVER_MESSAGE,
+            SORI_EVENT_SERVER_ANSWERS,
+            SORI_EVENT_SOCKETS,
+            SORI_EVENT_SERVER_COUNT,
             SORI_EVENT_WEBSOCKET_OPEN,
             SORI_EVENT_WEBSOCKET_MESSAGE,
             SORI_EVENT_WEBSOCKET_PONG,

@@ -37,6 +37,8 @@ mod texts;
 
 mod event;
 
+mod server_event;
+
 mod handshake;
 
 mod socket;
@@ -44,6 +46,8 @@ mod socket;
 mod message;
 
 mod broadcast;
+
+mod cluster;
 
 mod rooms;
 

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
+use sori_core::adapter::{ClusterSettings, Redis};
 use sori_core::config::{
     Cookie, DeflateOptions, HttpCompression, Overflow, Parser, Protocol, RateLimit,
     RecoverySettings,
@@ -137,6 +138,14 @@ pub struct sori_server_options {
     /// its own. They take turns, and either may be closed and freed before the other; the threads end
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
+    /// The Redis where the servers of a cluster meet, in the wire format of npm
+    /// @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    /// behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    pub redis_url: *const c_char,
+    /// What stands before the names of all its channels. NULL, the default: "socket.io".
+    pub redis_key: *const c_char,
+    /// How long other servers may take to answer. Default 5,000.
+    pub redis_timeout_ms: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -186,6 +195,9 @@ unsafe impl Extensible for sori_server_options {
             max_connections_per_address: 0,
             address_header: std::ptr::null(),
             share_threads: std::ptr::null(),
+            redis_url: std::ptr::null(),
+            redis_key: std::ptr::null(),
+            redis_timeout_ms: milliseconds(ClusterSettings::default().requests_timeout),
         }
     }
 }
@@ -284,6 +296,28 @@ impl sori_server_options {
         Ok(config)
     }
 
+    /// The way into the cluster, if there is one.
+    ///
+    /// # Safety
+    /// `redis_url` and `redis_key` are NULL or texts.
+    pub(crate) unsafe fn adapter(&self) -> Result<Option<Redis>, Failure> {
+        // SAFETY: the caller's promise.
+        let (url, key) = unsafe {
+            (
+                pointer::optional_text(self.redis_url, "options.redis_url")?,
+                pointer::optional_text(self.redis_key, "options.redis_key")?,
+            )
+        };
+        Ok(url.map(|url| {
+            let timeout = Duration::from_millis(self.redis_timeout_ms.into());
+            let redis = Redis::new(url).requests_timeout(timeout);
+            match key {
+                Some(key) => redis.key(key),
+                None => redis,
+            }
+        }))
+    }
+
     /// # Safety
     /// As [`sori_server_options::config`].
     unsafe fn set_http(&self, config: &mut Config) -> Result<(), Failure> {
@@ -354,6 +388,14 @@ pub struct sori_metrics {
     pub recovery_bytes: u64,
     /// Messages dropped because a client's queue was full.
     pub dropped_full: u64,
+    /// Messages for the other servers of the cluster.
+    pub cluster_published: u64,
+    /// Messages that came over its Redis, the server's own that come back among them.
+    pub cluster_received: u64,
+    /// Those that were dropped because they are malformed or of an unknown kind.
+    pub cluster_refused: u64,
+    /// Messages for other servers that were dropped because too much waited to go out.
+    pub cluster_dropped: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -383,6 +425,10 @@ impl sori_metrics {
             recovery_packets: metrics.recovery_packets,
             recovery_bytes: metrics.recovery_bytes,
             dropped_full: metrics.dropped_full,
+            cluster_published: metrics.cluster_published,
+            cluster_received: metrics.cluster_received,
+            cluster_refused: metrics.cluster_refused,
+            cluster_dropped: metrics.cluster_dropped,
         }
     }
 }

@@ -187,7 +187,8 @@ fn members<'a>(
 }
 
 /// Takes many sockets out of their namespace, as sori_server_disconnect(); with `closes`, also closes
-/// their connections, as sori_server_close_connection(). WebSockets are closed in either case, with
+/// their connections, as sori_server_close_connection(); on all servers of the cluster, unless
+/// audience.local says otherwise. WebSockets, which are in no cluster, are closed in either case, with
 /// code 1000.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_disconnect_many(
@@ -202,6 +203,12 @@ pub unsafe extern "C" fn sori_server_disconnect_many(
         // SAFETY: the header's rules.
         let namespace = unsafe { server::namespace(server, namespace_name) }?;
         let sockets: Vec<_> = members(server, &namespace, rooms.audience()).collect();
+        let elsewhere = Command::DisconnectElsewhere {
+            namespace: namespace.id(),
+            audience: rooms.audience(),
+            close: closes,
+        };
+        with_batch(server, |batch| batch.execute(elsewhere));
         for socket in sockets {
             // Who is gone meanwhile is where all shall be.
             let _ = match (server.websocket(socket), closes) {
@@ -216,7 +223,7 @@ pub unsafe extern "C" fn sori_server_disconnect_many(
     })
 }
 
-/// Stores the sockets of an audience in `sockets`, up to `capacity`, and in `*count` how many there
+/// Stores the sockets of an audience that are this server's in `sockets`, up to `capacity`, and in `*count` how many there
 /// are, which may be more. `sockets` may be NULL if `capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_sockets(

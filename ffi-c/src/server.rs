@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sori_core::Error;
+use sori_core::adapter::Adapter;
 use sori_core::hub::Namespace;
+use sori_core::server::Placement;
 use sori_core::server::pull::PullServer;
 
 use crate::cork;
@@ -143,14 +145,18 @@ pub unsafe extern "C" fn sori_server_new(
 unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
     // SAFETY: the caller's promise.
     let config = unsafe { options.config() }?;
-    let pull = match options.share_threads.is_null() {
-        true => PullServer::start(config)?,
-        false => {
-            // SAFETY: the caller's promise.
-            let other = unsafe { sori_server::open(options.share_threads) }?;
-            PullServer::start_on(other.engine().threads(), config)?
-        }
+    // SAFETY: the caller's promise.
+    let redis = unsafe { options.adapter() }?;
+    let other = match options.share_threads.is_null() {
+        true => None,
+        // SAFETY: the caller's promise.
+        false => Some(unsafe { sori_server::open(options.share_threads) }?),
     };
+    let placement = Placement {
+        threads: other.map(|other| other.engine().threads()),
+        adapter: redis.as_ref().map(|redis| redis as &dyn Adapter),
+    };
+    let pull = PullServer::start_with(placement, config)?;
     if options.ask_handshakes != 0 {
         pull.ask_about_handshakes();
     }

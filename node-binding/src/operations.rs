@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
-use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef, Telling};
+use sori::embed::{
+    AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef, Telling,
+};
 use sori::server::{Batch, Engine};
 
 use crate::names::Meanings;
@@ -85,6 +87,7 @@ impl Run<'_> {
                 let audience = Audience {
                     rooms: &rooms,
                     except: &except,
+                    reach: Reach::Server,
                 };
                 let ack = fields.ack()?;
                 let payload = self.payload(fields)?;
@@ -106,6 +109,7 @@ impl Run<'_> {
                 let audience = Audience {
                     rooms: &rooms,
                     except: &except,
+                    reach: Reach::Server,
                 };
                 let named = fields.strings()?;
                 let rooms = &borrow(&named);

@@ -294,6 +294,12 @@ impl Application for Sink {
             Event::Forget { request } => self.write(|state| {
                 Record::new(&mut state.batch.text, Kind::Forget).number(request.0);
             }),
+            // A server in Node is in a cluster by an adapter of npm, not by its engine.
+            Event::ServerSideEmit { .. }
+            | Event::ServerAnswers { .. }
+            | Event::Sockets { .. }
+            | Event::ServerCount { .. }
+            | Event::DisconnectAsked { .. } => {}
             Event::WebSocket { .. } | Event::Closed => {}
         }
     }

@@ -10,20 +10,23 @@ const { atEnd } = require('./at-end');
 
 const READY = /ready to accept connections/i;
 
-/** Starts the server and gives a function that makes connected clients of it; all ends with `t`. */
-async function startRedis(t) {
+/** Starts the server and gives a function that makes connected clients of it, with the path of its `socket`; all ends with `t`. `more` are its arguments. */
+async function startRedis(t, more = []) {
   const folder = mkdtempSync(path.join(tmpdir(), 'sori-redis-'));
   const socket = path.join(folder, 'redis.sock');
-  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']);
+  const start = () => spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no', ...more]);
+  let server = start();
   const clients = [];
+  const kill = () => server.kill('SIGKILL');
+  process.once('exit', kill);
   atEnd(t, async () => {
+    process.off('exit', kill);
     await Promise.all(clients.map((client) => client.close()));
     await stop(server);
     rmSync(folder, { recursive: true });
   });
-  process.once('exit', () => server.kill('SIGKILL'));
   await isReady(server);
-  return async () => {
+  const connect = async () => {
     const client = createClient({ socket: { path: socket } });
     // The server's end is the tests' end.
     client.on('error', () => {});
@@ -31,6 +34,17 @@ async function startRedis(t) {
     await client.connect();
     return client;
   };
+  connect.socket = socket;
+  /** Lets it end at once, with what it holds. */
+  connect.lose = async () => {
+    await stop(server);
+  };
+  /** Begins anew, on the same socket. */
+  connect.restart = async () => {
+    server = start();
+    await isReady(server);
+  };
+  return connect;
 }
 
 function isReady(server) {

@@ -41,6 +41,14 @@ done
 ${CXX:-c++} -std=c++11 $flags tests/c/throwing.cpp "$out/client.o" -o "$out/throwing" \
   -L"$lib" -Wl,-rpath,"$lib" -lsori -lpthread
 run throwing
+# A Redis of the tests' own, on a socket of its own; who comes before it is ready tries again.
+redis-server --port 0 --unixsocket "$out/redis.sock" --dir "$out" --save '' --appendonly no >"$out/redis.log" &
+redis=$!
+trap 'kill "$redis" 2>/dev/null; rm -rf "$out"' EXIT
+build cluster tests/c/cluster.c
+echo '-- cluster'
+${SORI_RUNNER:-} "$out/cluster" "unix://$out/redis.sock"
+
 # npm socket.io, for the client. It ends with its stdin, which is this script's descriptor 3.
 mkfifo "$out/stdin" "$out/stdout"
 node tests/client/server.js <"$out/stdin" >"$out/stdout" &

@@ -76,7 +76,8 @@ impl<R> PendingAnswers<R> {
 }
 
 impl<R: DeserializeOwned> PendingAnswers<R> {
-    /// Sends the event, and gives each answer when it comes, with the socket that it came from.
+    /// Sends the event to the clients of this server, and gives each answer when it comes, with the
+    /// socket that it came from. Those of other servers of a cluster are not asked.
     ///
     /// # Errors
     /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
@@ -111,7 +112,7 @@ impl<R: DeserializeOwned> PendingAnswers<R> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let is_complete = broadcast.is_to_nobody();
         // To nobody, the sender goes here: the stream ends at once.
-        if !is_complete && namespace.expect(id, Waiting::ForEach(sender)) {
+        if !is_complete && namespace.waiting.expect(id, Recipient::ForEach(sender)) {
             let ack = AckRequest {
                 id,
                 timeout,
@@ -156,7 +157,7 @@ impl<R: DeserializeOwned> IntoFuture for PendingAnswers<R> {
                 let _ = sender.send(nobody);
             }
             Ok(event) => {
-                if namespace.expect(id, Waiting::ForAll(sender)) {
+                if namespace.waiting.expect(id, Recipient::ForAll(sender)) {
                     let ack = AckRequest {
                         id,
                         timeout,
@@ -193,22 +194,27 @@ impl<R: DeserializeOwned> Future for AnswersFuture<R> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(AckError::Emit(error)));
         }
-        Pin::new(&mut self.receiver).poll(cx).map(|outcome| {
-            let outcome = outcome.map_err(|_| AckError::Disconnected)?;
-            let mut answers = Answers {
-                received: Vec::with_capacity(outcome.responses.len()),
-                undecodable: 0,
-                timed_out: outcome.timed_out,
-            };
-            for response in outcome.responses {
-                match decode::answer(&response.data, &response.attachments) {
-                    Ok(answer) => answers.received.push(answer),
-                    Err(_) => answers.undecodable += 1,
-                }
-            }
-            Ok(answers)
-        })
+        Pin::new(&mut self.receiver).poll(cx).map(gathered)
     }
+}
+
+/// What came, decoded.
+pub(super) fn gathered<R: DeserializeOwned>(
+    outcome: Result<BroadcastAck, oneshot::error::RecvError>,
+) -> Result<Answers<R>, AckError> {
+    let outcome = outcome.map_err(|_| AckError::Disconnected)?;
+    let mut answers = Answers {
+        received: Vec::with_capacity(outcome.responses.len()),
+        undecodable: 0,
+        timed_out: outcome.timed_out,
+    };
+    for response in outcome.responses {
+        match decode::answer(&response.data, &response.attachments) {
+            Ok(answer) => answers.received.push(answer),
+            Err(_) => answers.undecodable += 1,
+        }
+    }
+    Ok(answers)
 }
 
 impl<R> Drop for AnswersFuture<R> {
@@ -303,7 +309,7 @@ impl<R> fmt::Debug for AnswerStream<R> {
 }
 
 /// Who waits for a broadcast's answers.
-pub(super) enum Waiting {
+pub(super) enum Recipient {
     /// For all of them.
     ForAll(oneshot::Sender<BroadcastAck>),
     /// For each. Unbounded: each client that was asked answers once.

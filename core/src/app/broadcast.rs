@@ -10,7 +10,7 @@ use super::encode::Encoded;
 use super::namespace::NamespaceState;
 use super::router::Router;
 use super::socket::Socket;
-use crate::embed::{AckRequest, Audience, Command, NamespaceId, SocketRef};
+use crate::embed::{AckRequest, Audience, Command, NamespaceId, Reach, SocketRef};
 use crate::error::Error;
 use crate::server::Engine;
 
@@ -77,6 +77,7 @@ pub struct Broadcast {
     rooms: Option<Vec<Box<str>>>,
     except: Vec<Box<str>>,
     is_volatile: bool,
+    reach: Reach,
 }
 
 impl Broadcast {
@@ -92,6 +93,7 @@ impl Broadcast {
             rooms: None,
             except: Vec::new(),
             is_volatile: false,
+            reach: Reach::Cluster,
         }
     }
 
@@ -120,8 +122,9 @@ impl Broadcast {
         self
     }
 
-    /// Reaches only the sockets of this server; in a cluster of one that is all of them.
-    pub fn local(self) -> Broadcast {
+    /// Reaches only the sockets of this server, and not those of others in its cluster.
+    pub fn local(mut self) -> Broadcast {
+        self.reach = Reach::Server;
         self
     }
 
@@ -169,6 +172,7 @@ impl Broadcast {
 
     /// Takes the sockets out of the namespace; see [`Socket::disconnect`].
     pub fn disconnect(self) {
+        self.disconnect_elsewhere(false);
         for socket in self.sockets() {
             socket.disconnect();
         }
@@ -176,12 +180,13 @@ impl Broadcast {
 
     /// Closes the sockets' connections; see [`Socket::close`].
     pub fn close(self) {
+        self.disconnect_elsewhere(true);
         for socket in self.sockets() {
             socket.close();
         }
     }
 
-    /// The sockets.
+    /// The sockets of this server; [`Broadcast::fetch_sockets`] gives those of all.
     pub fn sockets(&self) -> Vec<Socket> {
         if self.is_to_nobody() {
             return Vec::new();
@@ -195,8 +200,27 @@ impl Broadcast {
             .collect()
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn namespace_state(&self) -> &Arc<NamespaceState> {
         &self.namespace
+    }
+
+    /// Addresses every socket of the namespace.
+    pub(super) fn to_everybody(&self) -> Broadcast {
+        Broadcast::new(&self.engine, &self.router, &self.namespace)
+    }
+
+    fn disconnect_elsewhere(&self, close: bool) {
+        self.with_audience(|namespace, audience| {
+            self.engine.execute(Command::DisconnectElsewhere {
+                namespace,
+                audience,
+                close,
+            });
+        });
     }
 
     pub(super) fn send(&self, event: &Encoded, ack: Option<AckRequest>) {
@@ -217,7 +241,7 @@ impl Broadcast {
         self.rooms.as_ref().is_some_and(Vec::is_empty)
     }
 
-    fn with_audience(&self, work: impl FnOnce(NamespaceId, Audience<'_>)) {
+    pub(super) fn with_audience(&self, work: impl FnOnce(NamespaceId, Audience<'_>)) {
         if self.is_to_nobody() {
             return;
         }
@@ -227,6 +251,7 @@ impl Broadcast {
         let audience = Audience {
             rooms: &rooms,
             except: &except,
+            reach: self.reach,
         };
         work(self.namespace.id(), audience);
     }

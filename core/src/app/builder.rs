@@ -9,13 +9,14 @@ use http::{HeaderMap, Request, Response};
 
 use super::reception::{Eventual, Eventually, Hooks};
 use super::server::Server;
+use crate::adapter::Adapter;
 use crate::config::{
     Config, Cookie, Cors, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser,
     RateLimit, RecoverySettings, TransportKind,
 };
 use crate::embed::Handshake;
 use crate::error::Error;
-use crate::server::{Application, Engine, Threads};
+use crate::server::{Application, Engine, Placement, Threads};
 
 /// Gathers the settings of a [`Server`]; each has the default that [`Config`] gives.
 ///
@@ -38,6 +39,7 @@ pub struct ServerBuilder {
     pub(super) config: Config,
     pub(super) hooks: Hooks,
     pub(super) threads: Option<Threads>,
+    pub(super) adapter: Option<Arc<dyn Adapter>>,
 }
 
 macro_rules! setters {
@@ -113,13 +115,14 @@ impl ServerBuilder {
 
     pub(super) fn start(self, application: Arc<dyn Application>) -> Result<Engine, Error> {
         let mut config = self.config;
-        match self.threads {
-            None => Engine::start(config, application),
-            Some(threads) => {
-                config.shards = threads.count();
-                Engine::start_on(&threads, config, application)
-            }
+        if let Some(threads) = &self.threads {
+            config.shards = threads.count();
         }
+        let placement = Placement {
+            threads: self.threads.as_ref(),
+            adapter: self.adapter.as_deref(),
+        };
+        Engine::start_with(placement, config, application)
     }
 
     /// Sends `packet` to every client right behind the open packet.
@@ -200,6 +203,14 @@ impl ServerBuilder {
     /// [`Socket::state`]: crate::Socket::state
     pub fn state<T: Any + Send + Sync>(mut self, value: T) -> ServerBuilder {
         self.hooks.state.insert(value);
+        self
+    }
+
+    /// Makes the server a node of the cluster that `adapter` leads to: broadcasts, `join`, `leave`
+    /// and `disconnect` of many reach the sockets of all its servers, unless they are
+    /// [`local`](crate::Broadcast::local).
+    pub fn adapter(mut self, adapter: impl Adapter) -> ServerBuilder {
+        self.adapter = Some(Arc::new(adapter));
         self
     }
 

@@ -22,6 +22,7 @@ mod ack;
 mod answers;
 mod broadcast;
 mod builder;
+mod cluster;
 mod connect;
 mod data;
 mod dynamic;
@@ -39,6 +40,7 @@ mod seats;
 mod server;
 mod socket;
 pub mod sse;
+mod waiting;
 mod watch;
 pub mod ws;
 
@@ -48,6 +50,9 @@ pub use ack::{Ack, AckFuture, PendingAck};
 pub use answers::{Answer, AnswerStream, Answers, AnswersFuture, PendingAnswers};
 pub use broadcast::{Broadcast, Rooms};
 pub use builder::ServerBuilder;
+pub use cluster::{
+    Fetched, PendingServerAnswers, RemoteSocket, ServerAnswersFuture, ServerMessage,
+};
 pub use connect::{ConnectError, ConnectRequest, Verdict};
 pub use error::{AckError, ArgumentError, BoxError, HandlerError, Result};
 pub use handler::{AnyEvent, Handler, WithAck, WithoutAck};

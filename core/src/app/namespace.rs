@@ -1,19 +1,21 @@
 //! A namespace as the application sees it: handlers that all its sockets share, and broadcasts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
-use super::answers::{PendingAnswers, Told, Waiting};
+use super::answers::{PendingAnswers, Recipient, Told};
 use super::broadcast::{Broadcast, Rooms};
+use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
 use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
 use super::socket::Socket;
+use super::waiting::Waiting;
 use super::watch::{Interceptor, OutgoingWatcher};
 use crate::embed::{BroadcastAck, NamespaceId, Response};
 use crate::error::{DisconnectReason, Error};
@@ -46,8 +48,12 @@ impl Namespace {
         }
     }
 
-    pub(super) fn state(&self) -> &NamespaceState {
+    pub(super) fn state(&self) -> &Arc<NamespaceState> {
         &self.state
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Its name, with the leading `/`.
@@ -176,7 +182,7 @@ impl Namespace {
         self.all().emit_with_ack(event, arguments)
     }
 
-    /// Every socket of the namespace.
+    /// Every socket of the namespace on this server.
     pub fn sockets(&self) -> Vec<Socket> {
         self.all().sockets()
     }
@@ -198,8 +204,11 @@ pub(super) struct NamespaceState {
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
-    /// Those who wait for a broadcast's answers, by ack id; `None` once the engine has closed.
-    waiting: Mutex<Option<HashMap<u64, Waiting>>>,
+    pub(super) server_handlers: RwLock<ServerHandlers>,
+    /// Those who wait for a broadcast's answers, or for those of servers, by ack id.
+    pub(super) waiting: Waiting<Recipient>,
+    /// Those who have asked something about the cluster, by the id of the request.
+    pub(super) asking: Waiting<oneshot::Sender<ClusterAnswer>>,
 }
 
 type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
@@ -218,7 +227,9 @@ impl NamespaceState {
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
             handlers: RwLock::default(),
-            waiting: Mutex::new(Some(HashMap::new())),
+            server_handlers: RwLock::default(),
+            waiting: Waiting::default(),
+            asking: Waiting::default(),
         }
     }
 
@@ -234,50 +245,39 @@ impl NamespaceState {
         self.handlers.read().get(event).cloned()
     }
 
-    /// Waits for the answers to the broadcast with ack id `id`. False if none will come.
-    pub(super) fn expect(&self, id: u64, waiting: Waiting) -> bool {
-        let mut open = self.waiting.lock();
-        open.as_mut().map(|open| open.insert(id, waiting)).is_some()
-    }
-
-    /// Waits no more, here and in the hub: what still comes is nobody's.
+    /// Waits no more for the answers to a broadcast, here and in the hub: what still comes is nobody's.
     pub(super) fn forget(&self, id: u64) {
-        if self.take_waiting(id).is_some() {
+        if self.waiting.take(id).is_some() {
             drop(self.hub.broadcast_acks().expire(id));
         }
     }
 
     /// One of the answers has come.
     pub(super) fn tell(&self, id: u64, socket: &Socket, response: Response) {
-        let mut open = self.waiting.lock();
-        let waiting = open.as_mut().and_then(|open| open.get_mut(&id));
-        let Some(Waiting::ForEach(sender)) = waiting else {
-            return;
-        };
-        let sender = sender.clone();
-        drop(open);
-        // Who waited may have given up.
-        let _ = sender.send(Told::Answer(socket.clone(), response));
+        let sender = self.waiting.with(id, |recipient| match recipient {
+            Recipient::ForEach(sender) => Some(sender.clone()),
+            Recipient::ForAll(_) => None,
+        });
+        if let Some(sender) = sender.flatten() {
+            // Who waited may have given up.
+            let _ = sender.send(Told::Answer(socket.clone(), response));
+        }
     }
 
     /// The answers have come.
     pub(super) fn answer(&self, id: u64, outcome: BroadcastAck) {
-        match self.take_waiting(id) {
+        match self.waiting.take(id) {
             // Who waited may have given up.
-            Some(Waiting::ForAll(sender)) => drop(sender.send(outcome)),
-            Some(Waiting::ForEach(sender)) => drop(sender.send(Told::End(outcome))),
+            Some(Recipient::ForAll(sender)) => drop(sender.send(outcome)),
+            Some(Recipient::ForEach(sender)) => drop(sender.send(Told::End(outcome))),
             None => {}
         }
     }
 
-    fn take_waiting(&self, id: u64) -> Option<Waiting> {
-        self.waiting.lock().as_mut()?.remove(&id)
-    }
-
     /// No answers come any more: who waits for them is told.
     pub(super) fn stop_waiting(&self) {
-        let waiting = self.waiting.lock().take();
-        drop(waiting);
+        self.waiting.stop();
+        self.asking.stop();
     }
 
     /// The engine has closed: nothing is called any more.
@@ -292,6 +292,8 @@ impl NamespaceState {
         self.on_disconnect.clear();
         let handlers = std::mem::take(&mut *self.handlers.write());
         drop(handlers);
+        let server_handlers = std::mem::take(&mut *self.server_handlers.write());
+        drop(server_handlers);
     }
 }
 

@@ -8,8 +8,9 @@ use crate::error::Error;
 
 impl Socket {
     /// Keeps `value` for the socket that comes back in place of this one, instead of what was kept
-    /// before. It is held as JSON, until the time to come back is over; without
-    /// [`Config::recovery`](crate::Config::recovery) nobody ever asks for it.
+    /// before. It is held as JSON, until the time to come back is over. In a
+    /// cluster it is also what other servers see of this socket: `socket.data` in socket.io,
+    /// [`RemoteSocket::data`](crate::RemoteSocket::data).
     ///
     /// # Errors
     /// [`Error::Misuse`] if the value cannot be JSON.

@@ -8,6 +8,7 @@ use http::{HeaderMap, Request};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::cluster::ClusterAnswer;
 use super::connect::{self, Asking};
 use super::data::DataMap;
 use super::dynamic::Pattern;
@@ -21,7 +22,7 @@ use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use super::sse::Streams;
 use super::ws::Endpoints;
-use crate::embed::{ConnId, Event, Handshake, NamespaceId, Response, SocketRef};
+use crate::embed::{ConnId, Event, Handshake, NamespaceId, Profile, Response, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub;
 use crate::server::{
@@ -160,6 +161,54 @@ impl Application for Entrance {
                 }
             }
             Event::WebSocket { conn, event } => router.endpoints.handle(engine, conn, event),
+            Event::ServerSideEmit {
+                namespace,
+                ticket,
+                data,
+                attachments,
+            } => {
+                if let Some(namespace) = router.namespace(namespace) {
+                    namespace.hear_server(engine, ticket, &data, attachments);
+                }
+            }
+            Event::ServerAnswers {
+                namespace,
+                id,
+                outcome,
+            } => {
+                if let Some(namespace) = router.namespace(namespace) {
+                    namespace.answer(id, outcome);
+                }
+            }
+            Event::Sockets {
+                namespace,
+                id,
+                sockets,
+                timed_out,
+            } => {
+                if let Some(namespace) = router.namespace(namespace) {
+                    let answer = ClusterAnswer::Sockets { sockets, timed_out };
+                    namespace.asking.answer(id, answer);
+                }
+            }
+            Event::ServerCount {
+                namespace,
+                id,
+                servers,
+            } => {
+                if let Some(namespace) = router.namespace(namespace) {
+                    let answer = ClusterAnswer::Servers(servers);
+                    namespace.asking.answer(id, answer);
+                }
+            }
+            Event::DisconnectAsked { socket, close } => {
+                if let Some(socket) = router.seats.find(socket) {
+                    match close {
+                        true => socket.close(),
+                        false => socket.disconnect(),
+                    }
+                }
+            }
             Event::Closed => router.close(),
             // Streams and requests come from the engine's own listener, and messages are Socket.IO's.
             Event::Raw { .. }
@@ -181,6 +230,10 @@ impl Application for Entrance {
 
     fn reception(&self) -> Option<&dyn Reception> {
         Some(self)
+    }
+
+    fn profile(&self, socket: SocketRef) -> Option<Profile> {
+        Some(self.0.seats.find(socket)?.profile())
     }
 
     fn finish(&self, shard: u8) -> Option<Finishing> {

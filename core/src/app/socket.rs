@@ -21,7 +21,7 @@ use super::namespace::{DisconnectHandler, NamespaceState};
 use super::outcome::Outcome;
 use super::registered::{HandlerList, Handlers};
 use super::router::Router;
-use crate::embed::{Command, Handshake, Peer, SocketRef};
+use crate::embed::{Command, Handshake, Peer, Profile, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::server::Engine;
 
@@ -350,6 +350,13 @@ impl Socket {
 
     pub(super) fn reference(&self) -> SocketRef {
         self.inner.identity.reference
+    }
+
+    pub(super) fn profile(&self) -> Profile {
+        Profile {
+            handshake: Some(Arc::clone(&self.inner.identity.handshake)),
+            auth: self.inner.identity.auth.clone(),
+        }
     }
 
     pub(super) fn sid(&self) -> Arc<str> {

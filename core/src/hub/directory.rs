@@ -2,23 +2,29 @@
 //! *transient*: they go when nobody is in them or speaks of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 use super::{Namespace, NamespaceId, RecoverySettings};
 
 /// All namespaces of one engine.
-#[derive(Debug)]
 pub struct Hub {
     shards: usize,
     recovery: Option<RecoverySettings>,
     index: RwLock<Index>,
+    watcher: OnceLock<Box<Watcher>>,
 }
+
+/// Told the name of a namespace that has come into being, or gone, or both.
+type Watcher = dyn Fn(&str) + Send + Sync;
 
 #[derive(Debug, Default)]
 struct Index {
+    /// Names of which the watcher, if there is one, has still to be told.
+    changed: Vec<Arc<str>>,
+    is_watched: bool,
     by_id: HashMap<NamespaceId, Known>,
     by_name: HashMap<Arc<str>, NamespaceId>,
     /// Numbers are never used twice, so that a late command never meets the wrong namespace.
@@ -48,9 +54,35 @@ impl Hub {
             shards,
             recovery,
             index: RwLock::new(index),
+            watcher: OnceLock::new(),
         };
         hub.register("/");
         hub
+    }
+
+    /// From now on `watcher` is told the name of each namespace that has come into being or gone, in
+    /// no order, on the thread that brought it about and under no lock: whether it is there,
+    /// [`Hub::contains`] tells. There is one watcher; a second changes nothing.
+    pub fn watch(&self, watcher: impl Fn(&str) + Send + Sync + 'static) {
+        if self.watcher.set(Box::new(watcher)).is_ok() {
+            let mut index = self.index.write();
+            index.is_watched = true;
+            index.changed = index.by_name.keys().cloned().collect();
+            self.tell_changes(index);
+        }
+    }
+
+    fn tell_changes(&self, mut index: RwLockWriteGuard<'_, Index>) {
+        let changed = std::mem::take(&mut index.changed);
+        drop(index);
+        if let Some(watcher) = self.watcher.get() {
+            changed.iter().for_each(|name| watcher(name));
+        }
+    }
+
+    /// Whether there is a namespace of that exact name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.index.read().by_name.contains_key(name)
     }
 
     /// The namespace of that name, made if it is new. It stays. A missing leading `/` is added.
@@ -61,6 +93,7 @@ impl Hub {
         if was_transient {
             index.set_transient(namespace.id(), false);
         }
+        self.tell_changes(index);
         namespace
     }
 
@@ -78,6 +111,7 @@ impl Hub {
         if is_new {
             index.set_transient(namespace.id(), true);
         }
+        self.tell_changes(index);
         namespace
     }
 
@@ -93,6 +127,7 @@ impl Hub {
             let mut index = self.index.write();
             index.set_transient(id, true);
             index.retire(id, Instant::now());
+            self.tell_changes(index);
         }
     }
 
@@ -100,7 +135,9 @@ impl Hub {
     pub fn retire(&self, id: NamespaceId) {
         let is_transient = |known: &Known| known.is_transient;
         if self.index.read().by_id.get(&id).is_some_and(is_transient) {
-            self.index.write().retire(id, Instant::now());
+            let mut index = self.index.write();
+            index.retire(id, Instant::now());
+            self.tell_changes(index);
         }
     }
 
@@ -133,6 +170,14 @@ impl Hub {
     }
 }
 
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Index {
     /// The namespace of that name, and whether it was there and transient.
     fn find_or_make(&mut self, name: &Arc<str>, hub: &Hub) -> (Arc<Namespace>, bool) {
@@ -143,6 +188,7 @@ impl Index {
         }
         let namespace = self.make(Arc::clone(name), hub.shards, hub.recovery);
         self.by_name.insert(Arc::clone(name), namespace.id());
+        self.note_change(name);
         (namespace, false)
     }
 
@@ -161,6 +207,12 @@ impl Index {
         };
         self.by_id.insert(id, known);
         namespace
+    }
+
+    fn note_change(&mut self, name: &Arc<str>) {
+        if self.is_watched {
+            self.changed.push(Arc::clone(name));
+        }
     }
 
     fn set_transient(&mut self, id: NamespaceId, is_transient: bool) {
@@ -193,9 +245,12 @@ impl Index {
         };
         // With the index locked nobody can come to hold it who does not already.
         if Arc::strong_count(namespace) == 1 && namespace.is_idle(now) {
-            self.by_name.remove(namespace.name());
+            let name = self.by_name.remove_entry(namespace.name());
             self.by_id.remove(&id);
             self.transient -= 1;
+            if let Some((name, _)) = name {
+                self.note_change(&name);
+            }
         }
     }
 }

@@ -33,6 +33,10 @@ impl Metrics {
             recovery_sockets,
             recovery_packets,
             recovery_bytes,
+            cluster_published,
+            cluster_received,
+            cluster_refused,
+            cluster_dropped,
         } = *self;
         let rows = [
             ("connections", "gauge", "Connections open now.", connections),
@@ -107,6 +111,30 @@ impl Metrics {
                 "gauge",
                 "Bytes of the packets kept for sockets that may come back.",
                 recovery_bytes,
+            ),
+            (
+                "cluster_messages_published_total",
+                "counter",
+                "Messages for the other servers of the cluster.",
+                cluster_published,
+            ),
+            (
+                "cluster_messages_received_total",
+                "counter",
+                "Messages that came over the cluster's bus.",
+                cluster_received,
+            ),
+            (
+                "cluster_messages_refused_total",
+                "counter",
+                "Messages of other servers dropped because they are malformed or unknown.",
+                cluster_refused,
+            ),
+            (
+                "cluster_messages_dropped_total",
+                "counter",
+                "Messages for other servers dropped because too much waited to go out.",
+                cluster_dropped,
             ),
         ];
         let mut text = String::new();

@@ -8,11 +8,13 @@
 //! jsonp       polling through script tags      Engine.IO, both protocols
 //! socket      Socket.IO packets                protocol 5
 //! msgpack     Socket.IO packets as MessagePack protocol 5
+//! cluster     what servers tell one another    @socket.io/redis-adapter
 //! ```
 
 use std::fmt;
 
 pub(crate) mod attachments;
+pub mod cluster;
 pub mod engine;
 pub mod event_stream;
 pub mod handshake;

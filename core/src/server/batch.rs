@@ -2,7 +2,7 @@
 //! concerns connections goes to their shards, each woken once per batch.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -10,15 +10,18 @@ use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use super::{Engine, Shared, own, packets, raw};
 use crate::config::Parser;
-use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
+use crate::embed::{
+    AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef, Telling,
+};
 use crate::error::DisconnectReason;
-use crate::hub::{ConnId, Namespace, Recovery};
+use crate::hub::{ConnId, Namespace, Recovery, Targets};
 use crate::proto::socket::PacketType;
 
 /// A run of commands; shards learn of them when it is flushed or dropped.
 #[derive(Debug)]
 pub struct Batch<'e> {
-    shared: &'e Shared,
+    pub(super) engine: &'e Engine,
+    pub(super) shared: &'e Shared,
     /// The namespace of the command before: most runs stay in one.
     namespace: Option<Arc<Namespace>>,
     /// Tasks that wait to cross together, all for one shard; the first alone needs no list.
@@ -41,9 +44,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl<'e> Batch<'e> {
-    pub(super) fn new(shared: &'e Shared) -> Batch<'e> {
+    pub(super) fn new(engine: &'e Engine) -> Batch<'e> {
         Batch {
-            shared,
+            engine,
+            shared: &engine.shared,
             namespace: None,
             first: None,
             run: Vec::new(),
@@ -148,6 +152,7 @@ impl<'e> Batch<'e> {
                 audience,
                 rooms,
             } => {
+                self.tell_of_join(namespace, audience, rooms);
                 self.for_many(namespace, audience, |namespace, conn| {
                     for room in rooms {
                         namespace.join(conn, room);
@@ -159,11 +164,31 @@ impl<'e> Batch<'e> {
                 audience,
                 rooms,
             } => {
+                self.tell_of_leave(namespace, audience, rooms);
                 self.for_many(namespace, audience, |namespace, conn| {
                     for room in rooms {
                         namespace.leave(conn, room);
                     }
                 });
+            }
+            Command::DisconnectElsewhere {
+                namespace,
+                audience,
+                close,
+            } => self.tell_to_disconnect(namespace, audience, close),
+            Command::FetchSockets {
+                namespace,
+                audience,
+                ask,
+            } => self.fetch_sockets(namespace, audience, ask),
+            Command::CountServers { namespace, ask } => self.count_servers(namespace, ask),
+            Command::ServerSideEmit {
+                namespace,
+                payload,
+                ack,
+            } => self.server_side_emit(namespace, &payload, ack),
+            Command::AnswerServer { ticket, payload } => {
+                self.engine.answer_server(ticket, &payload);
             }
             Command::Disconnect { socket } => self.disconnect(socket),
             Command::Fail { conn, description } => {
@@ -264,15 +289,31 @@ impl<'e> Batch<'e> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
+        let is_one_by_one = ack.is_some_and(|ack| ack.telling == Telling::OneByOne);
+        let reach = match is_one_by_one {
+            true => Reach::Server,
+            false => audience.reach,
+        };
+        let audience = Audience { reach, ..audience };
+        if ack.is_none()
+            && let Some(cluster) = self.shared.cluster_for(audience)
+        {
+            cluster.broadcast(namespace.name(), audience, payload, volatile);
+        }
         let mut store = store(&namespace, volatile, ack).map(Mutex::lock);
         let targets = namespace.select(audience.rooms, audience.except);
         if let Some(ack) = ack {
-            self.expect_answers(&namespace, ack, targets.connections());
+            self.expect_answers(&namespace, ack, targets.connections(), audience.reach);
+            if let Some(cluster) = self.shared.cluster_for(audience) {
+                let timeout = Some(self.broadcast_timeout(ack));
+                let ack = AckRequest { timeout, ..ack };
+                cluster.broadcast_with_ack(&namespace, audience, payload, volatile, ack);
+            }
         }
         if targets.is_empty() && store.is_none() {
             return;
         }
-        let Audience { rooms, except } = audience;
+        let Audience { rooms, except, .. } = audience;
         let parser = self.shared.config.parser;
         let frames = match &mut store {
             Some(store) => encode_and_log(parser, store, &namespace, payload, rooms, except),
@@ -281,6 +322,13 @@ impl<'e> Batch<'e> {
                 packets::encode(parser, PacketType::Event, namespace.name(), id, payload)
             }
         };
+        self.push_broadcast(targets, &frames, volatile);
+        if store.is_some() {
+            self.hand_over();
+        }
+    }
+
+    pub(super) fn push_broadcast(&mut self, targets: Targets, frames: &Frames, volatile: bool) {
         for (shard, targets) in targets.into_shards() {
             let outgoing = Outgoing {
                 frames: frames.clone(),
@@ -291,37 +339,6 @@ impl<'e> Batch<'e> {
                 Task::Broadcast(Box::new(Broadcast { targets, outgoing })),
             );
         }
-        if store.is_some() {
-            self.hand_over();
-        }
-    }
-
-    fn expect_answers(
-        &mut self,
-        namespace: &Arc<Namespace>,
-        ack: AckRequest,
-        expected: Vec<ConnId>,
-    ) {
-        let wait = if expected.is_empty() {
-            Duration::ZERO
-        } else {
-            ack.timeout
-                .unwrap_or(self.shared.config.broadcast_ack_timeout)
-        };
-        namespace
-            .broadcast_acks()
-            .open(ack.id, expected, ack.telling);
-        let now = Instant::now();
-        let at = now.checked_add(wait).unwrap_or(now);
-        let namespace = Arc::clone(namespace);
-        self.push(
-            0,
-            Task::BroadcastDeadline {
-                namespace,
-                id: ack.id,
-                at,
-            },
-        );
     }
 
     fn accept(&mut self, socket: SocketRef, sid: Arc<str>) {

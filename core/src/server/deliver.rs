@@ -52,6 +52,9 @@ impl Shard {
             Task::BroadcastDeadline { namespace, id, at } => {
                 self.timers.set(at, Timer::Broadcast(namespace.id(), id));
             }
+            Task::ClusterDeadline { namespace, id, at } => {
+                self.timers.set(at, Timer::Cluster(namespace, id));
+            }
             Task::Request(request) => self.handle_request(*request),
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),
@@ -73,6 +76,9 @@ impl Shard {
 
     /// The time given to a broadcast's acks is up.
     pub(super) fn expire_broadcast(&mut self, namespace: NamespaceId, id: u64) {
+        if let Some(cluster) = &self.engine.shared.cluster {
+            cluster.forget_counts(namespace, id);
+        }
         let hub = &self.engine.shared.hub;
         let outcome = hub
             .namespace(namespace)

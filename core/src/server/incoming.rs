@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::config::{Config, Parser, Protocol, TransportKind};
 use crate::embed::{Event, Raw, SocketRef, Telling};
 use crate::error::DisconnectReason;
-use crate::hub::{Claim, Client, ConnId, Incoming, Response, Violation, new_sid};
+use crate::hub::{Answered, Claim, Client, ConnId, Incoming, Response, Violation, new_sid};
 use crate::proto::DecodeError;
 use crate::session::{Received, Session};
 
@@ -237,10 +237,16 @@ fn deliver_ack<'a>(
             None
         }
     };
-    let outcome = acks.answer(id, socket.conn, response)?;
-    Some(Event::BroadcastAck {
-        namespace: socket.namespace,
-        id,
-        outcome,
-    })
+    match acks.answer(id, socket.conn, response) {
+        Answered::Nothing => None,
+        Answered::Complete(outcome) => Some(Event::BroadcastAck {
+            namespace: socket.namespace,
+            id,
+            outcome,
+        }),
+        Answered::Relay(relay, response) => {
+            engine.relay_ack(namespace.name(), &relay, response);
+            None
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod addresses;
 mod attach;
 mod batch;
 mod bell;
+mod cluster;
 mod compression;
 mod connection;
 mod deliver;
@@ -54,11 +55,12 @@ pub use http::{
     Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
     WebSocketTerms,
 };
+pub use start::Placement;
 pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::Config;
-use crate::embed::{Command, Event, Handshake, RequestId};
+use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
 use crate::metrics::{Counters, Metrics};
@@ -100,6 +102,13 @@ pub trait Application: Send + Sync + 'static {
         None
     }
 
+    /// What it knows of a socket, for other servers of a cluster that ask; `None` if the socket is
+    /// gone.
+    fn profile(&self, socket: SocketRef) -> Option<Profile> {
+        let _ = socket;
+        Some(Profile::default())
+    }
+
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None
@@ -126,6 +135,7 @@ pub(crate) struct Shared {
     hub: Hub,
     registry: Registry,
     addresses: Option<Addresses>,
+    cluster: Option<cluster::Cluster>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
     /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
@@ -149,6 +159,14 @@ pub(crate) struct Shared {
     listeners: Mutex<Vec<JoinHandle<()>>>,
     /// Told when [`Event::Closed`] has been.
     over: Moment,
+}
+
+impl Shared {
+    /// The cluster, if there is one and `audience` reaches into it.
+    fn cluster_for(&self, audience: Audience<'_>) -> Option<&cluster::Cluster> {
+        let cluster = self.cluster.as_ref();
+        cluster.filter(|_| audience.reach == Reach::Cluster)
+    }
 }
 
 #[derive(Debug)]
@@ -231,13 +249,16 @@ impl Engine {
 
     /// Begins a run of commands for which each shard is woken once, when the batch is dropped.
     pub fn batch(&self) -> Batch<'_> {
-        Batch::new(&self.shared)
+        Batch::new(self)
     }
 
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters();
         metrics.namespaces = self.shared.hub.len() as u64;
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.add_to(&mut metrics);
+        }
         if self.shared.config.recovery.is_some() {
             let now = Instant::now();
             for namespace in self.shared.hub.namespaces() {

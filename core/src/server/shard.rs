@@ -73,6 +73,7 @@ pub(super) struct Shard {
 pub(super) enum Timer {
     Connection(Slot),
     Broadcast(NamespaceId, u64),
+    Cluster(NamespaceId, u64),
 }
 
 /// What a reader does after a look at its stream.
@@ -189,6 +190,9 @@ pub(super) fn thread_ended(engine: &Engine) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             engine.turn_down_all();
             tell!(info, "closed");
+            if let Some(cluster) = &engine.shared.cluster {
+                cluster.close();
+            }
             engine.shared.application.handle(engine, Event::Closed);
             engine.shared.application.flush();
         }));
@@ -398,6 +402,7 @@ impl Shard {
                     }
                 }
                 Timer::Broadcast(namespace, id) => self.expire_broadcast(namespace, id),
+                Timer::Cluster(namespace, id) => self.engine.expire_request(namespace, id),
             }
         }
     }

@@ -7,16 +7,27 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::addresses::Addresses;
+use super::cluster::Cluster;
 use super::inbox::Inbox;
 use super::moment::Moment;
 use super::registry::Registry;
-use super::threads::{Running, Threads};
+use super::threads::Threads;
 use super::{Application, Engine, ShardHandle, Shared};
+use crate::adapter::Adapter;
 use crate::config::Config;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::metrics::Counters;
 use crate::session::Settings;
+
+/// Where an engine runs: by default on threads of its own, and in no cluster.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Placement<'a> {
+    /// The threads of another engine, to be shared.
+    pub threads: Option<&'a Threads>,
+    /// The way into the cluster that it is a node of.
+    pub adapter: Option<&'a dyn Adapter>,
+}
 
 impl Engine {
     /// Starts the engine, on threads of its own.
@@ -25,9 +36,7 @@ impl Engine {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
-        config.validate()?;
-        let (threads, running) = Threads::start(config.shards)?;
-        Ok(Engine::begin(config, application, threads, &running))
+        Engine::start_with(Placement::default(), config, application)
     }
 
     /// As [`Engine::start`], but on the threads of another engine, which it shares with all that run
@@ -35,28 +44,52 @@ impl Engine {
     /// [`Application::handle`] blocks the others as well.
     ///
     /// # Errors
-    /// [`Error::Closed`] if they have ended, [`Error::Misuse`] for a setting that cannot work:
-    /// `shards` has to be their number.
+    /// As [`Engine::start_with`].
     pub fn start_on(
         threads: &Threads,
         config: Config,
         application: Arc<dyn Application>,
     ) -> Result<Engine, Error> {
-        config.validate()?;
-        if config.shards != threads.count() {
-            let rule = "shards must be as many as the threads that are shared";
-            return Err(Error::Misuse(rule.to_owned()));
-        }
-        let running = threads.running().ok_or(Error::Closed)?;
-        let threads = threads.clone();
-        Ok(Engine::begin(config, application, threads, &running))
+        let placement = Placement {
+            threads: Some(threads),
+            adapter: None,
+        };
+        Engine::start_with(placement, config, application)
     }
 
-    fn begin(
+    /// Starts the engine where `placement` says.
+    ///
+    /// # Errors
+    /// As [`Engine::start`] and [`Adapter::start`]; [`Error::Closed`] if the threads to share have
+    /// ended, [`Error::Misuse`] if `shards` is not their number.
+    pub fn start_with(
+        placement: Placement<'_>,
+        config: Config,
+        application: Arc<dyn Application>,
+    ) -> Result<Engine, Error> {
+        config.validate()?;
+        let Placement { threads, adapter } = placement;
+        let (threads, running) = match threads {
+            None => Threads::start(config.shards)?,
+            Some(threads) if config.shards != threads.count() => {
+                let rule = "shards must be as many as the threads that are shared";
+                return Err(Error::Misuse(rule.to_owned()));
+            }
+            Some(threads) => (threads.clone(), threads.running().ok_or(Error::Closed)?),
+        };
+        let engine = Engine::new(config, application, threads, adapter);
+        if let Some(adapter) = adapter {
+            Cluster::start(&engine.shared, adapter)?;
+        }
+        running.take_on(&engine);
+        Ok(engine)
+    }
+
+    fn new(
         config: Config,
         application: Arc<dyn Application>,
         threads: Threads,
-        running: &Arc<Running>,
+        adapter: Option<&dyn Adapter>,
     ) -> Engine {
         let settings = Arc::new(Settings {
             ping_interval: config.ping_interval,
@@ -75,6 +108,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),
             settings,
+            cluster: adapter.map(|adapter| Cluster::new(&adapter.settings())),
             registry: Registry::new(),
             addresses: Addresses::new(&config),
             application,
@@ -94,9 +128,7 @@ impl Engine {
             over: Moment::default(),
             config,
         });
-        let engine = Engine { shared };
-        running.take_on(&engine);
-        engine
+        Engine { shared }
     }
 
     /// The threads it runs on, for [`Engine::start_on`].

@@ -56,6 +56,12 @@ pub(super) enum Task {
         id: u64,
         at: Instant,
     },
+    /// What was asked of other nodes is due.
+    ClusterDeadline {
+        namespace: NamespaceId,
+        id: u64,
+        at: Instant,
+    },
     /// A client's polling request.
     Request(Box<PollingRequest>),
     /// The one who brought a request has lost its client.

@@ -226,6 +226,11 @@ impl Recorder {
                 }
                 log.write(*conn, line_of(event));
             }
+            Event::ServerSideEmit { .. }
+            | Event::ServerAnswers { .. }
+            | Event::Sockets { .. }
+            | Event::ServerCount { .. }
+            | Event::DisconnectAsked { .. } => {}
             Event::Closed => log.is_closed = true,
         }
     }
@@ -418,7 +423,11 @@ impl Rig {
     pub(crate) fn broadcast(&self, rooms: &[&str], except: &[&str], event: &str) {
         self.engine.execute(Command::Broadcast {
             namespace: ROOT,
-            audience: Audience { rooms, except },
+            audience: Audience {
+                rooms,
+                except,
+                ..Audience::default()
+            },
             payload: json(event),
             volatile: false,
             ack: None,

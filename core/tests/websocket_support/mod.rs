@@ -114,7 +114,10 @@ impl<'r> Group<'r> {
     pub(crate) fn broadcast(&self, rooms: &[&str], except: Option<&Peer>, text: &str) {
         let broadcast = websocket::Broadcast {
             group: self.id,
-            audience: Audience { rooms, except: &[] },
+            audience: Audience {
+                rooms,
+                ..Audience::default()
+            },
             except: except.map(|peer| peer.conn),
             kind: MessageKind::Text,
             compress: true,

@@ -6,7 +6,7 @@
 //! ```
 
 use sori::embed::websocket::{Broadcast, Command as Ask, Control, Message, MessageKind};
-use sori::embed::{Audience, Command, NamespaceId, SocketRef};
+use sori::embed::{Audience, Command, NamespaceId, Reach, SocketRef};
 use sori::server::{Batch, Engine};
 
 use super::sockets::{Place, Sockets};
@@ -228,6 +228,7 @@ fn broadcast(batch: &mut Batch<'_>, sockets: &mut Sockets, order: Order<'_>) -> 
         audience: Audience {
             rooms: &rooms,
             except: &except_rooms,
+            reach: Reach::Server,
         },
         except,
         kind: order.message_kind(),

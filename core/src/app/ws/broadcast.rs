@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Message;
 use super::endpoint::State;
 use crate::app::broadcast::Rooms;
-use crate::embed::{Audience, Command, ConnId, websocket};
+use crate::embed::{Audience, Command, ConnId, Reach, websocket};
 use crate::server::Engine;
 
 /// The clients of an endpoint in any of some rooms and in none of others. Each is reached once. Who
@@ -63,6 +63,7 @@ impl Broadcast {
         let broadcast = websocket::Broadcast {
             group: self.endpoint.group,
             audience: Audience {
+                reach: Reach::Server,
                 rooms: &rooms,
                 except: &except,
             },

@@ -185,3 +185,31 @@ pub fn encode(
     from_json::push_str(namespace, &mut out);
     Ok(Frame::binary(&[&out]))
 }
+
+/// Any JSON value with placeholders as MessagePack.
+///
+/// # Errors
+/// [`DecodeError::InvalidPayload`] when it is not JSON.
+pub(super) fn from_json(
+    json: &str,
+    attachments: &[impl AsRef<[u8]>],
+) -> Result<Vec<u8>, DecodeError> {
+    let mut out = Vec::with_capacity(json.len());
+    from_json::push_value(json, attachments, &mut out)?;
+    Ok(out)
+}
+
+/// Any MessagePack value as JSON with placeholders, and what these stand for. Memory and time are
+/// linear in the message.
+///
+/// # Errors
+/// [`DecodeError::InvalidMsgpack`], also if something follows the value.
+pub(super) fn to_json(message: &[u8]) -> Result<(String, Vec<&[u8]>), DecodeError> {
+    let mut reader = Reader::new(message);
+    let mut attachments = Vec::new();
+    let json = to_json::value(&mut reader, &mut attachments, u32::MAX)?;
+    if !reader.is_empty() {
+        return Err(DecodeError::InvalidMsgpack);
+    }
+    Ok((json.ok_or(DecodeError::InvalidMsgpack)?, attachments))
+}

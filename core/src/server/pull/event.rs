@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::roster::SocketIdentity;
 use crate::config::TransportKind;
-use crate::embed::{BroadcastAck, Handshake};
+use crate::embed::{BroadcastAck, Handshake, ServerTicket, SocketDetails};
 use crate::error::DisconnectReason;
 
 /// What has happened, in the order in which it happened to each socket.
@@ -74,6 +74,46 @@ pub enum PulledEvent {
         id: u64,
         /// The answers.
         outcome: BroadcastAck,
+    },
+    /// Another server of the cluster says something to the servers.
+    ServerMessage {
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// The answer it waits for; answer with `PullServer::answer_server`.
+        ticket: Option<Box<ServerTicket>>,
+        /// As in [`PulledEvent::Message`].
+        data: String,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
+    /// The other servers have answered, or their time is up.
+    ServerAnswers {
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// The ack's id.
+        id: u64,
+        /// The answers.
+        outcome: BroadcastAck,
+    },
+    /// The sockets of all servers that were asked for.
+    Sockets {
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// The request's id.
+        id: u64,
+        /// The sockets.
+        sockets: Vec<SocketDetails>,
+        /// Whether a server had not answered when the time was up.
+        timed_out: bool,
+    },
+    /// The number of servers that was asked for.
+    ServerCount {
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// The request's id.
+        id: u64,
+        /// How many they are; `None` if nobody could tell in time.
+        servers: Option<usize>,
     },
     /// An accepted socket is gone. Its last event.
     Disconnect {
@@ -211,7 +251,15 @@ impl PulledEvent {
             | PulledEvent::BroadcastAnswer {
                 data, attachments, ..
             } => data.len() + sum(attachments),
-            PulledEvent::BroadcastAck { outcome, .. } => outcome
+            PulledEvent::ServerMessage {
+                data, attachments, ..
+            } => data.len() + sum(attachments),
+            PulledEvent::Sockets { sockets, .. } => sockets
+                .iter()
+                .map(|socket| socket.handshake.len() + socket.data.json.len())
+                .sum(),
+            PulledEvent::BroadcastAck { outcome, .. }
+            | PulledEvent::ServerAnswers { outcome, .. } => outcome
                 .responses
                 .iter()
                 .map(|response| response.data.len() + sum(&response.attachments))
@@ -228,6 +276,7 @@ impl PulledEvent {
             | PulledEvent::WebSocketHandshake { handshake, .. } => handshake.size(),
             PulledEvent::Raw { .. }
             | PulledEvent::AckTimeout { .. }
+            | PulledEvent::ServerCount { .. }
             | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }
             | PulledEvent::Closed => 0,

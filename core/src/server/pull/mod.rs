@@ -9,6 +9,7 @@
 //! any number of messages and acks; then exactly one [`PulledEvent::Disconnect`], whoever ended it,
 //! and nothing after that.
 
+mod cluster;
 mod event;
 mod mailbox;
 mod queue;
@@ -28,7 +29,7 @@ pub use reception::WebSocketVerdict;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
-use super::{Batch, Engine, Threads};
+use super::{Batch, Engine, Placement};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
 use crate::embed::{AckRequest, Command, Payload, SocketRef, Telling};
@@ -74,21 +75,21 @@ impl PullServer {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start(config: Config) -> Result<PullServer, Error> {
-        config.validate()?;
-        let queue = Arc::new(EventQueue::new(&config));
-        let engine = Engine::start(config, Arc::clone(&queue) as _)?;
-        Ok(PullServer { engine, queue })
+        PullServer::start_with(Placement::default(), config)
     }
 
-    /// As [`PullServer::start`], but on the threads of another engine, whatever `shards` is.
+    /// As [`PullServer::start`], somewhere else: on threads of another engine it has as many shards as
+    /// they are, whatever `config` says.
     ///
     /// # Errors
-    /// As [`Engine::start_on`].
-    pub fn start_on(threads: &Threads, mut config: Config) -> Result<PullServer, Error> {
-        config.shards = threads.count();
+    /// As [`Engine::start_with`].
+    pub fn start_with(placement: Placement<'_>, mut config: Config) -> Result<PullServer, Error> {
+        if let Some(threads) = placement.threads {
+            config.shards = threads.count();
+        }
         config.validate()?;
         let queue = Arc::new(EventQueue::new(&config));
-        let engine = Engine::start_on(threads, config, Arc::clone(&queue) as _)?;
+        let engine = Engine::start_with(placement, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }
 

@@ -25,7 +25,7 @@ use super::roster::{Member, Roster, SocketIdentity, SocketKey};
 use super::websocket::{Ending, Paths};
 use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
-use crate::embed::{Command, Event, SocketRef};
+use crate::embed::{Command, Event, Profile, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::ConnId;
 #[cfg(unix)]
@@ -267,6 +267,11 @@ impl Application for EventQueue {
             return self.handle_raw(event);
         }
         match event {
+            Event::ServerSideEmit { .. }
+            | Event::ServerAnswers { .. }
+            | Event::Sockets { .. }
+            | Event::ServerCount { .. }
+            | Event::DisconnectAsked { .. } => self.handle_cluster(engine, event),
             Event::Message {
                 socket,
                 ack,
@@ -431,6 +436,15 @@ impl Application for EventQueue {
 
     fn reception(&self) -> Option<&dyn Reception> {
         Some(self)
+    }
+
+    fn profile(&self, socket: SocketRef) -> Option<Profile> {
+        let roster = self.roster(socket.conn.shard)?;
+        roster.find(socket)?;
+        Some(Profile {
+            handshake: roster.handshake_of(socket.conn.slot),
+            auth: None,
+        })
     }
 }
 

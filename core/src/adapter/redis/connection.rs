@@ -1,0 +1,244 @@
+//! The connection's thread: connects, does what waits in the queue, hears what comes, and begins anew
+//! when the connection is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{
+    AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, RedisResult, Value, cmd, pipe,
+};
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::queue::{Queue, Work};
+use crate::adapter::{Listener, Publication, Subscription};
+use crate::trace::tell;
+
+/// From one failed attempt to the next, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long connecting, and then each answer, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that is not used for so long is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How long what was said before the end is still tried.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Runs until the queue is closed.
+pub(super) async fn run(client: &Client, queue: &Arc<Queue>, listener: &Arc<dyn Listener>) {
+    let mut pause = FIRST_PAUSE;
+    while !queue.is_closed() {
+        match connect(client, queue, listener).await {
+            Ok((connection, lost)) => {
+                tell!(info, "cluster connected");
+                pause = FIRST_PAUSE;
+                queue.forget_subscribed();
+                let ended = serve(connection, queue, listener, &lost).await;
+                let Err(error) = ended else {
+                    return;
+                };
+                report(&error);
+            }
+            Err(error) => report(&error),
+        }
+        rest(queue, pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn report(error: &RedisError) {
+    tell!(warn, %error, "cluster connection lost");
+}
+
+/// Waits a while; not after the end.
+async fn rest(queue: &Queue, pause: Duration) {
+    let until = Instant::now() + pause;
+    while !queue.is_closed() {
+        if timeout_at(until, queue.changed()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A connection, and what is told when it is lost.
+async fn connect(
+    client: &Client,
+    queue: &Arc<Queue>,
+    listener: &Arc<dyn Listener>,
+) -> RedisResult<(MultiplexedConnection, Arc<Notify>)> {
+    let lost = Arc::new(Notify::new());
+    let (queue, listener, told) = (Arc::clone(queue), Arc::clone(listener), Arc::clone(&lost));
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+        // Within the connection's own task: while a message is being delivered no more are read.
+        .set_push_sender(
+            move |push: PushInfo| -> Result<(), std::convert::Infallible> {
+                if push.kind == PushKind::Disconnection {
+                    told.notify_one();
+                } else if !queue.is_closed() {
+                    deliver(push, &*listener);
+                }
+                Ok(())
+            },
+        );
+    let connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    Ok((connection, lost))
+}
+
+fn deliver(push: PushInfo, listener: &dyn Listener) {
+    let mut parts = push.data.into_iter().map(|part| match part {
+        Value::BulkString(bytes) => bytes,
+        _ => Vec::new(),
+    });
+    let mut next = || parts.next().unwrap_or_default();
+    let (subscription, channel) = match push.kind {
+        PushKind::Message => {
+            let channel = next();
+            (channel.clone(), channel)
+        }
+        PushKind::PMessage => (next(), next()),
+        // Subscriptions are confirmed.
+        _ => return,
+    };
+    let payload = next();
+    if let (Ok(subscription), Ok(channel)) = (
+        std::str::from_utf8(&subscription),
+        std::str::from_utf8(&channel),
+    ) {
+        listener.deliver(subscription, channel, Bytes::from(payload));
+    }
+}
+
+/// Does what waits, until the queue is closed and empty.
+///
+/// # Errors
+/// The connection is lost.
+async fn serve(
+    mut connection: MultiplexedConnection,
+    queue: &Queue,
+    listener: &Arc<dyn Listener>,
+    lost: &Notify,
+) -> RedisResult<()> {
+    let mut ask_at = Instant::now() + QUIET;
+    loop {
+        let work = queue.take();
+        let is_last = work.is_last;
+        if !work.is_empty() {
+            if queue.is_closed() {
+                // Who is not heard in this time is not heard.
+                let _ = timeout(LAST_WORDS, execute(&mut connection, work, queue, listener)).await;
+            } else {
+                execute(&mut connection, work, queue, listener).await?;
+            }
+            ask_at = Instant::now() + QUIET;
+            if !is_last {
+                continue;
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+        tokio::select! {
+            () = queue.changed() => {}
+            () = lost.notified() => return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+            () = sleep_until(ask_at) => {
+                let () = cmd("PING").exec_async(&mut connection).await?;
+                ask_at = Instant::now() + QUIET;
+            }
+        }
+    }
+}
+
+async fn execute(
+    connection: &mut MultiplexedConnection,
+    work: Work,
+    queue: &Queue,
+    listener: &Arc<dyn Listener>,
+) -> RedisResult<()> {
+    let (channels, patterns) = by_kind(&work.subscribe);
+    // Patterns first: who counts the nodes counts those who hear all.
+    if !patterns.is_empty() {
+        connection.psubscribe(&patterns).await?;
+    }
+    if !channels.is_empty() {
+        connection.subscribe(&channels).await?;
+    }
+    let (channels, patterns) = by_kind(&work.unsubscribe);
+    if !channels.is_empty() {
+        connection.unsubscribe(&channels).await?;
+    }
+    if !patterns.is_empty() {
+        connection.punsubscribe(&patterns).await?;
+    }
+    publish(connection, &work.publications)
+        .await
+        .inspect_err(|_| work.publications.iter().for_each(|_| queue.drop_one()))?;
+    count(connection, work.counts, listener).await
+}
+
+fn by_kind(subscriptions: &[Subscription]) -> (Vec<&str>, Vec<&str>) {
+    let (mut channels, mut patterns) = (Vec::new(), Vec::new());
+    for subscription in subscriptions {
+        match subscription {
+            Subscription::Channel(name) => channels.push(&**name),
+            Subscription::Pattern(name) => patterns.push(&**name),
+        }
+    }
+    (channels, patterns)
+}
+
+async fn publish(
+    connection: &mut MultiplexedConnection,
+    publications: &[Publication],
+) -> RedisResult<()> {
+    if publications.is_empty() {
+        return Ok(());
+    }
+    let mut pipe = pipe();
+    for Publication { channel, bytes } in publications {
+        pipe.cmd("PUBLISH").arg(&**channel).arg(&**bytes).ignore();
+    }
+    pipe.exec_async(connection).await
+}
+
+async fn count(
+    connection: &mut MultiplexedConnection,
+    counts: Vec<(Box<str>, u64)>,
+    listener: &Arc<dyn Listener>,
+) -> RedisResult<()> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let mut pipe = pipe();
+    for (channel, _) in &counts {
+        pipe.cmd("PUBSUB").arg("NUMSUB").arg(&**channel);
+    }
+    let answers: RedisResult<Vec<Value>> = pipe.query_async(connection).await;
+    for (at, (_, token)) in counts.iter().enumerate() {
+        let answer = answers.as_ref().ok().and_then(|answers| answers.get(at));
+        listener.counted(*token, answer.and_then(subscribers));
+    }
+    answers.map(drop)
+}
+
+/// The number in `[channel, number]`, which may come as a map.
+fn subscribers(answer: &Value) -> Option<usize> {
+    let number = match answer {
+        Value::Array(parts) => parts.get(1)?,
+        Value::Map(entries) => &entries.first()?.1,
+        _ => return None,
+    };
+    match number {
+        Value::Int(number) => usize::try_from(*number).ok(),
+        _ => None,
+    }
+}

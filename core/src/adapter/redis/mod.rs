@@ -1,0 +1,159 @@
+//! A bus over Redis: one connection (RESP3) on a thread of its own, found again whenever it is lost.
+
+mod connection;
+mod queue;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{Client, ProtocolVersion};
+use tokio::runtime::Builder;
+
+use super::{Adapter, Bus, ClusterSettings, Listener, Publication, Subscription};
+use crate::error::Error;
+use queue::Queue;
+
+/// A cluster of servers that meet over Redis 6 or later, in the wire format of
+/// `@socket.io/redis-adapter` (its `createAdapter`): Sori servers in whatever language, Node
+/// servers with that package, and processes that speak through `@socket.io/redis-emitter`.
+///
+/// While Redis is away, this server's own clients are served as ever. What is meant for the others
+/// waits, up to [`Redis::max_pending_bytes`], and is dropped beyond it; what they said meanwhile is
+/// lost, as is what was under way when the connection broke.
+///
+/// # Examples
+/// ```no_run
+/// use sori::Server;
+/// use sori::adapter::Redis;
+///
+/// # fn main() -> Result<(), sori::Error> {
+/// let server = Server::builder()
+///     .adapter(Redis::new("redis://127.0.0.1:6379"))
+///     .build()?;
+/// server.emit("hello", "to the clients of all servers")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Redis {
+    url: String,
+    settings: ClusterSettings,
+    max_pending_bytes: usize,
+}
+
+impl Redis {
+    /// The Redis at `url`: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` behind TLS
+    /// (feature `redis-tls`; the system's certificates vouch for it), or `unix:///path/of/the.sock`.
+    pub fn new(url: impl Into<String>) -> Redis {
+        Redis {
+            url: url.into(),
+            settings: ClusterSettings::default(),
+            max_pending_bytes: MAX_PENDING_BYTES,
+        }
+    }
+
+    /// What stands before the names of all channels; default `socket.io`. All nodes must have the
+    /// same.
+    pub fn key(mut self, key: impl Into<String>) -> Redis {
+        self.settings.key = key.into();
+        self
+    }
+
+    /// How long other servers may take to answer; default 5 s.
+    pub fn requests_timeout(mut self, timeout: Duration) -> Redis {
+        self.settings.requests_timeout = timeout;
+        self
+    }
+
+    /// Whether replies go to the server that asked alone instead of all
+    /// (`publishOnSpecificResponseChannel`); default no.
+    pub fn answers_privately(mut self, answers_privately: bool) -> Redis {
+        self.settings.answers_privately = answers_privately;
+        self
+    }
+
+    /// How many bytes may wait to be published; default 16 MiB.
+    pub fn max_pending_bytes(mut self, bytes: usize) -> Redis {
+        self.max_pending_bytes = bytes;
+        self
+    }
+}
+
+const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
+
+/// Without the URL, which may have a password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Adapter for Redis {
+    fn start(&self, listener: Arc<dyn Listener>) -> Result<Arc<dyn Bus>, Error> {
+        let client = Client::open(&*self.url)
+            .map_err(|error| Error::Misuse(format!("no URL of a Redis: {error}")))?;
+        let info = client.get_connection_info().clone();
+        // So that one connection publishes and is subscribed.
+        let settings = info.redis_settings().clone();
+        let info = info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3));
+        let client = Client::open(info)
+            .map_err(|error| Error::Misuse(format!("no URL of a Redis: {error}")))?;
+
+        let during = |error| Error::Io("cannot start the thread of the cluster".to_owned(), error);
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(during)?;
+        let queue = Arc::new(Queue::new(self.max_pending_bytes));
+        let end = Arc::clone(&queue);
+        std::thread::Builder::new()
+            .name("sori-redis".to_owned())
+            .spawn(move || runtime.block_on(connection::run(&client, &queue, &listener)))
+            .map_err(during)?;
+        Ok(Arc::new(RedisBus(end)))
+    }
+
+    fn settings(&self) -> ClusterSettings {
+        self.settings.clone()
+    }
+}
+
+/// The engine's end. Dropped, it closes the connection.
+#[derive(Debug)]
+struct RedisBus(Arc<Queue>);
+
+impl Bus for RedisBus {
+    fn publish(&self, publication: Publication) {
+        self.0.publish(publication);
+    }
+
+    fn subscribe(&self, subscriptions: Vec<Subscription>) {
+        self.0.wish(subscriptions, true);
+    }
+
+    fn unsubscribe(&self, subscriptions: Vec<Subscription>) {
+        self.0.wish(subscriptions, false);
+    }
+
+    fn count(&self, channel: &str, token: u64) {
+        self.0.count(channel, token);
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Drop for RedisBus {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

@@ -1,0 +1,265 @@
+//! What waits for the connection: messages within a bound, and the channels that are wanted.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::adapter::{Publication, Subscription};
+
+/// Between all threads of the engine and the connection's own.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Wakes the connection's thread.
+    wake: Notify,
+    dropped: AtomicU64,
+    max_pending_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    publications: VecDeque<Publication>,
+    /// Of those, with their channels' names.
+    bytes: usize,
+    counts: VecDeque<(Box<str>, u64)>,
+    wanted: HashSet<Subscription>,
+    /// What the connection has been told.
+    subscribed: HashSet<Subscription>,
+    /// Where the two differ.
+    differing: HashSet<Subscription>,
+    is_closed: bool,
+}
+
+/// What is to be done next, in this order.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) subscribe: Vec<Subscription>,
+    pub(super) unsubscribe: Vec<Subscription>,
+    pub(super) publications: Vec<Publication>,
+    /// Channels and tokens.
+    pub(super) counts: Vec<(Box<str>, u64)>,
+    /// Nothing comes any more.
+    pub(super) is_last: bool,
+}
+
+impl Work {
+    pub(super) fn is_empty(&self) -> bool {
+        self.subscribe.is_empty()
+            && self.unsubscribe.is_empty()
+            && self.publications.is_empty()
+            && self.counts.is_empty()
+    }
+}
+
+/// So much is sent before the answers are waited for.
+const MOST_AT_ONCE: usize = 512;
+const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
+
+/// More counts are not waited for: who asked is told so by their deadline.
+const MOST_COUNTS: usize = 65_536;
+
+impl Queue {
+    pub(super) fn new(max_pending_bytes: usize) -> Queue {
+        Queue {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            dropped: AtomicU64::new(0),
+            max_pending_bytes,
+        }
+    }
+
+    pub(super) fn publish(&self, publication: Publication) {
+        let size = size(&publication);
+        let mut state = self.state.lock();
+        if state.is_closed || state.bytes + size > self.max_pending_bytes {
+            drop(state);
+            self.drop_one();
+            return;
+        }
+        state.bytes += size;
+        state.publications.push_back(publication);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Wants the channels to be heard, or no more.
+    pub(super) fn wish(&self, subscriptions: Vec<Subscription>, is_wanted: bool) {
+        let mut state = self.state.lock();
+        let State {
+            wanted,
+            subscribed,
+            differing,
+            ..
+        } = &mut *state;
+        for subscription in subscriptions {
+            if subscribed.contains(&subscription) == is_wanted {
+                differing.remove(&subscription);
+            } else {
+                differing.insert(subscription.clone());
+            }
+            match is_wanted {
+                true => wanted.insert(subscription),
+                false => wanted.remove(&subscription),
+            };
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn count(&self, channel: &str, token: u64) {
+        let mut state = self.state.lock();
+        if !state.is_closed && state.counts.len() < MOST_COUNTS {
+            state.counts.push_back((channel.into(), token));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// A message has not gone out.
+    pub(super) fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.wake.notify_one();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
+    /// A new connection has been told of nothing.
+    pub(super) fn forget_subscribed(&self) {
+        let mut state = self.state.lock();
+        state.subscribed.clear();
+        state.differing = state.wanted.clone();
+    }
+
+    /// Takes what is to be done next.
+    pub(super) fn take(&self) -> Work {
+        let mut state = self.state.lock();
+        let mut work = Work {
+            counts: state.counts.drain(..).collect(),
+            ..Work::default()
+        };
+        for subscription in std::mem::take(&mut state.differing) {
+            if state.wanted.contains(&subscription) {
+                state.subscribed.insert(subscription.clone());
+                work.subscribe.push(subscription);
+            } else {
+                state.subscribed.remove(&subscription);
+                work.unsubscribe.push(subscription);
+            }
+        }
+        let mut taken = 0;
+        while work.publications.len() < MOST_AT_ONCE && taken < MOST_BYTES_AT_ONCE {
+            let Some(publication) = state.publications.pop_front() else {
+                break;
+            };
+            taken += size(&publication);
+            work.publications.push(publication);
+        }
+        state.bytes -= taken;
+        work.is_last = state.is_closed && state.publications.is_empty();
+        work
+    }
+
+    /// Ends when there is something to do; perhaps too early.
+    pub(super) async fn changed(&self) {
+        self.wake.notified().await;
+    }
+}
+
+fn size(publication: &Publication) -> usize {
+    publication.channel.len() + publication.bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publication(len: usize) -> Publication {
+        Publication {
+            channel: "".into(),
+            bytes: vec![0; len].into(),
+        }
+    }
+
+    fn channel(name: &str) -> Subscription {
+        Subscription::Channel(name.into())
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_the_rest_is_dropped_and_counted() {
+        let queue = Queue::new(100);
+        queue.publish(publication(60));
+        queue.publish(publication(60));
+        queue.publish(publication(40));
+        assert_eq!(queue.dropped(), 1);
+        let lens: Vec<_> = queue.take().publications.iter().map(size).collect();
+        assert_eq!(lens, [60, 40]);
+        queue.publish(publication(100));
+        assert_eq!(queue.dropped(), 1);
+        assert_eq!(queue.take().publications.len(), 1);
+    }
+
+    #[test]
+    fn a_large_queue_is_taken_in_parts() {
+        let queue = Queue::new(usize::MAX);
+        for _ in 0..3 {
+            queue.publish(publication(MOST_BYTES_AT_ONCE / 2));
+        }
+        assert_eq!(queue.take().publications.len(), 2);
+        assert_eq!(queue.take().publications.len(), 1);
+        for _ in 0..=MOST_AT_ONCE {
+            queue.publish(publication(0));
+        }
+        assert_eq!(queue.take().publications.len(), MOST_AT_ONCE);
+        assert_eq!(queue.take().publications.len(), 1);
+    }
+
+    #[test]
+    fn a_channel_that_comes_and_goes_while_nobody_looks_costs_nothing() {
+        let queue = Queue::new(0);
+        queue.wish(vec![channel("a"), channel("b")], true);
+        queue.wish(vec![channel("b")], false);
+        assert_eq!(queue.take().subscribe, [channel("a")]);
+        assert!(queue.take().is_empty());
+        queue.wish(vec![channel("a")], false);
+        queue.wish(vec![channel("a")], true);
+        assert!(queue.take().is_empty());
+        queue.wish(vec![channel("a")], false);
+        assert_eq!(queue.take().unsubscribe, [channel("a")]);
+    }
+
+    #[test]
+    fn a_new_connection_is_told_all_that_is_wanted() {
+        let queue = Queue::new(0);
+        queue.wish(vec![channel("a"), channel("b")], true);
+        queue.take();
+        queue.wish(vec![channel("b")], false);
+        queue.forget_subscribed();
+        let work = queue.take();
+        assert_eq!(work.subscribe, [channel("a")]);
+        assert_eq!(work.unsubscribe, []);
+    }
+
+    #[test]
+    fn what_was_said_before_the_end_still_goes_out() {
+        let queue = Queue::new(1);
+        queue.publish(publication(1));
+        queue.close();
+        queue.publish(publication(1));
+        assert_eq!(queue.dropped(), 1);
+        let work = queue.take();
+        assert_eq!(work.publications.len(), 1);
+        assert!(work.is_last);
+    }
+}

@@ -1,0 +1,172 @@
+//! A bus within a process, for tests of clusters: any number of servers, and nodes that are played.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::{Adapter, Bus, ClusterSettings, Listener, Publication, Subscription};
+use crate::error::Error;
+
+/// A bus within a process. Servers that are built with clones of it form a cluster; a test can
+/// publish as if it were a node, and see what is published.
+///
+/// Messages are delivered on the thread that publishes them, before it goes on.
+#[derive(Clone, Debug, Default)]
+pub struct StubBus {
+    settings: ClusterSettings,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    nodes: Mutex<HashMap<u64, Node>>,
+    next: AtomicU64,
+    log: Mutex<Vec<Publication>>,
+}
+
+struct Node {
+    listener: Arc<dyn Listener>,
+    subscriptions: Vec<Subscription>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.subscriptions.fmt(f)
+    }
+}
+
+/// One node's end of the bus.
+#[derive(Debug)]
+struct End {
+    id: u64,
+    shared: Weak<Shared>,
+}
+
+impl StubBus {
+    /// A bus whose nodes have agreed on `settings`.
+    pub fn new(settings: ClusterSettings) -> StubBus {
+        StubBus {
+            settings,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Publishes a message.
+    pub fn publish(&self, publication: Publication) {
+        self.shared.publish(publication);
+    }
+
+    /// Takes what has been published since it was asked last, whoever did.
+    pub fn take_log(&self) -> Vec<Publication> {
+        std::mem::take(&mut self.shared.log.lock())
+    }
+
+    /// Adds a node that hears `subscriptions` and is counted, and says nothing.
+    pub fn add_node(&self, listener: Arc<dyn Listener>, subscriptions: Vec<Subscription>) {
+        let bus = self.join(listener);
+        bus.subscribe(subscriptions);
+    }
+
+    fn join(&self, listener: Arc<dyn Listener>) -> End {
+        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let node = Node {
+            listener,
+            subscriptions: Vec::new(),
+        };
+        self.shared.nodes.lock().insert(id, node);
+        End {
+            id,
+            shared: Arc::downgrade(&self.shared),
+        }
+    }
+}
+
+impl Adapter for StubBus {
+    fn start(&self, listener: Arc<dyn Listener>) -> Result<Arc<dyn Bus>, Error> {
+        Ok(Arc::new(self.join(listener)))
+    }
+
+    fn settings(&self) -> ClusterSettings {
+        self.settings.clone()
+    }
+}
+
+impl Shared {
+    fn publish(&self, publication: Publication) {
+        let Publication { channel, bytes } = &publication;
+        let mut heard: Vec<(Arc<dyn Listener>, Box<str>)> = Vec::new();
+        for node in self.nodes.lock().values() {
+            for subscription in &node.subscriptions {
+                if fits(subscription, channel) {
+                    heard.push((Arc::clone(&node.listener), subscription.name().into()));
+                }
+            }
+        }
+        for (listener, subscription) in heard {
+            listener.deliver(&subscription, channel, bytes.clone());
+        }
+        self.log.lock().push(publication);
+    }
+}
+
+impl Bus for End {
+    fn publish(&self, publication: Publication) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.publish(publication);
+        }
+    }
+
+    fn subscribe(&self, subscriptions: Vec<Subscription>) {
+        if let Some(shared) = self.shared.upgrade()
+            && let Some(node) = shared.nodes.lock().get_mut(&self.id)
+        {
+            node.subscriptions.extend(subscriptions);
+        }
+    }
+
+    fn unsubscribe(&self, subscriptions: Vec<Subscription>) {
+        if let Some(shared) = self.shared.upgrade()
+            && let Some(node) = shared.nodes.lock().get_mut(&self.id)
+        {
+            node.subscriptions
+                .retain(|known| !subscriptions.contains(known));
+        }
+    }
+
+    fn count(&self, channel: &str, token: u64) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let wanted = Subscription::Channel(channel.into());
+        let nodes = shared.nodes.lock();
+        let subscribed = nodes
+            .values()
+            .filter(|node| node.subscriptions.contains(&wanted));
+        let count = subscribed.count();
+        let listener = nodes.get(&self.id).map(|node| Arc::clone(&node.listener));
+        drop(nodes);
+        if let Some(listener) = listener {
+            listener.counted(token, Some(count));
+        }
+    }
+
+    fn close(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            let node = shared.nodes.lock().remove(&self.id);
+            drop(node);
+        }
+    }
+}
+
+/// Patterns of the formats are a text with a `*` behind it.
+fn fits(subscription: &Subscription, channel: &str) -> bool {
+    match subscription {
+        Subscription::Channel(name) => **name == *channel,
+        Subscription::Pattern(pattern) => pattern
+            .strip_suffix('*')
+            .is_some_and(|start| channel.starts_with(&start.replace('\\', ""))),
+    }
+}

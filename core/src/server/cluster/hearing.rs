@@ -1,0 +1,285 @@
+//! What the other nodes say, on the bus's thread.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::asking::into_response;
+use super::{Cluster, Role};
+use crate::embed::{AckRequest, Audience, Command, Event, Payload, Reach, ServerTicket, SocketRef};
+use crate::hub::{Namespace, Relay};
+use crate::proto::cluster::{
+    Answered, Classic, Message, Received, Recipients, Refusal, Reply, Value,
+};
+use crate::server::Engine;
+use crate::trace::tell;
+
+impl Engine {
+    /// Takes a message from the bus.
+    pub(super) fn hear(&self, subscription: &str, channel: &str, bytes: &Bytes) {
+        let Some(cluster) = &self.shared.cluster else {
+            return;
+        };
+        let known = cluster.roles.read().get(subscription).cloned();
+        let Some((name, role)) = known else {
+            return;
+        };
+        cluster.counters.received.increment_shared();
+        let heard = match role {
+            Role::Broadcasts => self.hear_broadcast(cluster, &name, channel, bytes),
+            Role::Requests => {
+                Classic::read_request(bytes).map(|received| self.follow(cluster, &name, received))
+            }
+            Role::Responses => {
+                Classic::read_response(bytes).map(|answered| self.take_reply(cluster, answered))
+            }
+        };
+        if let Err(refusal) = heard {
+            cluster.counters.refused.increment_shared();
+            tell!(warn, channel, %refusal, "message of another server dropped");
+            #[cfg(not(feature = "tracing"))]
+            let _ = refusal;
+        }
+    }
+
+    fn hear_broadcast(
+        &self,
+        cluster: &Cluster,
+        name: &str,
+        channel: &str,
+        bytes: &Bytes,
+    ) -> Result<(), Refusal> {
+        if Classic::is_broadcast_of(&cluster.node, bytes) {
+            return Ok(());
+        }
+        let Some(namespace) = self.shared.hub.lookup(name) else {
+            return Ok(());
+        };
+        let room = cluster.wire.room_of(name, channel);
+        if room.is_some_and(|room| !room.is_empty() && namespace.room_size(room) == 0) {
+            return Ok(());
+        }
+        let received = Classic::read_broadcast(bytes)?;
+        // Patterns of two namespaces may fit one channel.
+        if received.namespace.as_deref() == Some(name) {
+            drop(namespace);
+            self.follow(cluster, name, received);
+        }
+        Ok(())
+    }
+
+    /// Does what another node says.
+    fn follow(&self, cluster: &Cluster, name: &str, received: Received) {
+        let Received { node, message, .. } = received;
+        if node.as_deref() == Some(&*cluster.node) {
+            return;
+        }
+        let Some(namespace) = self.shared.hub.lookup(name) else {
+            return;
+        };
+        let reply = |request: &str, reply: &Reply| {
+            cluster.reply(name, node.as_deref(), request, reply);
+        };
+        match message {
+            Message::Broadcast {
+                recipients,
+                event,
+                volatile,
+                ack: None,
+            } => recipients.with_audience(|audience| {
+                self.execute(Command::Broadcast {
+                    namespace: namespace.id(),
+                    audience,
+                    payload: payload(&event),
+                    volatile,
+                    ack: None,
+                });
+            }),
+            Message::Broadcast {
+                recipients,
+                event,
+                volatile,
+                ack: Some(wanted),
+            } => {
+                let relay = Relay {
+                    node: node.clone(),
+                    request: wanted.request.clone(),
+                };
+                let timeout = wanted.timeout_ms.map(Duration::from_millis);
+                let ack = AckRequest::new(namespace.next_ack(), timeout);
+                recipients.with_audience(|audience| {
+                    let mut batch = self.batch();
+                    let payload = payload(&event);
+                    let clients =
+                        batch.relay_broadcast(&namespace, audience, &payload, volatile, ack, relay);
+                    // Before the batch goes, and with it the first answer can come.
+                    reply(&wanted.request, &Reply::ClientCount(clients as u64));
+                });
+            }
+            Message::Join {
+                recipients,
+                rooms,
+                request,
+            } => {
+                let is_here = self.has_any(&namespace, &recipients);
+                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
+                recipients.with_audience(|audience| {
+                    self.execute(Command::JoinMany {
+                        namespace: namespace.id(),
+                        audience,
+                        rooms: &rooms,
+                    });
+                });
+                if let Some(request) = request.filter(|_| is_here) {
+                    reply(&request, &Reply::Done);
+                }
+            }
+            Message::Leave {
+                recipients,
+                rooms,
+                request,
+            } => {
+                let is_here = self.has_any(&namespace, &recipients);
+                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
+                recipients.with_audience(|audience| {
+                    self.execute(Command::LeaveMany {
+                        namespace: namespace.id(),
+                        audience,
+                        rooms: &rooms,
+                    });
+                });
+                if let Some(request) = request.filter(|_| is_here) {
+                    reply(&request, &Reply::Done);
+                }
+            }
+            Message::Disconnect {
+                recipients,
+                close,
+                request,
+            } => {
+                let found = sockets(&namespace, &recipients);
+                let is_here = !found.is_empty();
+                for socket in found {
+                    self.tell_from_cluster(Event::DisconnectAsked { socket, close });
+                }
+                if let Some(request) = request.filter(|_| is_here) {
+                    reply(&request, &Reply::Done);
+                }
+            }
+            Message::FetchSockets {
+                request,
+                recipients,
+            } => {
+                if cluster.parse_request(&request).is_none() {
+                    let found = self.details(&namespace, sockets(&namespace, &recipients));
+                    reply(&request, &Reply::Sockets(found));
+                }
+            }
+            Message::FetchIds { request, rooms } => {
+                if cluster.parse_request(&request).is_none() {
+                    let except = Vec::new();
+                    let found = sockets(&namespace, &Recipients { rooms, except });
+                    let ids = found
+                        .into_iter()
+                        .filter_map(|socket| Some((*namespace.sid_of(socket.conn)?).into()));
+                    reply(&request, &Reply::SocketIds(ids.collect()));
+                }
+            }
+            Message::FetchRooms { request } => {
+                if cluster.parse_request(&request).is_none() {
+                    reply(&request, &Reply::Rooms(all_rooms(&namespace)));
+                }
+            }
+            Message::ServerSideEmit { event, request } => {
+                let ticket = request.map(|request| ServerTicket {
+                    namespace: name.into(),
+                    node,
+                    request,
+                });
+                self.tell_from_cluster(Event::ServerSideEmit {
+                    namespace: namespace.id(),
+                    ticket,
+                    data: Cow::Borrowed(&event.json),
+                    attachments: event.attachments,
+                });
+            }
+        }
+        let id = namespace.id();
+        drop(namespace);
+        self.shared.hub.retire(id);
+    }
+
+    fn take_reply(&self, cluster: &Cluster, answered: Answered) {
+        let Answered { request, reply } = answered;
+        let Some((namespace, id)) = cluster.parse_request(&request) else {
+            return;
+        };
+        let known = || self.shared.hub.namespace(namespace);
+        let outcome = match reply {
+            Reply::ClientCount(clients) => {
+                known().and_then(|known| known.broadcast_acks().clients(id, clients))
+            }
+            Reply::ClientAck(answer) => known().and_then(|known| {
+                let acks = known.broadcast_acks();
+                acks.answer_elsewhere(id, into_response(answer))
+            }),
+            reply => {
+                let finished = cluster.requests.lock().reply(namespace, id, reply);
+                if let Some(finished) = finished {
+                    self.tell_finished(namespace, id, finished);
+                }
+                return;
+            }
+        };
+        self.tell_broadcast_ack(namespace, id, outcome);
+    }
+
+    fn has_any(&self, namespace: &Namespace, recipients: &Recipients) -> bool {
+        !namespace
+            .select(&recipients.rooms, &recipients.except)
+            .is_empty()
+    }
+}
+
+impl Recipients {
+    fn with_audience(&self, work: impl FnOnce(Audience<'_>)) {
+        let rooms: Vec<&str> = self.rooms.iter().map(|room| &**room).collect();
+        let except: Vec<&str> = self.except.iter().map(|room| &**room).collect();
+        work(Audience {
+            rooms: &rooms,
+            except: &except,
+            reach: Reach::Server,
+        });
+    }
+}
+
+fn payload(event: &Value) -> Payload<'_> {
+    Payload {
+        json: event.json.as_bytes(),
+        attachments: event.attachments.clone(),
+    }
+}
+
+fn sockets(namespace: &Namespace, recipients: &Recipients) -> Vec<SocketRef> {
+    let targets = namespace.select(&recipients.rooms, &recipients.except);
+    let conns = targets.connections().into_iter();
+    conns
+        .map(|conn| SocketRef {
+            conn,
+            namespace: namespace.id(),
+        })
+        .collect()
+}
+
+/// Every room, those of the sockets' own ids too, as socket.io counts them.
+fn all_rooms(namespace: &Namespace) -> Vec<Box<str>> {
+    let joined = namespace.rooms().into_iter().map(|(room, _)| room);
+    let nobody: [&str; 0] = [];
+    let everybody = namespace.select(&nobody, &nobody).connections().into_iter();
+    let own = everybody.filter_map(|conn| {
+        let sid = namespace.sid_of(conn)?;
+        namespace.find(&sid).map(|_| sid)
+    });
+    joined.chain(own).map(|room| (*room).into()).collect()
+}

@@ -1,0 +1,245 @@
+//! An engine as a node of a cluster: what it says goes to the others over a bus, and what they say is
+//! done here. A broadcast that stays on this node never comes here.
+
+mod asking;
+mod details;
+mod hearing;
+mod saying;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+
+use super::{Engine, Shared};
+use crate::adapter::{Adapter, Bus, ClusterSettings, Listener, Requests, Subscription};
+use crate::embed::{Audience, Payload};
+use crate::error::Error;
+use crate::hub::{NamespaceId, new_sid};
+use crate::metrics::{Counter, Metrics};
+use crate::proto::cluster::{Classic, Message, Recipients, Reply, Value};
+
+/// This node's part of a cluster.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    /// This node's name, different from all others.
+    node: Arc<str>,
+    wire: Classic,
+    /// Set before the engine is given to anybody.
+    bus: OnceLock<Arc<dyn Bus>>,
+    requests_timeout: Duration,
+    requests: Mutex<Requests>,
+    counts: Mutex<HashMap<u64, Purpose>>,
+    next_token: AtomicU64,
+    /// What is heard by which subscription. The lock is held while the bus is told of a change, so
+    /// that both agree.
+    roles: RwLock<HashMap<Box<str>, Heard>>,
+    /// Written by any thread.
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    published: Counter,
+    received: Counter,
+    refused: Counter,
+}
+
+/// In which namespace something is heard, and as what.
+type Heard = (Arc<str>, Role);
+
+/// What comes by a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Broadcasts,
+    Requests,
+    Responses,
+}
+
+/// What the number of nodes is wanted for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Request(NamespaceId, u64),
+    BroadcastAck(NamespaceId, u64),
+}
+
+/// The engine's ear on the bus. It does not keep the engine alive.
+struct Ear(Weak<Shared>);
+
+impl Cluster {
+    pub(super) fn new(settings: &ClusterSettings) -> Cluster {
+        Cluster {
+            node: new_sid(),
+            wire: Classic::new(&settings.key, settings.answers_privately),
+            bus: OnceLock::new(),
+            requests_timeout: settings.requests_timeout,
+            requests: Mutex::default(),
+            counts: Mutex::default(),
+            next_token: AtomicU64::new(0),
+            roles: RwLock::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Starts the bus, and hears of every namespace from now on.
+    pub(super) fn start(shared: &Arc<Shared>, adapter: &dyn Adapter) -> Result<(), Error> {
+        let Some(cluster) = &shared.cluster else {
+            return Ok(());
+        };
+        let bus = adapter.start(Arc::new(Ear(Arc::downgrade(shared))))?;
+        let is_first = cluster.bus.set(bus).is_ok();
+        debug_assert!(is_first, "an engine is started once");
+        let watched = Arc::downgrade(shared);
+        shared.hub.watch(move |name| {
+            if let Some(shared) = watched.upgrade()
+                && let Some(cluster) = &shared.cluster
+            {
+                cluster.follow(name, |name| shared.hub.contains(name));
+            }
+        });
+        Ok(())
+    }
+
+    /// The engine has closed.
+    pub(super) fn close(&self) {
+        if let Some(bus) = self.bus.get() {
+            bus.close();
+        }
+    }
+
+    pub(super) fn add_to(&self, metrics: &mut Metrics) {
+        metrics.cluster_published = self.counters.published.value();
+        metrics.cluster_received = self.counters.received.value();
+        metrics.cluster_refused = self.counters.refused.value();
+        metrics.cluster_dropped = self.bus.get().map_or(0, |bus| bus.dropped());
+    }
+
+    /// Tells the other nodes.
+    pub(super) fn tell(&self, namespace: &str, message: &Message) {
+        self.publish(self.wire.write(&self.node, namespace, message));
+    }
+
+    /// Tells the other nodes of a broadcast.
+    pub(super) fn broadcast(
+        &self,
+        namespace: &str,
+        audience: Audience<'_>,
+        payload: &Payload<'_>,
+        volatile: bool,
+    ) {
+        let Some(event) = value(payload) else {
+            return;
+        };
+        let message = Message::Broadcast {
+            recipients: recipients(audience),
+            event,
+            volatile,
+            ack: None,
+        };
+        self.tell(namespace, &message);
+    }
+
+    fn reply(&self, namespace: &str, asker: Option<&str>, request: &str, reply: &Reply) {
+        self.publish(self.wire.reply(namespace, asker, request, reply));
+    }
+
+    fn publish(&self, publication: crate::adapter::Publication) {
+        if let Some(bus) = self.bus.get() {
+            self.counters.published.increment_shared();
+            bus.publish(publication);
+        }
+    }
+
+    /// A namespace has come into being or gone.
+    fn follow(&self, name: &str, is_there: impl Fn(&str) -> bool) {
+        let Some(bus) = self.bus.get() else {
+            return;
+        };
+        let [private, shared] = self.wire.response_channels(name, &self.node);
+        let subscriptions = [
+            (
+                Subscription::Pattern(self.wire.broadcasts_pattern(name)),
+                Role::Broadcasts,
+            ),
+            (Subscription::Channel(private), Role::Responses),
+            (Subscription::Channel(shared), Role::Responses),
+            // Last: who counts the nodes counts those who hear all the rest.
+            (
+                Subscription::Channel(self.wire.request_channel(name)),
+                Role::Requests,
+            ),
+        ];
+        let mut roles = self.roles.write();
+        let is_known = roles.contains_key(subscriptions[0].0.name());
+        match (is_there(name), is_known) {
+            (true, false) => {
+                let namespace: Arc<str> = name.into();
+                for (subscription, role) in &subscriptions {
+                    roles.insert(subscription.name().into(), (Arc::clone(&namespace), *role));
+                }
+                bus.subscribe(subscriptions.map(|(subscription, _)| subscription).into());
+            }
+            (false, true) => {
+                for (subscription, _) in &subscriptions {
+                    roles.remove(subscription.name());
+                }
+                bus.unsubscribe(subscriptions.map(|(subscription, _)| subscription).into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for the number of nodes.
+    fn count(&self, namespace: &str, purpose: Purpose) {
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        self.counts.lock().insert(token, purpose);
+        if let Some(bus) = self.bus.get() {
+            bus.count(&self.wire.request_channel(namespace), token);
+        }
+    }
+
+    /// A request's name, by which its replies name it.
+    fn name_request(&self, namespace: NamespaceId, id: u64) -> Box<str> {
+        format!("{}.{}.{id}", self.node, namespace.0).into()
+    }
+
+    /// The request of that name, if it is one of this node.
+    fn parse_request(&self, name: &str) -> Option<(NamespaceId, u64)> {
+        let rest = name.strip_prefix(&*self.node)?.strip_prefix('.')?;
+        let (namespace, id) = rest.split_once('.')?;
+        Some((NamespaceId(namespace.parse().ok()?), id.parse().ok()?))
+    }
+}
+
+impl Listener for Ear {
+    fn deliver(&self, subscription: &str, channel: &str, bytes: Bytes) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.hear(subscription, channel, &bytes);
+        }
+    }
+
+    fn counted(&self, token: u64, nodes: Option<usize>) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.nodes_counted(token, nodes);
+        }
+    }
+}
+
+/// An application's payload as other nodes are told it. The application vouches for its JSON.
+fn value(payload: &Payload<'_>) -> Option<Value> {
+    let json = std::str::from_utf8(payload.json).ok()?;
+    Some(Value {
+        json: json.into(),
+        attachments: payload.attachments.clone(),
+    })
+}
+
+fn recipients(audience: Audience<'_>) -> Recipients {
+    Recipients {
+        rooms: saying::boxed(audience.rooms),
+        except: saying::boxed(audience.except),
+    }
+}
