@@ -82,7 +82,7 @@ impl PullServer {
     /// As [`Engine::start_in`].
     pub fn start_in(adapter: Option<&dyn Adapter>, config: Config) -> Result<PullServer, Error> {
         config.validate()?;
-        let queue = Arc::new(EventQueue::new(&config));
+        let queue = Arc::new(EventQueue::new(&config, adapter.is_some()));
         let engine = Engine::start_in(adapter, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }
