@@ -410,7 +410,7 @@ fn requests_of_other_nodes_are_answered_as_the_package_does() {
 }
 
 #[test]
-fn namespaces_are_apart_and_heard_as_long_as_they_are_there() {
+fn namespaces_are_apart() {
     let cluster = Cluster::of(2);
     let heard = Arc::new(Mutex::new(Vec::new()));
     for node in 0..2 {
@@ -430,4 +430,30 @@ fn namespaces_are_apart_and_heard_as_long_as_they_are_there() {
         client.sync();
     }
     assert_eq!(*heard.lock().unwrap(), [1]);
+}
+
+#[test]
+fn a_socket_that_comes_back_finds_what_other_servers_said_meanwhile() {
+    let bus = StubBus::default();
+    let here = Running::start_with(|builder| builder.adapter(bus.clone()));
+    let there = Running::start_with(|builder| {
+        let settings = sori::config::RecoverySettings::default();
+        builder.adapter(bus.clone()).recovery(settings)
+    });
+    let log = Log::default();
+    let ended = log.clone();
+    let space = there.server.of("/");
+    space.on_disconnect(move |_: Socket, _| ended.write("gone"));
+    let mut client = Client::open(there.address);
+    client.send("40");
+    let joined: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
+    here.server.emit("seen", ()).unwrap();
+    let seen: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
+    client.close();
+    log.wait_for(1);
+    here.server.emit("missed", 1).unwrap();
+    let mut client = Client::open(there.address);
+    let auth = json!({ "pid": joined["pid"], "offset": seen[1] });
+    client.send(&format!("40{auth}"));
+    assert!(client.receive().starts_with(r#"42["missed",1,"#));
 }

@@ -90,7 +90,13 @@ static void sockets_of_the_other_server_are_seen_joined_and_disconnected(void)
     uint16_t ports[2];
     pair(servers, ports);
     client *there = client_open(ports[1]);
-    sori_socket socket = client_join(there, servers[1]);
+    client_send(there, "40{\"token\":7}");
+    sori_event *event = next_event(servers[1], SORI_EVENT_CONNECT);
+    sori_socket socket = sori_event_socket(event);
+    sori_event_free(event);
+    CHECK(sori_server_accept(servers[1], socket) == SORI_OK);
+    size_t length;
+    CHECK(strncmp(client_next(there, &length), "40{", 3) == 0);
     CHECK(sori_server_set_recovery_data(servers[1], socket, "{\"name\":\"b\"}") == SORI_OK);
 
     const char *room = "room";
@@ -101,13 +107,14 @@ static void sockets_of_the_other_server_are_seen_joined_and_disconnected(void)
     audience.room_count = 1;
     uint64_t request;
     CHECK(sori_server_fetch_sockets(servers[0], "/", &audience, -1, &request) == SORI_OK);
-    sori_event *event = next_event(servers[0], SORI_EVENT_SOCKETS);
+    event = next_event(servers[0], SORI_EVENT_SOCKETS);
     CHECK(sori_event_ack(event) == request);
     CHECK(!sori_event_is_timed_out(event));
     const char *sockets = sori_event_args(event).data;
     CHECK(strncmp(sockets, "[{\"id\":\"", 8) == 0);
     CHECK(strstr(sockets, "\"data\":{\"name\":\"b\"}") != NULL);
     CHECK(strstr(sockets, ",\"room\"]") != NULL);
+    CHECK(strstr(sockets, "\"auth\":{\"token\":7}") != NULL);
     sori_event_free(event);
 
     CHECK(sori_server_disconnect_many(servers[0], "/", &audience, false) == SORI_OK);

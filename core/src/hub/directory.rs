@@ -305,6 +305,31 @@ mod tests {
     }
 
     #[test]
+    fn a_watcher_is_told_of_each_namespace_that_comes_and_goes() {
+        let hub = Arc::new(hub());
+        hub.register("/before");
+        let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let (log, watched) = (Arc::clone(&told), Arc::downgrade(&hub));
+        hub.watch(move |name| {
+            let is_there = watched.upgrade().expect("it is held").contains(name);
+            log.lock().push(format!("{name} {is_there}"));
+        });
+        told.lock().sort();
+        assert_eq!(
+            std::mem::take(&mut *told.lock()),
+            ["/ true", "/before true"]
+        );
+        let id = hub.register_transient("/a").id();
+        hub.register_transient("/a");
+        hub.open_group();
+        hub.retire(id);
+        let before = hub.register("/before").id();
+        hub.release(before);
+        let changes = ["/a true", "/a false", "/before false"];
+        assert_eq!(*told.lock(), changes);
+    }
+
+    #[test]
     fn a_namespace_that_the_application_registers_stays() {
         let hub = hub();
         let id = hub.register_transient("/a").id();

@@ -88,7 +88,7 @@ impl PullServer {
             config.shards = threads.count();
         }
         config.validate()?;
-        let queue = Arc::new(EventQueue::new(&config));
+        let queue = Arc::new(EventQueue::new(&config, placement.adapter.is_some()));
         let engine = Engine::start_with(placement, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }

@@ -46,13 +46,14 @@ pub(super) struct EventQueue {
     /// Beginnings of the names that clients may ask for without their being open.
     prefixes: RwLock<Vec<Box<str>>>,
     protocol: Protocol,
+    is_in_cluster: bool,
     rosters: Box<[Mutex<Roster>]>,
     #[cfg(unix)]
     signal: OnceLock<Arc<Signal>>,
 }
 
 impl EventQueue {
-    pub(super) fn new(config: &Config) -> EventQueue {
+    pub(super) fn new(config: &Config, is_in_cluster: bool) -> EventQueue {
         EventQueue {
             mailbox: Mailbox::default(),
             space: Space::new(config.max_pending_events),
@@ -60,6 +61,7 @@ impl EventQueue {
             desk: Desk::default(),
             prefixes: RwLock::default(),
             protocol: config.protocol,
+            is_in_cluster,
             rosters: (0..config.shards)
                 // A valid configuration has at most 256 shards; another never comes to run.
                 .map(|shard| Mutex::new(Roster::new(shard as u8)))
@@ -361,7 +363,10 @@ impl Application for EventQueue {
                 }
                 if let Some(mut roster) = self.roster(conn.shard) {
                     let socket = roster.ask(conn.slot, namespace.into(), sid);
-                    let auth = auth.map(Into::into);
+                    let auth: Option<Box<str>> = auth.map(Into::into);
+                    if self.is_in_cluster {
+                        roster.keep_auth(socket.key, auth.clone());
+                    }
                     let handshake = roster.handshake_of(conn.slot);
                     let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
@@ -440,10 +445,9 @@ impl Application for EventQueue {
 
     fn profile(&self, socket: SocketRef) -> Option<Profile> {
         let roster = self.roster(socket.conn.shard)?;
-        roster.find(socket)?;
         Some(Profile {
+            auth: roster.auth_of(socket)?,
             handshake: roster.handshake_of(socket.conn.slot),
-            auth: None,
         })
     }
 }
@@ -470,11 +474,14 @@ mod tests {
     use super::*;
 
     fn queue(max_pending_events: usize) -> EventQueue {
-        EventQueue::new(&Config {
-            max_pending_events,
-            shards: 1,
-            ..Config::default()
-        })
+        EventQueue::new(
+            &Config {
+                max_pending_events,
+                shards: 1,
+                ..Config::default()
+            },
+            false,
+        )
     }
 
     fn timeout(id: u64) -> PulledEvent {

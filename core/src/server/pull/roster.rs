@@ -88,6 +88,8 @@ pub(super) struct Member {
     gauge: Option<Arc<Gauge>>,
     /// What went wrong with a plain WebSocket.
     pub(super) failure: Option<Box<str>>,
+    /// What the client gave as `auth`, for other servers of a cluster.
+    auth: Option<Box<str>>,
 }
 
 impl Roster {
@@ -138,8 +140,22 @@ impl Roster {
             open_acks: Vec::new(),
             gauge: None,
             failure: None,
+            auth: None,
         });
         socket
+    }
+
+    /// Keeps what the client gave as `auth` for those who ask with [`Roster::auth_of`].
+    pub(super) fn keep_auth(&mut self, key: SocketKey, auth: Option<Box<str>>) {
+        if let Some(member) = self.member_mut(key) {
+            member.auth = auth;
+        }
+    }
+
+    /// What was kept of its `auth`; `None` if the socket is not there.
+    pub(super) fn auth_of(&self, socket: SocketRef) -> Option<Option<Box<str>>> {
+        let key = self.find(socket)?.key;
+        Some(self.member(key)?.1.auth.clone())
     }
 
     /// A plain WebSocket is open.
