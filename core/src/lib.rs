@@ -97,7 +97,8 @@ mod transport;
 #[cfg(feature = "server")]
 pub use app::{
     Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Binary, Broadcast, ConnectError,
-    ConnectRequest, HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
+    ConnectRequest, HandlerError, Namespace, Result, Server, ServerBuilder, Socket, State,
+    TypedEvent, engine_io,
 };
 #[cfg(feature = "server")]
 pub use app::{sse, ws};

@@ -38,10 +38,12 @@ mod seats;
 mod server;
 mod socket;
 pub mod sse;
+mod state;
+mod typed;
 mod watch;
 pub mod ws;
 
-pub use crate::arguments::{Arguments, Binary};
+pub use crate::arguments::{Anything, Arguments, Binary, Fits, Signature, TypedEvent};
 use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use answers::{Answer, AnswerStream, Answers, AnswersFuture, PendingAnswers};
@@ -55,3 +57,4 @@ pub use outcome::{Async, Outcome, Plain, Settled};
 pub use reception::{Eventual, Eventually};
 pub use server::Server;
 pub use socket::Socket;
+pub use state::{State, WithState};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answers::{PendingAnswers, Told, Waiting};
 use super::broadcast::{Broadcast, Rooms};
 use super::connect::{Check, ConnectRequest, Verdict};
-use super::handler::{AnyEvent, EventHandler, Handler};
+use super::handler::{AnyEvent, EventHandler, Handler, forget_types};
 use super::outcome::{Called, Outcome};
 use super::router::Router;
 use super::socket::Socket;
@@ -76,8 +76,12 @@ impl Namespace {
     /// chat.on("add", |_: Socket, a: i64, b: i64, ack: Ack| async move { ack.send(a + b) });
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// The handler takes a [`State`](crate::State) that the server was not built with.
+    #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
-        let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
+        let handler = forget_types(handler, event, self.router.state());
         append(&mut self.state.handlers.write(), event, handler);
     }
 
