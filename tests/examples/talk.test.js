@@ -10,17 +10,12 @@ const path = require('node:path');
 const readline = require('node:readline');
 const { test } = require('node:test');
 
+const { programs } = require('./program.js');
+
 const root = path.join(__dirname, '../..');
 const { WebSocketServer } = createRequire(path.join(root, 'tests/programs/package.json'))('ws');
 
-const words = (text = '') => text.split(' ').filter(Boolean);
-const PROGRAMS = {
-  C: [...words(process.env.SORI_RUNNER), path.join(process.env.SORI_C_EXAMPLES, 'talk')],
-  Rust: [path.join(process.env.SORI_RUST_EXAMPLES, 'talk')],
-  JavaScript: [process.execPath, path.join(root, 'examples/node/talk.js')],
-};
-
-for (const [language, [file, ...args]] of Object.entries(PROGRAMS)) {
+for (const [language, [file, ...args]] of programs('talk')) {
   test(`talk in ${language}: sends what it reads, writes what it hears, and comes back`, async () => {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, path: '/feed' });
     await once(server, 'listening');
