@@ -485,6 +485,22 @@ typedef struct sori_server_options {
     uint32_t rate_per_second;
     // Most messages at once, after a time of silence. 0, the default: as many as in a second.
     uint32_t rate_burst;
+    // Most messages a second of all clients of an address together in the long run; the client that
+    // sends one more is disconnected ("transport error"). Of IPv6 the first 64 bits count as the
+    // address. 0, the default: no limit.
+    uint32_t address_rate_per_second;
+    // Most of them at once, after a time of silence. 0, the default: as many as in a second.
+    uint32_t address_rate_burst;
+    // Most connections of an address at once; more are answered 429. 0, the default: no limit.
+    size_t max_connections_per_address;
+    // The header in which the proxy before the server writes the client's address, for the limits
+    // by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
+    // would write it themselves. NULL, the default: the peer's address is the client's.
+    const char *address_header;
+    // A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    // its own. They take turns, and either may be closed and freed before the other; the threads end
+    // with the last. NULL, the default: none.
+    const struct sori_server *share_threads;
     // With recovery_ms: most packets kept in one namespace for those who are away; the oldest go
     // first. Default 100,000.
     size_t recovery_max_packets;
@@ -536,7 +552,7 @@ typedef struct sori_metrics {
     uint64_t connections;
     // Connections opened since the start.
     uint64_t opened;
-    // Connections refused because of max_connections.
+    // Connections refused because of max_connections or max_connections_per_address.
     uint64_t refused;
     // Messages received from clients.
     uint64_t received;
@@ -768,7 +784,7 @@ const char *sori_version(void);
 // defaults. Nothing is stored on failure.
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
-// Closes the server, waits for its threads, and gives everything back but the events that were
+// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
 // taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 // It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);

@@ -397,6 +397,7 @@ fn an_application_that_always_has_something_to_do_does_not_keep_the_engine_from_
             body: Bytes::from_static(b"3"),
             handshake: None,
             sid: None,
+            address: None,
         });
     };
     let mut client = rig.join(Way::WebSocket);

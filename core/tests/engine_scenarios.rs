@@ -259,3 +259,15 @@ fn an_independent_client_is_served() {
     client.close(None).expect("a living peer");
     while client.read().is_ok() {}
 }
+
+#[test]
+fn connections_are_dealt_out_to_all_shards() {
+    let rig = Rig::new();
+    for way in [Way::Polling, Way::WebSocket, Way::Upgraded] {
+        let clients: Vec<_> = (0..4).map(|_| rig.join(way)).collect();
+        let shards = clients.iter().map(|client| rig.socket(client).conn.shard);
+        let mut shards: Vec<_> = shards.collect();
+        shards.sort_unstable();
+        assert_eq!(shards, [0, 0, 1, 1], "{way:?}");
+    }
+}

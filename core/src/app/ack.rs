@@ -53,13 +53,11 @@ impl<R> Ack<R> {
             return Ok(());
         };
         let encoded = Encoded::answer(&arguments)?;
-        let answer = Command::Answer {
-            socket: self.socket.reference(),
-            id,
-            payload: encoded.payload(),
-        };
         if self.socket.is_connected() {
-            self.socket.engine().execute(answer);
+            let namespace = self.socket.namespace_state().hub();
+            let socket = self.socket.reference();
+            let engine = self.socket.engine();
+            engine.answer_event(namespace, socket, id, &encoded.payload());
         }
         Ok(())
     }

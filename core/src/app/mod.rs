@@ -33,6 +33,7 @@ mod namespace;
 mod outcome;
 mod reception;
 mod recovery;
+mod registered;
 mod router;
 mod seats;
 mod server;

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::answers::{PendingAnswers, Told, Waiting};
 use super::broadcast::{Broadcast, Rooms};
 use super::connect::{Check, ConnectRequest, Verdict};
-use super::handler::{AnyEvent, EventHandler, Handler, forget_types};
+use super::handler::{AnyEvent, Handler, forget_types};
 use super::outcome::{Called, Outcome};
+use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
 use super::socket::Socket;
 use super::watch::{Interceptor, OutgoingWatcher};
@@ -82,7 +83,7 @@ impl Namespace {
     #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler = forget_types(handler, event, self.router.state());
-        append(&mut self.state.handlers.write(), event, handler);
+        self.state.handlers.write().append(event, handler);
     }
 
     /// Calls `watcher` for every event of whatever name, before its handlers.
@@ -209,18 +210,6 @@ type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
 pub(super) type DisconnectHandler = dyn Fn(Socket, DisconnectReason) -> Called + Send + Sync;
 type Watcher = dyn Fn(&Socket, AnyEvent<'_>) + Send + Sync;
 
-/// Handlers by event.
-pub(super) type Handlers = HashMap<Box<str>, HandlerList>;
-/// The handlers of one event, in the order of their registration.
-pub(super) type HandlerList = Arc<[Arc<EventHandler>]>;
-
-/// Adds a handler; whoever runs the list meanwhile runs it as it was.
-pub(super) fn append(handlers: &mut Handlers, event: &str, handler: Arc<EventHandler>) {
-    let before = handlers.get(event).into_iter().flat_map(|list| list.iter());
-    let list = before.cloned().chain([handler]).collect();
-    handlers.insert(event.into(), list);
-}
-
 impl NamespaceState {
     pub(super) fn new(hub: Arc<hub::Namespace>) -> NamespaceState {
         NamespaceState {
@@ -315,30 +304,5 @@ impl std::fmt::Debug for NamespaceState {
         f.debug_struct("NamespaceState")
             .field("name", &self.hub.name())
             .finish_non_exhaustive()
-    }
-}
-
-/// A list that grows, and is read without holding its lock.
-pub(super) struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
-
-impl<T: ?Sized> Default for List<T> {
-    fn default() -> List<T> {
-        List(RwLock::new(Arc::new([])))
-    }
-}
-
-impl<T: ?Sized> List<T> {
-    pub(super) fn push(&self, item: Arc<T>) {
-        let mut list = self.0.write();
-        *list = list.iter().cloned().chain([item]).collect();
-    }
-
-    pub(super) fn all(&self) -> Arc<[Arc<T>]> {
-        Arc::clone(&self.0.read())
-    }
-
-    pub(super) fn clear(&self) {
-        let list = std::mem::replace(&mut *self.0.write(), Arc::new([]));
-        drop(list);
     }
 }

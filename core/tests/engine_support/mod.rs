@@ -373,6 +373,19 @@ impl Rig {
         let app = Arc::new(Recorder::default());
         let application: Arc<dyn Application> = Arc::clone(&app) as _;
         let engine = Engine::start(config, application).expect("an engine");
+        Rig::of(app, engine)
+    }
+
+    /// An engine on the threads of `other`.
+    pub(crate) fn beside(other: &Rig) -> Rig {
+        let app = Arc::new(Recorder::default());
+        let application: Arc<dyn Application> = Arc::clone(&app) as _;
+        let engine = Engine::start_on(other.engine.threads(), config(), application);
+        Rig::of(app, engine.expect("an engine"))
+    }
+
+    /// An engine whose events come to `app`, which is not listening yet.
+    pub(crate) fn of(app: Arc<Recorder>, engine: Engine) -> Rig {
         let address = engine.listen(("127.0.0.1", 0)).expect("a free port");
         Rig {
             engine,
