@@ -124,6 +124,15 @@
 // MessagePack, binary values inside (npm socket.io-msgpack-parser).
 #define SORI_PARSER_MESSAGE_PACK 1
 
+// Requests that other sites caused carry the cookie when a visitor follows a link.
+#define SORI_SAME_SITE_LAX 0
+
+// They never do.
+#define SORI_SAME_SITE_STRICT 1
+
+// They always do; cookie_secure has to be 1 then.
+#define SORI_SAME_SITE_NONE 2
+
 // A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
 // code 1008.
 #define SORI_OVERFLOW_CLOSE 1
@@ -516,6 +525,47 @@ typedef struct sori_server_options {
     const char *redis_key;
     // How long other servers may take to answer. Default 5,000.
     uint32_t redis_timeout_ms;
+    // With recovery_ms: most packets kept in one namespace for those who are away; the oldest go
+    // first. Default 100,000.
+    size_t recovery_max_packets;
+    // With recovery_ms: most bytes of such packets in one namespace. Default 64 MiB.
+    size_t recovery_max_bytes;
+    // A message that every client gets right behind the open packet. NULL, the default: none. Copied.
+    const uint8_t *initial_packet;
+    // Its length in bytes.
+    size_t initial_packet_length;
+    // Path of the listeners under which Prometheus finds the counters, for example "/metrics"; whoever
+    // reaches them can read it. NULL, the default: none.
+    const char *metrics_path;
+    // With cors_origins: methods that a preflight allows, separated by blanks. NULL, the default: GET,
+    // HEAD, PUT, PATCH, POST and DELETE.
+    const char *cors_methods;
+    // With cors_origins: request headers that a preflight allows, separated by blanks. NULL, the
+    // default: those it asks for.
+    const char *cors_allowed_headers;
+    // With cors_origins: answer headers that pages may read, separated by blanks. NULL, the default:
+    // none.
+    const char *cors_exposed_headers;
+    // With cookie: the path under which browsers send it; "" leaves it to them. NULL, the default: "/".
+    const char *cookie_path;
+    // With cookie: the domain whose hosts are sent it. NULL, the default: the server's host alone.
+    const char *cookie_domain;
+    // With initial_packet: SORI_WEBSOCKET_TEXT, the default, or SORI_WEBSOCKET_BINARY.
+    uint32_t initial_packet_kind;
+    // How long a broadcast waits for answers when it does not say. Default 10,000.
+    uint32_t broadcast_ack_timeout_ms;
+    // With deflate_threshold: zlib's level, 1 (fast) to 9 (small). Default 6.
+    uint32_t deflate_level;
+    // With cors_origins: how long browsers may remember a preflight, in seconds. 0, the default: they
+    // decide.
+    uint32_t cors_max_age_s;
+    // With cookie: how long browsers keep it, in seconds. 0, the default: until they are closed.
+    uint32_t cookie_max_age_s;
+    // With cookie: when requests that other sites caused carry it, of SORI_SAME_SITE_*. Default
+    // SORI_SAME_SITE_LAX.
+    uint32_t cookie_same_site;
+    // With cookie: whether scripts cannot read it: 1 or 0. Default 1.
+    uint32_t cookie_http_only;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -650,6 +700,10 @@ typedef struct sori_websocket_options {
     // Whether SORI_EVENT_WEBSOCKET_HANDSHAKE asks about every client that wants one and that nothing
     // above turns away: 1 or 0. Default 0: all may.
     uint32_t ask_handshakes;
+    // Most frames of one message; 0 for no limit. Default 16,384.
+    uint32_t max_fragments;
+    // Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit. Default 60.
+    uint32_t max_pending_pongs;
 } sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
@@ -1131,7 +1185,7 @@ sori_status sori_server_broadcast(const struct sori_server *server,
 
 // As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 // SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-// stands for 10,000. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
+// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
 // answer before that.
 sori_status sori_server_broadcast_with_ack(const struct sori_server *server,
                                            const char *namespace_name,

@@ -102,7 +102,7 @@ mod transport;
 pub use app::{
     Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Binary, Broadcast, ConnectError,
     ConnectRequest, HandlerError, Namespace, RemoteSocket, Result, Server, ServerBuilder,
-    ServerMessage, Socket, engine_io,
+    ServerMessage, Socket, State, TypedEvent, engine_io,
 };
 #[cfg(feature = "server")]
 pub use app::{sse, ws};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use client_support::{NpmServer, PATIENCE, SoriServer, WAYS, client, everywhere, watch};
 use serde_json::{Value, json};
-use sori::client::{Ack, AckError, Binary, ConnectError, Socket, TransportKind};
+use sori::client::{Ack, AckError, Binary, ConnectError, Socket, TransportKind, TypedEvent};
 
 #[test]
 fn events_go_both_ways_in_order() {
@@ -246,4 +246,23 @@ fn handlers_that_fail_are_told_of_and_harm_nothing() {
     socket.off("echo");
     socket.emit("echo", 1).unwrap();
     log.wait_for("[\"echo\",1]");
+}
+
+#[test]
+fn typed_events_and_their_answers_go_both_ways() {
+    const ECHO: TypedEvent<fn((u32, String))> = TypedEvent::new("echo");
+    const QUESTION: TypedEvent<fn(String) -> String> = TypedEvent::new("question");
+    everywhere(|url, way| {
+        let client = client(url, way).start().unwrap();
+        let socket = client.socket("/").unwrap();
+        let log = watch(&socket);
+        socket.on_event(QUESTION, |_: Socket, text: String, ack: Ack<String>| {
+            ack.send(format!("{text}!"))
+        });
+        socket.connect().wait().unwrap();
+        let question = socket.emit_event_with_ack(QUESTION, "소리".to_owned());
+        assert_eq!(question.timeout(PATIENCE).wait().unwrap(), "소리!");
+        socket.emit_event(ECHO, (7, "a".to_owned())).unwrap();
+        log.wait_for("[\"echo\",[7,\"a\"]]");
+    });
 }

@@ -11,6 +11,7 @@ use crate::message::{Message, sori_emit_options};
 use crate::pointer;
 use crate::server::duration;
 use crate::status::{Failure, guard, guard_or, sori_status};
+use crate::tray::Tray;
 
 /// One connection to a Socket.IO server, of Sori or of npm socket.io, for all the namespaces that are
 /// wanted of it; its thread, and the events that wait. Opaque.
@@ -279,24 +280,21 @@ pub unsafe extern "C" fn sori_client_poll(
     guard(|| {
         // SAFETY: the header's rules.
         let client = unsafe { sori_client::borrow(client) }?;
+        let tray = Tray {
+            events,
+            capacity,
+            count,
+        };
         // SAFETY: the header's rules.
-        unsafe { pointer::write(count, 0, "count") }?;
-        if events.is_null() {
-            return Err(Failure::null("events"));
+        unsafe {
+            tray.fill(
+                |taken| {
+                    client.poll(taken, capacity, duration(timeout_ms))?;
+                    Ok(())
+                },
+                |event| sori_client_event::new(event, client),
+            )
         }
-        if capacity == 0 {
-            return Err(Failure::invalid("capacity is 0"));
-        }
-        let mut taken = Vec::new();
-        client.poll(&mut taken, capacity, duration(timeout_ms))?;
-        let number = taken.len();
-        for (at, event) in taken.into_iter().enumerate() {
-            let event = sori_client_event::new(event, client);
-            // SAFETY: `at` is below `capacity`.
-            unsafe { events.add(at).write(Box::into_raw(Box::new(event))) };
-        }
-        // SAFETY: the header's rules.
-        unsafe { pointer::write(count, number, "count") }
     })
 }
 

@@ -21,6 +21,8 @@ mod status;
 
 mod pointer;
 
+mod tray;
+
 mod options;
 
 mod server;

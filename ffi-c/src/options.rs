@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sori_core::adapter::{ClusterSettings, Redis};
 use sori_core::config::{
-    Cookie, DeflateOptions, HttpCompression, Overflow, Parser, Protocol, RateLimit,
-    RecoverySettings,
+    Cookie, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser, Protocol, RateLimit,
+    RecoverySettings, SameSite,
 };
 use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
@@ -15,6 +15,7 @@ use sori_core::{Config, Cors, TransportKind};
 use crate::pointer::{self, Extensible};
 use crate::server::sori_server;
 use crate::status::{Failure, guard, sori_status};
+use crate::websocket::{SORI_WEBSOCKET_BINARY, SORI_WEBSOCKET_TEXT};
 
 /// Clients may use HTTP long polling.
 pub const SORI_TRANSPORT_POLLING: u32 = 1;
@@ -30,6 +31,13 @@ pub const SORI_PROTOCOL_ENGINE_IO: u32 = 1;
 pub const SORI_PARSER_JSON: u32 = 0;
 /// MessagePack, binary values inside (npm socket.io-msgpack-parser).
 pub const SORI_PARSER_MESSAGE_PACK: u32 = 1;
+
+/// Requests that other sites caused carry the cookie when a visitor follows a link.
+pub const SORI_SAME_SITE_LAX: u32 = 0;
+/// They never do.
+pub const SORI_SAME_SITE_STRICT: u32 = 1;
+/// They always do; cookie_secure has to be 1 then.
+pub const SORI_SAME_SITE_NONE: u32 = 2;
 
 /// A client for whom more than max_queued_bytes would wait is disconnected; a plain WebSocket with
 /// code 1008.
@@ -146,6 +154,47 @@ pub struct sori_server_options {
     pub redis_key: *const c_char,
     /// How long other servers may take to answer. Default 5,000.
     pub redis_timeout_ms: u32,
+    /// With recovery_ms: most packets kept in one namespace for those who are away; the oldest go
+    /// first. Default 100,000.
+    pub recovery_max_packets: usize,
+    /// With recovery_ms: most bytes of such packets in one namespace. Default 64 MiB.
+    pub recovery_max_bytes: usize,
+    /// A message that every client gets right behind the open packet. NULL, the default: none. Copied.
+    pub initial_packet: *const u8,
+    /// Its length in bytes.
+    pub initial_packet_length: usize,
+    /// Path of the listeners under which Prometheus finds the counters, for example "/metrics"; whoever
+    /// reaches them can read it. NULL, the default: none.
+    pub metrics_path: *const c_char,
+    /// With cors_origins: methods that a preflight allows, separated by blanks. NULL, the default: GET,
+    /// HEAD, PUT, PATCH, POST and DELETE.
+    pub cors_methods: *const c_char,
+    /// With cors_origins: request headers that a preflight allows, separated by blanks. NULL, the
+    /// default: those it asks for.
+    pub cors_allowed_headers: *const c_char,
+    /// With cors_origins: answer headers that pages may read, separated by blanks. NULL, the default:
+    /// none.
+    pub cors_exposed_headers: *const c_char,
+    /// With cookie: the path under which browsers send it; "" leaves it to them. NULL, the default: "/".
+    pub cookie_path: *const c_char,
+    /// With cookie: the domain whose hosts are sent it. NULL, the default: the server's host alone.
+    pub cookie_domain: *const c_char,
+    /// With initial_packet: SORI_WEBSOCKET_TEXT, the default, or SORI_WEBSOCKET_BINARY.
+    pub initial_packet_kind: u32,
+    /// How long a broadcast waits for answers when it does not say. Default 10,000.
+    pub broadcast_ack_timeout_ms: u32,
+    /// With deflate_threshold: zlib's level, 1 (fast) to 9 (small). Default 6.
+    pub deflate_level: u32,
+    /// With cors_origins: how long browsers may remember a preflight, in seconds. 0, the default: they
+    /// decide.
+    pub cors_max_age_s: u32,
+    /// With cookie: how long browsers keep it, in seconds. 0, the default: until they are closed.
+    pub cookie_max_age_s: u32,
+    /// With cookie: when requests that other sites caused carry it, of SORI_SAME_SITE_*. Default
+    /// SORI_SAME_SITE_LAX.
+    pub cookie_same_site: u32,
+    /// With cookie: whether scripts cannot read it: 1 or 0. Default 1.
+    pub cookie_http_only: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -154,6 +203,7 @@ unsafe impl Extensible for sori_server_options {
 
     fn defaults() -> sori_server_options {
         let config = Config::default();
+        let recovery = RecoverySettings::default();
         sori_server_options {
             size: size_of::<sori_server_options>(),
             path: DEFAULT_PATH.as_ptr(),
@@ -198,6 +248,23 @@ unsafe impl Extensible for sori_server_options {
             redis_url: std::ptr::null(),
             redis_key: std::ptr::null(),
             redis_timeout_ms: milliseconds(ClusterSettings::default().requests_timeout),
+            recovery_max_packets: recovery.max_packets,
+            recovery_max_bytes: recovery.max_bytes,
+            initial_packet: std::ptr::null(),
+            initial_packet_length: 0,
+            metrics_path: std::ptr::null(),
+            cors_methods: std::ptr::null(),
+            cors_allowed_headers: std::ptr::null(),
+            cors_exposed_headers: std::ptr::null(),
+            cookie_path: std::ptr::null(),
+            cookie_domain: std::ptr::null(),
+            initial_packet_kind: SORI_WEBSOCKET_TEXT,
+            broadcast_ack_timeout_ms: milliseconds(config.broadcast_ack_timeout),
+            deflate_level: DeflateOptions::default().level.into(),
+            cors_max_age_s: 0,
+            cookie_max_age_s: 0,
+            cookie_same_site: SORI_SAME_SITE_LAX,
+            cookie_http_only: 1,
         }
     }
 }
@@ -223,7 +290,7 @@ fn milliseconds(duration: Duration) -> u32 {
 
 impl sori_server_options {
     /// # Safety
-    /// `path`, `cors_origins`, `cookie` and `address_header` are NULL or texts.
+    /// Texts are NULL or texts; `initial_packet` is NULL or to be read for its length.
     pub(crate) unsafe fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         // SAFETY: the caller's promise.
@@ -252,8 +319,10 @@ impl sori_server_options {
         config.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
         config.recovery = (self.recovery_ms > 0).then(|| RecoverySettings {
             max_disconnection_duration: Duration::from_millis(self.recovery_ms.into()),
-            ..RecoverySettings::default()
+            max_packets: self.recovery_max_packets,
+            max_bytes: self.recovery_max_bytes,
         });
+        config.broadcast_ack_timeout = Duration::from_millis(self.broadcast_ack_timeout_ms.into());
         config.max_attachments = self.max_attachments;
         config.allow_upgrades = self.allow_upgrades != 0;
         config.allow_eio3 = self.allow_eio3 != 0;
@@ -272,6 +341,8 @@ impl sori_server_options {
         config.max_payload = self.max_payload;
         config.per_message_deflate = (self.deflate_threshold > 0).then(|| DeflateOptions {
             threshold: self.deflate_threshold,
+            // What does not fit is no level either.
+            level: u8::try_from(self.deflate_level).unwrap_or(u8::MAX),
             ..DeflateOptions::default()
         });
         config.max_queued_bytes = self.max_queued_bytes;
@@ -292,7 +363,10 @@ impl sori_server_options {
             _ => return Err(Failure::invalid("options.parser is none of SORI_PARSER_*")),
         };
         // SAFETY: the caller's promise.
-        unsafe { self.set_http(&mut config) }?;
+        unsafe {
+            config.initial_packet = self.initial_packet()?;
+            self.set_http(&mut config)?;
+        }
         Ok(config)
     }
 
@@ -322,24 +396,112 @@ impl sori_server_options {
     /// As [`sori_server_options::config`].
     unsafe fn set_http(&self, config: &mut Config) -> Result<(), Failure> {
         // SAFETY: the caller's promise.
-        let (origins, cookie) = unsafe {
-            (
-                pointer::optional_text(self.cors_origins, "options.cors_origins")?,
-                pointer::optional_text(self.cookie, "options.cookie")?,
-            )
-        };
-        config.cors = origins.map(|origins| {
-            let cors = match origins.trim() {
-                "*" => Cors::any(),
-                origins => Cors::origins(origins.split_ascii_whitespace()),
-            };
-            cors.credentials(self.cors_credentials != 0)
-        });
-        config.cookie = cookie.map(|name| Cookie::new(name).secure(self.cookie_secure != 0));
+        unsafe {
+            config.cors = self.cors()?;
+            config.cookie = self.cookie()?;
+            let path = pointer::optional_text(self.metrics_path, "options.metrics_path")?;
+            config.metrics_path = path.map(str::to_owned);
+        }
         let threshold = self.http_compression_threshold;
         config.http_compression =
             (threshold != usize::MAX).then_some(HttpCompression { threshold });
         Ok(())
+    }
+
+    /// # Safety
+    /// As [`sori_server_options::config`].
+    unsafe fn initial_packet(&self) -> Result<Option<InitialPacket>, Failure> {
+        if self.initial_packet.is_null() {
+            return Ok(None);
+        }
+        let (packet, length) = (self.initial_packet, self.initial_packet_length);
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { pointer::slice(packet, length, "options.initial_packet") }?;
+        match self.initial_packet_kind {
+            SORI_WEBSOCKET_TEXT => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(Some(InitialPacket::Text(text.to_owned()))),
+                Err(_) => Err(Failure::invalid("options.initial_packet is not UTF-8")),
+            },
+            SORI_WEBSOCKET_BINARY => Ok(Some(InitialPacket::Binary(bytes.to_vec().into()))),
+            _ => Err(Failure::invalid(
+                "options.initial_packet_kind is not one of SORI_WEBSOCKET_TEXT and SORI_WEBSOCKET_BINARY",
+            )),
+        }
+    }
+
+    /// # Safety
+    /// As [`sori_server_options::config`].
+    unsafe fn cors(&self) -> Result<Option<Cors>, Failure> {
+        // SAFETY: the caller's promise.
+        let (origins, methods, allowed, exposed) = unsafe {
+            (
+                pointer::optional_text(self.cors_origins, "options.cors_origins")?,
+                pointer::optional_text(self.cors_methods, "options.cors_methods")?,
+                pointer::optional_text(self.cors_allowed_headers, "options.cors_allowed_headers")?,
+                pointer::optional_text(self.cors_exposed_headers, "options.cors_exposed_headers")?,
+            )
+        };
+        let Some(origins) = origins else {
+            return Ok(None);
+        };
+        let mut cors = match origins.trim() {
+            "*" => Cors::any(),
+            origins => Cors::origins(origins.split_ascii_whitespace()),
+        };
+        cors = cors.credentials(self.cors_credentials != 0);
+        if let Some(methods) = methods {
+            cors = cors.methods(methods.split_ascii_whitespace());
+        }
+        if let Some(allowed) = allowed {
+            cors = cors.allowed_headers(allowed.split_ascii_whitespace());
+        }
+        if let Some(exposed) = exposed {
+            cors = cors.exposed_headers(exposed.split_ascii_whitespace());
+        }
+        if self.cors_max_age_s > 0 {
+            cors = cors.max_age(Duration::from_secs(self.cors_max_age_s.into()));
+        }
+        Ok(Some(cors))
+    }
+
+    /// # Safety
+    /// As [`sori_server_options::config`].
+    unsafe fn cookie(&self) -> Result<Option<Cookie>, Failure> {
+        // SAFETY: the caller's promise.
+        let (name, path, domain) = unsafe {
+            (
+                pointer::optional_text(self.cookie, "options.cookie")?,
+                pointer::optional_text(self.cookie_path, "options.cookie_path")?,
+                pointer::optional_text(self.cookie_domain, "options.cookie_domain")?,
+            )
+        };
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let same_site = match self.cookie_same_site {
+            SORI_SAME_SITE_LAX => SameSite::Lax,
+            SORI_SAME_SITE_STRICT => SameSite::Strict,
+            SORI_SAME_SITE_NONE => SameSite::None,
+            _ => {
+                return Err(Failure::invalid(
+                    "options.cookie_same_site is none of SORI_SAME_SITE_*",
+                ));
+            }
+        };
+        let mut cookie = Cookie::new(name)
+            .secure(self.cookie_secure != 0)
+            .http_only(self.cookie_http_only != 0)
+            .same_site(same_site);
+        if let Some(path) = path {
+            cookie = cookie.path((!path.is_empty()).then_some(path));
+        }
+        if let Some(domain) = domain {
+            cookie = cookie.domain(domain);
+        }
+        if self.cookie_max_age_s > 0 {
+            cookie = cookie.max_age(Duration::from_secs(self.cookie_max_age_s.into()));
+        }
+        Ok(Some(cookie))
     }
 }
 

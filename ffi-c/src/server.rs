@@ -18,6 +18,7 @@ use crate::options::{sori_metrics, sori_server_options};
 use crate::pointer;
 use crate::push::Handlers;
 use crate::status::{Failure, guard, guard_or, sori_status};
+use crate::tray::Tray;
 
 /// A server: its IO threads, its connections and the events that wait. Opaque.
 #[derive(Debug)]
@@ -310,30 +311,24 @@ pub unsafe extern "C" fn sori_server_poll(
     guard(|| {
         // SAFETY: the header's rules.
         let server = unsafe { sori_server::borrow(server) }?;
+        let tray = Tray {
+            events,
+            capacity,
+            count,
+        };
         // SAFETY: the header's rules.
-        unsafe { pointer::write(count, 0, "count") }?;
-        if events.is_null() {
-            return Err(Failure::null("events"));
+        unsafe {
+            tray.fill(
+                |taken| {
+                    cork::flush(server);
+                    server.poll(taken, capacity, duration(timeout_ms))?;
+                    Ok(())
+                },
+                sori_event::new,
+            )
         }
-        if capacity == 0 {
-            return Err(Failure::invalid("capacity is 0"));
-        }
-        cork::flush(server);
-        let mut taken = Vec::with_capacity(capacity.min(USUAL_BATCH));
-        server.poll(&mut taken, capacity, duration(timeout_ms))?;
-        let number = taken.len();
-        for (at, event) in taken.into_iter().enumerate() {
-            let event = Box::into_raw(Box::new(sori_event::new(event)));
-            // SAFETY: `at` is below `capacity`.
-            unsafe { events.add(at).write(event) };
-        }
-        // SAFETY: the header's rules.
-        unsafe { pointer::write(count, number, "count") }
     })
 }
-
-/// Room that is made for the events of one poll: so little that allocators have it at hand.
-const USUAL_BATCH: usize = 4;
 
 /// Stores in `*fd` a descriptor that is readable while events wait for sori_server_poll(), for
 /// poll(2), epoll and event loops. Only watch it: do not read from it, and do not close it. It is

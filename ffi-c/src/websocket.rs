@@ -57,6 +57,10 @@ pub struct sori_websocket_options {
     /// Whether SORI_EVENT_WEBSOCKET_HANDSHAKE asks about every client that wants one and that nothing
     /// above turns away: 1 or 0. Default 0: all may.
     pub ask_handshakes: u32,
+    /// Most frames of one message; 0 for no limit. Default 16,384.
+    pub max_fragments: u32,
+    /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit. Default 60.
+    pub max_pending_pongs: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -78,6 +82,8 @@ unsafe impl Extensible for sori_websocket_options {
             overflow: SORI_OVERFLOW_CLOSE,
             compression: 0,
             ask_handshakes: 0,
+            max_fragments: settings.max_fragments,
+            max_pending_pongs: settings.max_pending_pongs,
         }
     }
 }
@@ -90,6 +96,8 @@ impl sori_websocket_options {
         settings.max_payload = self.max_payload;
         settings.max_queued_bytes = self.max_queued_bytes;
         settings.high_water = self.high_water;
+        settings.max_fragments = self.max_fragments;
+        settings.max_pending_pongs = self.max_pending_pongs;
         settings.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
         settings.overflow = overflow(self.overflow)?;
         settings.deflate = (self.compression != 0).then(DeflateOptions::default);

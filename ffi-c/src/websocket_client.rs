@@ -9,6 +9,7 @@ use sori_core::client::{WebSocket, WebSocketMessage};
 use crate::pointer::{self, Extensible};
 use crate::server::duration;
 use crate::status::{Failure, guard, guard_or, sori_status};
+use crate::tray::Tray;
 use crate::websocket::{SORI_WEBSOCKET_TEXT, message};
 use crate::websocket_client_event::sori_websocket_client_event;
 use crate::websocket_client_options::sori_websocket_client_options;
@@ -176,24 +177,21 @@ pub unsafe extern "C" fn sori_websocket_client_poll(
     guard(|| {
         // SAFETY: the header's rules.
         let socket = unsafe { sori_websocket_client::borrow(client) }?;
+        let tray = Tray {
+            events,
+            capacity,
+            count,
+        };
         // SAFETY: the header's rules.
-        unsafe { pointer::write(count, 0, "count") }?;
-        if events.is_null() {
-            return Err(Failure::null("events"));
+        unsafe {
+            tray.fill(
+                |taken| {
+                    socket.poll(taken, capacity, duration(timeout_ms))?;
+                    Ok(())
+                },
+                sori_websocket_client_event::new,
+            )
         }
-        if capacity == 0 {
-            return Err(Failure::invalid("capacity is 0"));
-        }
-        let mut taken = Vec::new();
-        socket.poll(&mut taken, capacity, duration(timeout_ms))?;
-        let number = taken.len();
-        for (at, event) in taken.into_iter().enumerate() {
-            let event = Box::into_raw(Box::new(sori_websocket_client_event::new(event)));
-            // SAFETY: `at` is below `capacity`.
-            unsafe { events.add(at).write(event) };
-        }
-        // SAFETY: the header's rules.
-        unsafe { pointer::write(count, number, "count") }
     })
 }
 

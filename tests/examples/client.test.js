@@ -11,17 +11,12 @@ const path = require('node:path');
 const readline = require('node:readline');
 const { test } = require('node:test');
 
+const { programs } = require('./program.js');
+
 const root = path.join(__dirname, '../..');
 const { Server } = createRequire(path.join(root, 'tests/programs/package.json'))('socket.io');
 
-const words = (text = '') => text.split(' ').filter(Boolean);
-const PROGRAMS = {
-  C: [...words(process.env.SORI_RUNNER), path.join(process.env.SORI_C_EXAMPLES, 'client')],
-  Rust: [path.join(process.env.SORI_RUST_EXAMPLES, 'client')],
-  JavaScript: [process.execPath, path.join(root, 'examples/node/client.js')],
-};
-
-for (const [language, [file, ...args]] of Object.entries(PROGRAMS)) {
+for (const [language, [file, ...args]] of programs('client')) {
   test(`client in ${language}: says what it reads, writes what it hears, and comes back`, async () => {
     const io = new Server(http.createServer());
     io.httpServer.listen(0, '127.0.0.1');

@@ -53,6 +53,19 @@ function inEachLanguage(name, what, scenario, more = []) {
   }
 }
 
+/**
+ * How each language starts an example that talks to people, not to clients.
+ * @param {string} name
+ * @returns {[string, string[]][]} the language, and the command's words
+ */
+function programs(name) {
+  return Object.entries({
+    C: [...words(process.env.SORI_RUNNER), path.join(folder('SORI_C_EXAMPLES'), name)],
+    Rust: [path.join(folder('SORI_RUST_EXAMPLES'), name)],
+    JavaScript: [process.execPath, path.join(root, 'examples/node', `${name}.js`)],
+  });
+}
+
 async function address(child) {
   let printed = '';
   for await (const chunk of child.stdout) {
@@ -79,4 +92,4 @@ function words(text = '') {
   return text.split(' ').filter(Boolean);
 }
 
-module.exports = { TRANSPORTS, inEachLanguage };
+module.exports = { TRANSPORTS, inEachLanguage, programs };

@@ -15,6 +15,7 @@ use super::decode;
 use super::encode::Encoded;
 use super::error::AckError;
 use super::socket::Socket;
+use crate::arguments::Anything;
 use crate::embed::{AckRequest, Command, Response, Telling};
 use crate::error::Error;
 
@@ -23,16 +24,23 @@ use crate::error::Error;
 ///
 /// The first handler of an event that takes an `Ack` is given the client's; further ones are given
 /// one that nobody waits for.
+///
+/// `R` is the answer's type, if it is settled: that of a [`TypedEvent`](crate::TypedEvent).
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
-pub struct Ack {
+pub struct Ack<R = Anything> {
     socket: Socket,
     id: Option<u64>,
+    answer: PhantomData<fn(R)>,
 }
 
-impl Ack {
-    pub(super) fn new(socket: Socket, id: Option<u64>) -> Ack {
-        Ack { socket, id }
+impl<R> Ack<R> {
+    pub(super) fn new(socket: Socket, id: Option<u64>) -> Ack<R> {
+        Ack {
+            socket,
+            id,
+            answer: PhantomData,
+        }
     }
 
     /// Whether the client asked for an answer. If not, [`Ack::send`] does nothing.
@@ -40,11 +48,7 @@ impl Ack {
         self.id.is_some()
     }
 
-    /// Answers. A tuple is several arguments, `()` none, anything else one.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] for arguments that cannot be JSON.
-    pub fn send(self, arguments: impl Serialize) -> Result<(), Error> {
+    fn answer(self, arguments: impl Serialize) -> Result<(), Error> {
         let Some(id) = self.id else {
             return Ok(());
         };
@@ -56,6 +60,26 @@ impl Ack {
             engine.answer_event(namespace, socket, id, &encoded.payload());
         }
         Ok(())
+    }
+}
+
+impl Ack {
+    /// Answers. A tuple is several arguments, `()` none, anything else one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for arguments that cannot be JSON.
+    pub fn send(self, arguments: impl Serialize) -> Result<(), Error> {
+        self.answer(arguments)
+    }
+}
+
+impl<R: Serialize> Ack<R> {
+    /// Answers. A tuple is several arguments, `()` none, anything else one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for an answer that cannot be JSON.
+    pub fn send(self, answer: R) -> Result<(), Error> {
+        self.answer(answer)
     }
 }
 

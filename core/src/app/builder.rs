@@ -180,8 +180,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps `value` for all handlers, which find it by its type with [`Socket::state`], in place of
-    /// the value of the same type kept before.
+    /// Keeps `value` for all handlers, which take it as a [`State`](crate::State) or find it with
+    /// [`Socket::state`], in place of the value of the same type kept before.
     ///
     /// # Examples
     /// ```no_run

@@ -17,6 +17,11 @@ impl DataMap {
         self.0.insert(TypeId::of::<T>(), Arc::new(value))
     }
 
+    /// Whether there is a value of that type.
+    pub(super) fn has(&self, wanted: TypeId) -> bool {
+        self.0.contains_key(&wanted)
+    }
+
     /// The value of that type.
     pub(super) fn find<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let value = self.0.get(&TypeId::of::<T>())?;

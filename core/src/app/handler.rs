@@ -1,19 +1,24 @@
 //! Functions that handle events: any `Fn(Socket, arguments…)`, with an [`Ack`] last when wanted.
 
+use std::any::TypeId;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::ack::Ack;
+use super::data::DataMap;
 use super::decode::{self, Arguments};
 use super::error::HandlerError;
 use super::outcome::{Called, Outcome};
 use super::socket::Socket;
-pub use crate::arguments::AnyEvent;
+use crate::arguments::handler::{for_each_arity, impl_handler};
+pub use crate::arguments::{AnyEvent, WithAck, WithoutAck};
 
 /// A function that handles an event.
 ///
-/// It takes the [`Socket`], then up to six arguments of any types that serde deserialises, by
-/// position, then an [`Ack`] if it wants to answer. It returns `()` or `Result<(), E>`, or a
+/// It takes the [`Socket`], then a [`State`](super::State) if it wants one, then up to six arguments
+/// of any types that serde deserialises, by position, then an [`Ack`] if it wants to answer. It returns `()` or `Result<(), E>`, or a
 /// future of either. `M` tells the shapes apart and is inferred; argument types of closures have
 /// to be written out.
 ///
@@ -31,11 +36,36 @@ pub use crate::arguments::AnyEvent;
 pub trait Handler<M>: Send + Sync + 'static {
     #[doc(hidden)]
     fn call(&self, incoming: &mut Incoming<'_>) -> Result<Called, HandlerError>;
+
+    /// The name of the type of the [`State`](super::State) that it takes and the server has not.
+    #[doc(hidden)]
+    fn missing_state(&self, has: &dyn Fn(TypeId) -> bool) -> Option<&'static str> {
+        let _ = has;
+        None
+    }
 }
 
 /// A handler whose types are forgotten.
 pub(super) type EventHandler =
     dyn Fn(&mut Incoming<'_>) -> Result<Called, HandlerError> + Send + Sync;
+
+/// Forgets a handler's types.
+///
+/// # Panics
+/// It takes a state that the server has not.
+#[track_caller]
+pub(super) fn forget_types<M>(
+    handler: impl Handler<M>,
+    event: &str,
+    state: &DataMap,
+) -> Arc<EventHandler> {
+    if let Some(missing) = handler.missing_state(&|wanted| state.has(wanted)) {
+        panic!(
+            "a handler of \"{event}\" takes State<{missing}>, which ServerBuilder::state was not given"
+        );
+    }
+    Arc::new(move |incoming| handler.call(incoming))
+}
 
 /// An event on its way to its handlers.
 #[derive(Debug)]
@@ -48,58 +78,9 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    fn arguments<T: Arguments>(&self) -> Result<T, HandlerError> {
+    pub(super) fn arguments<T: Arguments>(&self) -> Result<T, HandlerError> {
         decode::event_arguments(self.data, self.attachments).map_err(HandlerError::Arguments)
     }
-
-    fn take_ack(&mut self) -> Ack {
-        Ack::new(self.socket.clone(), self.ack.take())
-    }
 }
 
-/// Marks handlers that take no [`Ack`].
-#[derive(Debug)]
-pub enum WithoutAck {}
-
-/// Marks handlers that take an [`Ack`].
-#[derive(Debug)]
-pub enum WithAck {}
-
-macro_rules! handlers {
-    ($($T:ident)*) => {
-        #[allow(non_snake_case)]
-        impl<F, R, K, $($T),*> Handler<(WithoutAck, K, R, ($($T,)*))> for F
-        where
-            F: Fn(Socket, $($T),*) -> R + Send + Sync + 'static,
-            R: Outcome<K>,
-            $($T: DeserializeOwned,)*
-        {
-            fn call(&self, incoming: &mut Incoming<'_>) -> Result<Called, HandlerError> {
-                let ($($T,)*) = incoming.arguments()?;
-                Ok(self(incoming.socket.clone(), $($T),*).into_called())
-            }
-        }
-
-        #[allow(non_snake_case)]
-        impl<F, R, K, $($T),*> Handler<(WithAck, K, R, ($($T,)*))> for F
-        where
-            F: Fn(Socket, $($T,)* Ack) -> R + Send + Sync + 'static,
-            R: Outcome<K>,
-            $($T: DeserializeOwned,)*
-        {
-            fn call(&self, incoming: &mut Incoming<'_>) -> Result<Called, HandlerError> {
-                let ($($T,)*) = incoming.arguments()?;
-                let ack = incoming.take_ack();
-                Ok(self(incoming.socket.clone(), $($T,)* ack).into_called())
-            }
-        }
-    };
-}
-
-handlers!();
-handlers!(A);
-handlers!(A B);
-handlers!(A B C);
-handlers!(A B C D);
-handlers!(A B C D E);
-handlers!(A B C D E G);
+for_each_arity!(impl_handler);

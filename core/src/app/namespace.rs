@@ -10,7 +10,7 @@ use super::answers::{PendingAnswers, Recipient, Told};
 use super::broadcast::{Broadcast, Rooms};
 use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
-use super::handler::{AnyEvent, EventHandler, Handler};
+use super::handler::{AnyEvent, Handler, forget_types};
 use super::outcome::{Called, Outcome};
 use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
@@ -83,8 +83,12 @@ impl Namespace {
     /// chat.on("add", |_: Socket, a: i64, b: i64, ack: Ack| async move { ack.send(a + b) });
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// The handler takes a [`State`](crate::State) that the server was not built with.
+    #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
-        let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
+        let handler = forget_types(handler, event, self.router.state());
         self.state.handlers.write().append(event, handler);
     }
 

@@ -1,30 +1,12 @@
-//! What a handler may return: nothing, a `Result`, or a future of either; and the guard that keeps
-//! its panics from everybody else.
+//! What a handler may return: nothing, a `Result`, or a future of either; and how its future is driven.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::error::{BoxError, HandlerError};
-
-/// The value a handler ends with: `()` or `Result<(), E>`, where `E` is any error, or text.
-pub trait Settled {
-    #[doc(hidden)]
-    fn settle(self) -> Result<(), BoxError>;
-}
-
-impl Settled for () {
-    fn settle(self) -> Result<(), BoxError> {
-        Ok(())
-    }
-}
-
-impl<E: Into<BoxError>> Settled for Result<(), E> {
-    fn settle(self) -> Result<(), BoxError> {
-        self.map_err(Into::into)
-    }
-}
+pub(super) use crate::arguments::outcome::guard;
+pub use crate::arguments::{Async, Plain, Settled};
 
 /// What a handler may return: a [`Settled`] value (a plain handler), or a future of one (an async
 /// handler). `K` tells the two apart and is inferred.
@@ -32,14 +14,6 @@ pub trait Outcome<K> {
     #[doc(hidden)]
     fn into_called(self) -> Called;
 }
-
-/// Marks handlers that are done when they return.
-#[derive(Debug)]
-pub enum Plain {}
-
-/// Marks handlers that return a future.
-#[derive(Debug)]
-pub enum Async {}
 
 impl<O: Settled> Outcome<Plain> for O {
     fn into_called(self) -> Called {
@@ -101,15 +75,4 @@ pub(super) fn poll(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<(
         Ok(polled) => polled.map(|result| result.map_err(HandlerError::Failed)),
         Err(panicked) => Poll::Ready(Err(panicked)),
     }
-}
-
-/// Runs what others wrote; a panic becomes an error.
-pub(super) fn guard<R>(work: impl FnOnce() -> R) -> Result<R, HandlerError> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned());
-        HandlerError::Panicked(message.unwrap_or_else(|| "no message".to_owned()))
-    })
 }

@@ -15,7 +15,7 @@ use super::ack::{Answered, PendingAck};
 use super::broadcast::{Broadcast, Rooms, with_rooms};
 use super::data::DataMap;
 use super::encode::Encoded;
-use super::handler::{EventHandler, Handler};
+use super::handler::{Handler, forget_types};
 use super::lane::Lane;
 use super::namespace::{DisconnectHandler, NamespaceState};
 use super::outcome::Outcome;
@@ -133,8 +133,12 @@ impl Socket {
     /// Calls `handler` for this socket's events of that name, after the handlers of its namespace.
     /// Each handler takes memory for each socket; [`Namespace::on`](crate::Namespace::on) takes
     /// none.
+    ///
+    /// # Panics
+    /// As [`Namespace::on`](crate::Namespace::on).
+    #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
-        let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
+        let handler = forget_types(handler, event, self.inner.router.state());
         self.with_extras(|extras| extras.handlers.append(event, handler));
         self.inner.has_handlers.store(true, Ordering::Release);
     }

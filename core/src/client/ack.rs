@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 use super::socket::Socket;
 use super::wait::wait;
-use crate::arguments::AckError;
 use crate::arguments::decode;
 use crate::arguments::encode::Encoded;
+use crate::arguments::{AckError, Anything};
 use crate::embed::Response;
 use crate::error::Error;
 
@@ -24,16 +24,23 @@ use crate::error::Error;
 ///
 /// The first handler of an event that takes an `Ack` is given the server's; further ones are given
 /// one that nobody waits for.
+///
+/// `R` is the answer's type, if it is settled: that of a [`TypedEvent`](crate::client::TypedEvent).
 #[derive(Debug)]
 #[must_use = "the server waits for an answer"]
-pub struct Ack {
+pub struct Ack<R = Anything> {
     socket: Socket,
     id: Option<u64>,
+    answer: PhantomData<fn(R)>,
 }
 
-impl Ack {
-    pub(super) fn new(socket: Socket, id: Option<u64>) -> Ack {
-        Ack { socket, id }
+impl<R> Ack<R> {
+    pub(super) fn new(socket: Socket, id: Option<u64>) -> Ack<R> {
+        Ack {
+            socket,
+            id,
+            answer: PhantomData,
+        }
     }
 
     /// Whether the server asked for an answer. If not, [`Ack::send`] does nothing.
@@ -41,15 +48,31 @@ impl Ack {
         self.id.is_some()
     }
 
+    fn answer(self, arguments: impl Serialize) -> Result<(), Error> {
+        match self.id {
+            None => Ok(()),
+            Some(id) => self.socket.answer(id, &Encoded::answer(&arguments)?),
+        }
+    }
+}
+
+impl Ack {
     /// Answers. A tuple is several arguments, `()` none, anything else one.
     ///
     /// # Errors
     /// [`Error::Misuse`] for arguments that cannot be JSON, [`Error::Full`], [`Error::Closed`].
     pub fn send(self, arguments: impl Serialize) -> Result<(), Error> {
-        match self.id {
-            None => Ok(()),
-            Some(id) => self.socket.answer(id, &Encoded::answer(&arguments)?),
-        }
+        self.answer(arguments)
+    }
+}
+
+impl<R: Serialize> Ack<R> {
+    /// Answers. A tuple is several arguments, `()` none, anything else one.
+    ///
+    /// # Errors
+    /// As that of an ack whose answer's type is not settled.
+    pub fn send(self, answer: R) -> Result<(), Error> {
+        self.answer(answer)
     }
 }
 

@@ -65,10 +65,13 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod typed;
 mod wait;
 mod websocket;
 
-pub use crate::arguments::{AckError, AnyEvent, ArgumentError, Arguments, Binary};
+pub use crate::arguments::{
+    AckError, AnyEvent, Anything, ArgumentError, Arguments, Binary, Fits, Signature, TypedEvent,
+};
 pub use crate::config::TransportKind;
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use client::{Client, ClientBuilder, Reconnecting};
