@@ -467,6 +467,11 @@ typedef struct sori_server_options {
     // its own. They take turns, and either may be closed and freed before the other; the threads end
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
+    // Most connections of HTTP at once: those whose request is being read or answered, and those
+    // that a client keeps for its next. One that becomes a WebSocket no longer counts. At one more
+    // the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
+    // Default 65,536.
+    size_t max_http_connections;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -499,6 +504,10 @@ typedef struct sori_metrics {
     uint64_t recovery_bytes;
     // Messages dropped because a client's queue was full.
     uint64_t dropped_full;
+    // Connections of HTTP open now.
+    uint64_t http_connections;
+    // Connections of HTTP refused because of max_http_connections.
+    uint64_t refused_http;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make

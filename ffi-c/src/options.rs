@@ -125,6 +125,11 @@ pub struct sori_server_options {
     /// its own. They take turns, and either may be closed and freed before the other; the threads end
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
+    /// Most connections of HTTP at once: those whose request is being read or answered, and those
+    /// that a client keeps for its next. One that becomes a WebSocket no longer counts. At one more
+    /// the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
+    /// Default 65,536.
+    pub max_http_connections: usize,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -170,6 +175,7 @@ unsafe impl Extensible for sori_server_options {
             rate_per_second: 0,
             rate_burst: 0,
             share_threads: std::ptr::null(),
+            max_http_connections: config.max_http_connections.unwrap_or(0),
         }
     }
 }
@@ -240,6 +246,8 @@ impl sori_server_options {
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
+        config.max_http_connections =
+            (self.max_http_connections > 0).then_some(self.max_http_connections);
         config.protocol = match self.protocol {
             SORI_PROTOCOL_SOCKET_IO => Protocol::SocketIo,
             SORI_PROTOCOL_ENGINE_IO => Protocol::EngineIo,
@@ -329,6 +337,10 @@ pub struct sori_metrics {
     pub recovery_bytes: u64,
     /// Messages dropped because a client's queue was full.
     pub dropped_full: u64,
+    /// Connections of HTTP open now.
+    pub http_connections: u64,
+    /// Connections of HTTP refused because of max_http_connections.
+    pub refused_http: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -358,6 +370,8 @@ impl sori_metrics {
             recovery_packets: metrics.recovery_packets,
             recovery_bytes: metrics.recovery_bytes,
             dropped_full: metrics.dropped_full,
+            http_connections: metrics.http_connections,
+            refused_http: metrics.refused_http,
         }
     }
 }

@@ -17,6 +17,7 @@ mod listen;
 mod moment;
 mod packets;
 pub mod pull;
+mod quota;
 mod raw;
 mod reading;
 mod registry;
@@ -66,6 +67,7 @@ use crate::transport::{Stream, polling};
 use inbox::Inbox;
 use listen::Transport;
 use moment::Moment;
+use quota::Quota;
 use registry::Registry;
 use task::{Attach, PollingKind, PollingRequest, Responder, Task};
 
@@ -140,6 +142,10 @@ pub(crate) struct Shared {
     finish_by: OnceLock<Instant>,
     /// Where its shards run.
     threads: Threads,
+    /// Connections of HTTP.
+    http: Arc<Quota>,
+    /// Those that are told that there are too many.
+    turned_away: Arc<Quota>,
     /// The threads of its listeners.
     listeners: Mutex<Vec<JoinHandle<()>>>,
     /// Told when [`Event::Closed`] has been.
@@ -227,6 +233,7 @@ impl Engine {
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters();
+        metrics.http_connections = self.shared.http.taken() as u64;
         metrics.namespaces = self.shared.hub.len() as u64;
         if self.shared.config.recovery.is_some() {
             let now = Instant::now();

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::inbox::Inbox;
 use super::moment::Moment;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::threads::{Running, Threads};
 use super::{Application, Engine, ShardHandle, Shared};
@@ -16,6 +17,9 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::metrics::Counters;
 use crate::session::Settings;
+
+/// So many at once are told that there are too many connections of HTTP; others are closed at once.
+const MAX_TURNED_AWAY: usize = 256;
 
 impl Engine {
     /// Starts the engine, on threads of its own.
@@ -88,6 +92,8 @@ impl Engine {
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads,
+            http: Quota::new(config.max_http_connections),
+            turned_away: Quota::new(Some(MAX_TURNED_AWAY)),
             listeners: Mutex::default(),
             over: Moment::default(),
             config,
