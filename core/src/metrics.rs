@@ -17,7 +17,7 @@ pub struct Counters {
     pub opened: Counter,
     /// Connections closed.
     pub closed: Counter,
-    /// Connections refused because of `max_connections`. Written by any thread.
+    /// Connections refused because of `max_connections` or `max_connections_per_address`. Written by any thread.
     pub refused: Counter,
     /// Connections of HTTP refused because of `max_http_connections`. Written by any thread.
     pub refused_http: Counter,
@@ -71,7 +71,7 @@ pub struct Metrics {
     pub connections: u64,
     /// Connections opened since the start.
     pub opened: u64,
-    /// Connections refused because of `max_connections`.
+    /// Connections refused because of `max_connections` or `max_connections_per_address`.
     pub refused: u64,
     /// Connections of HTTP open now, on the engine's own listeners.
     pub http_connections: u64,

@@ -131,7 +131,11 @@ fn the_server_is_answered_and_told_when_it_is_not() {
                     attachments: vec![Bytes::from_static(b"abc")],
                 },
                 volatile: false,
-                ack: Some(AckRequest { id, timeout }),
+                ack: Some(AckRequest {
+                    id,
+                    timeout,
+                    telling: Telling::default(),
+                }),
             });
         };
         let question = |id: u64| format!(r#"451-{id}["q",{{"_placeholder":true,"num":0}}]"#);

@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod addon;
+mod metrics;
 mod names;
 mod operations;
 mod options;

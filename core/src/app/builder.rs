@@ -157,6 +157,26 @@ impl ServerBuilder {
         self
     }
 
+    /// How many messages all clients of an address may send together; the connection that sends one
+    /// more is closed. Behind a proxy, [`ServerBuilder::address_header`] tells addresses apart.
+    pub fn rate_limit_per_address(mut self, rate_limit: RateLimit) -> ServerBuilder {
+        self.config.rate_limit_per_address = Some(rate_limit);
+        self
+    }
+
+    /// Most connections of an address at once, plain WebSockets among them; more are answered 429.
+    pub fn max_connections_per_address(mut self, most: usize) -> ServerBuilder {
+        self.config.max_connections_per_address = Some(most);
+        self
+    }
+
+    /// The header in which the proxy before the server writes the client's address, for example
+    /// `X-Forwarded-For`. For limits by address only: the handshake says what the proxy's is.
+    pub fn address_header(mut self, name: impl Into<String>) -> ServerBuilder {
+        self.config.address_header = Some(name.into());
+        self
+    }
+
     /// Lets sockets that lose their connection come back with their id, their rooms and what they
     /// missed; see [`Socket::is_recovered`](crate::Socket::is_recovered). Checks decide about them
     /// once more.

@@ -13,9 +13,10 @@ use super::data::DataMap;
 use super::dynamic::Pattern;
 use super::error::{AckError, HandlerError};
 use super::lane::{self, Job, Message};
-use super::namespace::{List, NamespaceState};
+use super::namespace::NamespaceState;
 use super::outcome::guard;
 use super::reception::Hooks;
+use super::registered::List;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use super::sse::Streams;
@@ -125,6 +126,20 @@ impl Application for Entrance {
                 router.answer(socket, id, Ok(response));
             }
             Event::AckTimeout { socket, id } => router.answer(socket, id, Err(AckError::Timeout)),
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                if let Some(socket) = router.seats.find(socket) {
+                    let response = Response {
+                        data: data.into(),
+                        attachments,
+                    };
+                    socket.namespace_state().tell(id, &socket, response);
+                }
+            }
             Event::BroadcastAck {
                 namespace,
                 id,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::answers::PendingAnswers;
+use super::broadcast::{Broadcast, Rooms};
 use super::builder::ServerBuilder;
 use super::error::HandlerError;
 use super::namespace::Namespace;

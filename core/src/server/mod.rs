@@ -1,6 +1,7 @@
 //! The engine: IO threads (shards) that own connections, and the handle through which an
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
+mod addresses;
 mod attach;
 mod batch;
 mod bell;
@@ -15,6 +16,7 @@ mod inbox;
 mod incoming;
 mod listen;
 mod moment;
+mod own;
 mod packets;
 pub mod pull;
 mod quota;
@@ -29,6 +31,7 @@ mod table;
 mod task;
 mod threads;
 mod timers;
+mod upgrades;
 mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
@@ -55,7 +58,7 @@ pub use http::{
 pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::{Config, TransportKind};
+use crate::config::Config;
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -63,13 +66,14 @@ use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
-use crate::transport::{Stream, polling};
+use crate::transport::polling;
+use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
 use moment::Moment;
 use quota::Quota;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Task};
+use task::{PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -123,6 +127,7 @@ pub(crate) struct Shared {
     settings: Arc<Settings>,
     hub: Hub,
     registry: Registry,
+    addresses: Option<Addresses>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
     /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
@@ -184,6 +189,8 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it.
+    pub address: Option<Box<str>>,
 }
 
 /// A polling request that the application brings.
@@ -207,6 +214,9 @@ pub struct Request<'a> {
     /// The session's id if the application chooses it; it must not be in use, or the request is
     /// refused as a bad one. Of no meaning in requests of a session.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it. Of no
+    /// meaning in requests of a session.
+    pub address: Option<&'a str>,
 }
 
 impl Engine {
@@ -278,7 +288,7 @@ impl Engine {
         let limit = self.shared.config.max_connections;
         let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
-            self.shared.shards[0].counters.refused.increment_shared();
+            self.count_refused();
             tell!(warn, connections = limit, "connection refused");
         }
         is_full
@@ -300,21 +310,6 @@ impl Engine {
                 request,
             },
         );
-    }
-
-    /// Takes on a WebSocket that is a TCP stream of its own from now on. [`Event::Open`],
-    /// [`Event::Upgraded`] or [`Event::Forget`] follows.
-    pub fn attach(&self, url: &str, stream: std::net::TcpStream, upgrade: Upgrade) {
-        self.attach_stream(url, Stream::Tcp(stream), upgrade);
-    }
-
-    /// Takes on a WebSocket whose bytes the application reads and writes.
-    pub fn attach_feed(&self, url: &str, upgrade: Upgrade) -> FeedId {
-        let request = upgrade.request;
-        FeedId {
-            shard: self.attach_stream(url, Stream::Feed, upgrade),
-            request,
-        }
     }
 
     /// Bytes that came for a feed.
@@ -396,9 +391,7 @@ impl Engine {
         match self.verify(request.method, request.url, false) {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
-                let answer =
-                    polling::error_answer(refusal.status(), refusal.code(), refusal.message());
-                self.answer(responder, answer);
+                self.answer(responder, requests::refused(refusal));
                 None
             }
         }
@@ -414,10 +407,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
+                let address = self.identify(request.address, request.handshake.as_deref());
                 let kind = PollingKind::Handshake {
                     handshake: request.handshake,
                     dialect,
                     sid: request.sid,
+                    address,
                 };
                 (None, kind)
             }
@@ -447,44 +442,6 @@ impl Engine {
         conn
     }
 
-    fn attach_stream(&self, url: &str, stream: Stream, upgrade: Upgrade) -> u8 {
-        let verified = self.verify("GET", url, true);
-        let (shard, upgrade_of) = match verified {
-            Ok(Verified::Session(conn, TransportKind::WebSocket)) => (conn.shard, Some(conn.slot)),
-            _ => (self.pick_shard(), None),
-        };
-        let Upgrade {
-            request,
-            answer,
-            head,
-            handshake,
-            deflate,
-            sid,
-        } = upgrade;
-        let attach = Attach {
-            kind: TransportKind::WebSocket,
-            request,
-            stream,
-            answer,
-            head,
-            upgrade_of,
-            handshake,
-            deflate,
-            dialect: gateway::dialect(url),
-            sid,
-        };
-        let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
-        if (may_open || upgrade_of.is_some()) && !self.is_closing() {
-            self.push(shard, Task::Attach(Box::new(attach)));
-        } else {
-            // The session or the engine ended since the caller's check: the stream is dropped.
-            let event = Event::Forget { request };
-            self.shared.application.handle(self, event);
-            self.shared.application.flush();
-        }
-        shard
-    }
-
     fn answer(&self, responder: Responder, answer: crate::embed::Answer) {
         match responder {
             Responder::Application(request) => {
@@ -497,6 +454,10 @@ impl Engine {
                 let _ = listener.send(answer);
             }
         }
+    }
+
+    fn count_refused(&self) {
+        self.shared.shards[0].counters.refused.increment_shared();
     }
 
     /// The shard of the next connection.

@@ -30,7 +30,7 @@ use super::task::Task;
 use super::threads::Running;
 use super::timers::Timers;
 use super::websocket::MaskKeys;
-use super::{Engine, ShardHandle};
+use super::{Engine, ShardHandle, own};
 use crate::embed::{Event, RequestId};
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
@@ -54,6 +54,8 @@ pub(super) struct Shard {
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
+    /// Asked of this shard on its own thread after its last look for them: done before all else.
+    own_tasks: Vec<Task>,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
@@ -150,7 +152,11 @@ async fn take_turns(shard: &Rc<RefCell<Shard>>, inbox: &Inbox) {
             }
             Ok(Turn::Done(wait_until)) => wait_until,
             Ok(Turn::Last) => return,
-            Err(_) => return shard.borrow_mut().abandon(),
+            Err(_) => {
+                let mut shard = shard.borrow_mut();
+                shard.keep_own_tasks();
+                return shard.abandon();
+            }
         };
         let mut notified = std::pin::pin!(inbox.notified());
         if let Some(deadline) = wait_until.map(tokio::time::Instant::from_std)
@@ -197,10 +203,12 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let engine = this.engine.clone();
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
     inbox.begin_turn();
+    let attending = own::attend(inbox);
     this.is_in_turn = true;
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
+        this.handle_own_tasks();
         let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
@@ -233,7 +241,9 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     engine.shared.application.flush();
     this.is_in_turn = false;
-    if is_unfinished {
+    this.keep_own_tasks();
+    drop(attending);
+    if is_unfinished || !this.own_tasks.is_empty() {
         return Turn::Unfinished;
     }
     let next = this.timers.next();
@@ -268,6 +278,7 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
+            own_tasks: Vec::new(),
             compression: Compression::default(),
             mask_keys: MaskKeys::new(),
             paused: Vec::new(),
@@ -305,6 +316,30 @@ impl Shard {
         }
     }
 
+    /// Does what has been asked of this shard on its own thread while it was at work.
+    fn handle_own_tasks(&mut self) {
+        let mut tasks = std::mem::take(&mut self.own_tasks);
+        loop {
+            tasks.drain(..).for_each(|task| self.handle_task(task));
+            if !own::is_waiting() {
+                break;
+            }
+            own::take(&mut tasks);
+        }
+        if tasks.capacity() <= KEPT_CAPACITY {
+            self.own_tasks = tasks;
+        }
+    }
+
+    /// Leaves for the next turn what has been asked since.
+    fn keep_own_tasks(&mut self) {
+        if own::is_waiting() {
+            let mut tasks = Vec::new();
+            own::take(&mut tasks);
+            self.own_tasks.append(&mut tasks);
+        }
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stops_by.is_some()
     }
@@ -316,6 +351,7 @@ impl Shard {
         if self.engine.shared.application.is_ready_for(conn) {
             return false;
         }
+        self.now = Instant::now();
         let now = self.now;
         if let Some(tenant) = self.connections.tenant_mut(slot)
             && tenant.pause(now)
@@ -400,7 +436,6 @@ impl Shard {
         id: LinkId,
         stream: &mut Inlet,
     ) -> Poll<Flow> {
-        self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -417,39 +452,50 @@ impl Shard {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match stream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
+        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
+            return Poll::Pending;
+        };
+        // Most looks find nothing, and need not know the time.
+        self.now = Instant::now();
+        match read.map(|()| buffer.filled().len()) {
+            Err(error) => {
                 self.handle_stream_end(slot, id, Some(error));
                 Poll::Ready(Flow::Stop)
             }
-            Poll::Ready(Ok(())) => match buffer.filled().len() {
-                0 => {
-                    self.handle_stream_end(slot, id, None);
-                    Poll::Ready(Flow::Stop)
-                }
-                n => {
-                    self.handle_bytes(slot, id, n);
-                    Poll::Ready(if n == BUFFER_SIZE {
-                        Flow::Yield
-                    } else {
-                        Flow::Continue
-                    })
-                }
-            },
+            Ok(0) => {
+                self.handle_stream_end(slot, id, None);
+                Poll::Ready(Flow::Stop)
+            }
+            Ok(n) => {
+                self.handle_bytes(slot, id, n);
+                Poll::Ready(if n == BUFFER_SIZE {
+                    Flow::Yield
+                } else {
+                    Flow::Continue
+                })
+            }
         }
     }
 }
 
-/// One look by a task that reads a connection's stream. If it panics, the connection is given up.
+/// One look by a task that reads a connection's stream, and what it led to. If it panics, the
+/// connection is given up.
 pub(super) fn guarded(
     shard: &RefCell<Shard>,
     slot: Slot,
     look: impl FnOnce(&mut Shard) -> Poll<Flow>,
 ) -> Poll<Flow> {
-    let looked = catch_unwind(AssertUnwindSafe(|| look(&mut shard.borrow_mut())));
+    let looked = catch_unwind(AssertUnwindSafe(|| {
+        let mut shard = shard.borrow_mut();
+        let _attending = own::attend(&shard.handle().inbox);
+        let flow = look(&mut shard);
+        shard.handle_own_tasks();
+        flow
+    }));
     looked.unwrap_or_else(|_| {
-        shard.borrow_mut().give_up(slot);
+        let mut shard = shard.borrow_mut();
+        shard.keep_own_tasks();
+        shard.give_up(slot);
         Poll::Ready(Flow::Stop)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::addresses::Addresses;
 use super::inbox::Inbox;
 use super::moment::Moment;
 use super::quota::Quota;
@@ -79,6 +80,7 @@ impl Engine {
             hub: Hub::new(config.shards, config.recovery),
             settings,
             registry: Registry::new(),
+            addresses: Addresses::new(&config),
             application,
             shards: shards.collect(),
             next_shard: AtomicUsize::new(0),

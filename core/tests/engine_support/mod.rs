@@ -22,7 +22,7 @@ use sori::Config;
 pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{
     AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, Raw, RequestId,
-    SocketRef,
+    SocketRef, Telling,
 };
 use sori::proto::socket::{event_args, event_name};
 pub(crate) use sori::server::{Application, Engine};
@@ -169,6 +169,12 @@ impl Recorder {
             }
             Event::AckTimeout { socket, id } => {
                 log.write(socket.conn, format!("ack timeout {} {id}", name_of(socket)));
+            }
+            Event::BroadcastAnswer {
+                socket, id, data, ..
+            } => {
+                let line = format!("answer {} {id} {data}", name_of(socket));
+                log.write(socket.conn, line);
             }
             Event::BroadcastAck { id, outcome, .. } => {
                 let responses = outcome.responses.iter().map(|r| r.data.to_string());

@@ -3,6 +3,7 @@
 
 const native = require('../native');
 const { throwLater } = require('../errors');
+const { Starts } = require('../starts');
 const threads = require('../threads');
 const { EMPTY_BUFFER, OPCODE } = require('./constants');
 const { protocolError } = require('./errors');
@@ -40,6 +41,7 @@ const KIND_OF = { [OPCODE.PING]: KIND.PING, [OPCODE.PONG]: KIND.PONG };
 class Engine {
   constructor() {
     this.native = null;
+    this.starts = null;
     this.orders = new Orders();
     // WebSockets by number, and the numbers that are free again.
     this.sockets = [];
@@ -59,6 +61,7 @@ class Engine {
     if (this.native === null) {
       this.native = new native.WebSocketEngine(threads, this.orders.memory, () => this.takeBatch());
       this.orders.native = this.native;
+      this.starts = new Starts(this.native);
       this.lend();
     }
     return this.native;

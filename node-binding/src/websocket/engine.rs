@@ -21,6 +21,7 @@ use super::settings;
 use super::sink::{Gathered, Sink};
 use super::sockets::{Place, Sockets};
 use crate::addon::{duplicate, type_error};
+use crate::metrics::Metrics;
 use crate::threads::Threads;
 
 /// A running engine for plain WebSockets. It ends with `close()`, or when it is collected.
@@ -113,6 +114,18 @@ impl WebSocketEngine {
         Ok((self.settings.len() - 1) as u32)
     }
 
+    /// The engine's counters at this moment.
+    #[napi]
+    pub fn metrics(&self) -> Metrics {
+        self.native.metrics().into()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn prometheus(&self) -> String {
+        self.native.metrics().to_prometheus()
+    }
+
     /// The number of a new group.
     #[napi]
     pub fn open_group(&self) -> u32 {
@@ -173,17 +186,24 @@ impl WebSocketEngine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&mut self, id: u32) {
-        let Some(Adopted { stream, upgrade }) = self.adopted.remove(&id) else {
-            return;
-        };
-        match stream {
-            Some(stream) => self.native.attach_websocket(stream, upgrade),
-            None => {
-                let feed = self.native.attach_websocket_feed(upgrade);
-                self.feeds.insert(id, feed);
+    pub fn start(&mut self, ids: Vec<u32>) {
+        let WebSocketEngine {
+            native,
+            adopted,
+            feeds,
+            ..
+        } = self;
+        let streams = ids.into_iter().filter_map(|id| {
+            let Adopted { stream, upgrade } = adopted.remove(&id)?;
+            match stream {
+                Some(stream) => Some((stream, upgrade)),
+                None => {
+                    feeds.insert(id, native.attach_websocket_feed(upgrade));
+                    None
+                }
             }
-        }
+        });
+        native.attach_websockets(streams);
     }
 
     /// Bytes of a feed's peer.

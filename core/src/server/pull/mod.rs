@@ -15,6 +15,7 @@ mod queue;
 mod raw;
 mod reception;
 mod roster;
+mod tickets;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -23,13 +24,14 @@ use std::time::Duration;
 
 pub use event::{PulledEvent, RawEvent, WebSocketEvent};
 pub use raw::RawOptions;
+pub use reception::WebSocketVerdict;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
 use super::{Batch, Engine, Threads};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
-use crate::embed::{AckRequest, Command, Payload, SocketRef};
+use crate::embed::{AckRequest, Command, Payload, SocketRef, Telling};
 use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
@@ -263,7 +265,11 @@ impl PullServer {
             socket,
             payload,
             volatile,
-            ack: Some(AckRequest { id, timeout }),
+            ack: Some(AckRequest {
+                id,
+                timeout,
+                telling: Telling::default(),
+            }),
         });
         Ok(id)
     }

@@ -177,7 +177,6 @@ impl Shard {
         slot: Slot,
         stream: &mut Inlet,
     ) -> Poll<Flow> {
-        self.now = Instant::now();
         let Some(websocket) = self.connections.websocket_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -202,27 +201,22 @@ impl Shard {
         }
         let size = self.buffer.len();
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match stream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
-                self.handle_websocket_end(slot, Some(error));
-                Poll::Ready(Flow::Continue)
+        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
+            return Poll::Pending;
+        };
+        // Most looks find nothing, and need not know the time.
+        self.now = Instant::now();
+        match read.map(|()| buffer.filled().len()) {
+            Err(error) => self.handle_websocket_end(slot, Some(error)),
+            Ok(0) => self.handle_websocket_end(slot, None),
+            Ok(n) => {
+                self.handle_websocket_bytes(slot, n);
+                if n == size {
+                    return Poll::Ready(Flow::Yield);
+                }
             }
-            Poll::Ready(Ok(())) => match buffer.filled().len() {
-                0 => {
-                    self.handle_websocket_end(slot, None);
-                    Poll::Ready(Flow::Continue)
-                }
-                n => {
-                    self.handle_websocket_bytes(slot, n);
-                    Poll::Ready(if n == size {
-                        Flow::Yield
-                    } else {
-                        Flow::Continue
-                    })
-                }
-            },
         }
+        Poll::Ready(Flow::Continue)
     }
 }
 
