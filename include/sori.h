@@ -566,6 +566,11 @@ typedef struct sori_server_options {
     uint32_t cookie_same_site;
     // With cookie: whether scripts cannot read it: 1 or 0. Default 1.
     uint32_t cookie_http_only;
+    // Most connections of HTTP at once: those whose request is being read or answered, and those
+    // that a client keeps for its next. One that becomes a WebSocket no longer counts. At one more
+    // the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
+    // Default 65,536.
+    size_t max_http_connections;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -606,6 +611,10 @@ typedef struct sori_metrics {
     uint64_t cluster_refused;
     // Messages for other servers that were dropped because too much waited to go out.
     uint64_t cluster_dropped;
+    // Connections of HTTP open now.
+    uint64_t http_connections;
+    // Connections of HTTP refused because of max_http_connections.
+    uint64_t refused_http;
 } sori_metrics;
 
 // Takes one event, which is freed when it returns: what is to be kept has to be copied. It may make

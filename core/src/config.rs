@@ -148,6 +148,11 @@ pub struct Config {
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
     pub max_connections: Option<usize>,
+    /// Most connections of HTTP at once (own listener only): those whose request is being read or
+    /// answered, those that a client keeps for its next, and those of event streams. One that becomes
+    /// a WebSocket no longer counts. At one more the client is answered 503 whatever it asks, over TLS
+    /// closed without an answer. Default 65,536; `None` is no limit.
+    pub max_http_connections: Option<usize>,
     /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
     /// WebSockets alone, and every path of its listener is the application's. WebTransport needs no
     /// mention: it is served where it is listened for.
@@ -201,6 +206,7 @@ impl Default for Config {
             address_header: None,
             max_pending_events: 65_536,
             max_connections: None,
+            max_http_connections: Some(65_536),
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
             allow_upgrades: true,
             allow_eio3: false,
@@ -225,6 +231,8 @@ impl Config {
             Some("shards must be between 1 and 256")
         } else if self.ping_interval.is_zero() {
             Some("ping_interval must not be zero")
+        } else if self.max_http_connections == Some(0) {
+            Some("max_http_connections must not be zero")
         } else if self.max_payload == 0 {
             Some("max_payload must not be zero")
         } else if self.rate_limit.is_some_and(RateLimit::is_nothing) {

@@ -19,6 +19,8 @@ pub struct Counters {
     pub closed: Counter,
     /// Connections refused because of `max_connections` or `max_connections_per_address`. Written by any thread.
     pub refused: Counter,
+    /// Connections of HTTP refused because of `max_http_connections`. Written by any thread.
+    pub refused_http: Counter,
     /// Engine.IO messages received.
     pub received: Counter,
     /// Frames queued to connections; a broadcast counts once per receiver.
@@ -71,6 +73,10 @@ pub struct Metrics {
     pub opened: u64,
     /// Connections refused because of `max_connections` or `max_connections_per_address`.
     pub refused: u64,
+    /// Connections of HTTP open now, on the engine's own listeners.
+    pub http_connections: u64,
+    /// Connections of HTTP refused because of `max_http_connections`.
+    pub refused_http: u64,
     /// Engine.IO messages received.
     pub received: u64,
     /// Frames queued to connections; a broadcast counts once per receiver.
@@ -111,6 +117,7 @@ impl Metrics {
                     + shard.opened.value().saturating_sub(shard.closed.value()),
                 opened: sum.opened + shard.opened.value(),
                 refused: sum.refused + shard.refused.value(),
+                refused_http: sum.refused_http + shard.refused_http.value(),
                 received: sum.received + shard.received.value(),
                 sent: sum.sent + shard.sent.value(),
                 dropped_volatile: sum.dropped_volatile + shard.dropped_volatile.value(),

@@ -6,6 +6,7 @@
 //! | event | info | `closing`, `closed` | |
 //! | event | debug | `connection opened`, `connection closed` | `sid`, `transport`; `reason` |
 //! | event | warn | `connection refused` | `connections` |
+//! | event | warn | `HTTP connection refused` | |
 //! | event | warn | `slow reader closed` | `sid` |
 //! | event | error | `shard panicked`, `reader panicked` | `shard` |
 //! | event | info | `cluster connected` | |

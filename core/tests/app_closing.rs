@@ -93,3 +93,38 @@ fn pending_handlers_go_on_until_the_deadline_and_no_longer() {
     assert!(begun.elapsed() < PATIENCE);
     assert_eq!(log.wait_for(2), ["in", "out"]);
 }
+
+#[test]
+fn what_is_pending_goes_with_its_server_though_another_has_its_threads() {
+    struct Told(Log);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.write("dropped");
+        }
+    }
+    let other = Running::start();
+    let threads = other.server.threads().clone();
+    let server = server(|builder| builder.share_threads(&threads));
+    let address = server.listen("127.0.0.1:0").unwrap();
+    let log = Log::default();
+    let entered = log.clone();
+    server.of("/").on("wait", move |_: Socket| {
+        let told = Told(entered.clone());
+        async move {
+            told.0.write("in");
+            std::future::pending::<()>().await;
+        }
+    });
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut client = Client::join(stream);
+    client.send(r#"42["wait"]"#);
+    log.wait_for(1);
+    server.shutdown_within(Duration::from_millis(100));
+    assert_eq!(log.wait_for(2), ["in", "dropped"]);
+    let mut client = other.client;
+    client.send(r#"421["add",1,2]"#);
+    assert_eq!(client.receive(), "431[3]");
+    other.server.shutdown();
+    assert!(threads.have_ended());
+}

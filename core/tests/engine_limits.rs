@@ -336,6 +336,44 @@ fn a_rush_of_handshakes_does_not_get_past_the_limit() {
 }
 
 #[test]
+fn more_connections_of_http_than_allowed_are_refused_until_one_goes() {
+    let mut config = config();
+    config.max_http_connections = Some(2);
+    let rig = Rig::with(config);
+    // WebSockets have left HTTP behind.
+    let mut websockets = Vec::new();
+    for opened in 1..=3 {
+        websockets.push(rig.join(Way::WebSocket));
+        until("left", || rig.engine.metrics().http_connections == 0);
+        assert_eq!(rig.engine.metrics().opened, opened);
+    }
+    let silent = Wire::connect(rig.address);
+    let mut kept = Wire::connect(rig.address);
+    kept.request("GET", "/socket.io/?EIO=4&transport=polling", "");
+    assert_eq!(kept.read_answer().status, 200);
+    until("two", || rig.engine.metrics().http_connections == 2);
+    for asks in [true, false] {
+        let mut wire = Wire::connect(rig.address);
+        if asks {
+            wire.send(upgrade_request("").as_bytes());
+        }
+        let answer = wire.read_answer();
+        let expected = (503, "Too many connections");
+        assert_eq!((answer.status, answer.body.as_str()), expected);
+        wire.expect_end();
+    }
+    let metrics = rig.engine.metrics();
+    assert_eq!((metrics.http_connections, metrics.refused_http), (2, 2));
+    for client in &mut websockets {
+        client.send(r#"42["echo"]"#);
+        assert_eq!(client.next(), r#"42["echo"]"#);
+    }
+    drop(silent);
+    until("one", || rig.engine.metrics().http_connections == 1);
+    rig.join(Way::WebSocket).expect_nothing();
+}
+
+#[test]
 fn who_joins_no_namespace_in_time_is_closed() {
     let mut config = config();
     config.connect_timeout = millis(60);

@@ -195,6 +195,11 @@ pub struct sori_server_options {
     pub cookie_same_site: u32,
     /// With cookie: whether scripts cannot read it: 1 or 0. Default 1.
     pub cookie_http_only: u32,
+    /// Most connections of HTTP at once: those whose request is being read or answered, and those
+    /// that a client keeps for its next. One that becomes a WebSocket no longer counts. At one more
+    /// the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
+    /// Default 65,536.
+    pub max_http_connections: usize,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -265,6 +270,7 @@ unsafe impl Extensible for sori_server_options {
             cookie_max_age_s: 0,
             cookie_same_site: SORI_SAME_SITE_LAX,
             cookie_http_only: 1,
+            max_http_connections: config.max_http_connections.unwrap_or(0),
         }
     }
 }
@@ -348,6 +354,8 @@ impl sori_server_options {
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
+        config.max_http_connections =
+            (self.max_http_connections > 0).then_some(self.max_http_connections);
         config.protocol = match self.protocol {
             SORI_PROTOCOL_SOCKET_IO => Protocol::SocketIo,
             SORI_PROTOCOL_ENGINE_IO => Protocol::EngineIo,
@@ -558,6 +566,10 @@ pub struct sori_metrics {
     pub cluster_refused: u64,
     /// Messages for other servers that were dropped because too much waited to go out.
     pub cluster_dropped: u64,
+    /// Connections of HTTP open now.
+    pub http_connections: u64,
+    /// Connections of HTTP refused because of max_http_connections.
+    pub refused_http: u64,
 }
 
 // SAFETY: repr(C), the size first, integers only.
@@ -591,6 +603,8 @@ impl sori_metrics {
             cluster_received: metrics.cluster_received,
             cluster_refused: metrics.cluster_refused,
             cluster_dropped: metrics.cluster_dropped,
+            http_connections: metrics.http_connections,
+            refused_http: metrics.refused_http,
         }
     }
 }

@@ -57,7 +57,7 @@ const char *client_head(const client *self)
     return self->head;
 }
 
-client *client_open_websocket(uint16_t port, const char *path, const char *headers, int *status)
+client *client_connect(uint16_t port)
 {
     client *self = calloc(1, sizeof *self);
     CHECK(self != NULL);
@@ -70,6 +70,12 @@ client *client_open_websocket(uint16_t port, const char *path, const char *heade
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(connect(self->fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return self;
+}
+
+client *client_open_websocket(uint16_t port, const char *path, const char *headers, int *status)
+{
+    client *self = client_connect(port);
     char request[1024];
     int length = snprintf(request, sizeof request,
                           "GET %s HTTP/1.1\r\n"

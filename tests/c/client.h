@@ -9,6 +9,9 @@
 
 typedef struct client client;
 
+// Connects and says nothing. Only good for being closed.
+client *client_connect(uint16_t port);
+
 // Connects and takes the Engine.IO handshake. Joins no namespace.
 client *client_open(uint16_t port);
 

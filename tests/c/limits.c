@@ -36,6 +36,28 @@ static void a_client_over_the_rate_is_disconnected(void)
     sori_server_free(server);
 }
 
+static void one_connection_of_http_too_many_is_refused(void)
+{
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.max_http_connections == 65536);
+    options.max_http_connections = 1;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    int status = 0;
+    client *waiting = client_connect(port);
+    sori_metrics metrics;
+    do {
+        CHECK(sori_server_metrics(server, &metrics, sizeof metrics) == SORI_OK);
+    } while (metrics.http_connections == 0);
+    CHECK(client_open_websocket(port, "/socket.io/?EIO=4&transport=websocket", NULL, &status) == NULL);
+    CHECK(status == 503);
+    CHECK(sori_server_metrics(server, &metrics, sizeof metrics) == SORI_OK);
+    CHECK(metrics.http_connections == 1 && metrics.refused_http == 1);
+    client_close(waiting);
+    sori_server_free(server);
+}
+
 static void clients_of_an_address_have_one_rate(void)
 {
     sori_server_options options;
@@ -109,6 +131,7 @@ static void a_policy_that_does_not_exist_is_refused(void)
 int main(void)
 {
     RUN(a_client_over_the_rate_is_disconnected);
+    RUN(one_connection_of_http_too_many_is_refused);
     RUN(clients_of_an_address_have_one_rate);
     RUN(a_client_that_does_not_read_loses_events_where_that_is_wanted);
     RUN(a_policy_that_does_not_exist_is_refused);

@@ -137,6 +137,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Most connections of HTTP at once; `None` is no limit.
+    ///
+    /// See [`Config::max_http_connections`] for the default.
+    pub fn max_http_connections(mut self, most: Option<usize>) -> ServerBuilder {
+        self.config.max_http_connections = most;
+        self
+    }
+
     /// Serves the counters for Prometheus under `path` of the server's listeners. Whoever reaches
     /// them can read it; beside routes of one's own,
     /// [`Metrics::to_prometheus`](crate::metrics::Metrics::to_prometheus) does it.

@@ -23,6 +23,8 @@ impl Metrics {
             connections,
             opened,
             refused,
+            http_connections,
+            refused_http,
             received,
             sent,
             dropped_volatile,
@@ -51,6 +53,18 @@ impl Metrics {
                 "counter",
                 "Connections refused because there were too many.",
                 refused,
+            ),
+            (
+                "http_connections",
+                "gauge",
+                "Connections of HTTP open now.",
+                http_connections,
+            ),
+            (
+                "http_connections_refused_total",
+                "counter",
+                "Connections of HTTP refused because there were too many.",
+                refused_http,
             ),
             (
                 "messages_received_total",

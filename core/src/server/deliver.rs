@@ -67,6 +67,7 @@ impl Shard {
             Task::Attach(_)
             | Task::AttachWebSocket(_)
             | Task::Accepted(_)
+            | Task::TurnAway(_)
             | Task::Resume
             | Task::Stop(_) => {}
             #[cfg(feature = "tower")]

@@ -103,12 +103,32 @@ impl Engine {
     }
 
     /// Speaks HTTP on a connection that somebody else accepted, from its first request on or from
-    /// any later one: as if a listener of the engine had accepted it. `read` is what was read from
+    /// any later one: as if a listener of the engine had accepted it. It counts for
+    /// `max_http_connections`. `read` is what was read from
     /// it, from the first byte of that request on. Once the engine is closing it is dropped.
     pub fn serve(&self, stream: std::net::TcpStream, read: Bytes) {
         if !self.is_closing() {
-            let accepted = Box::new(Accepted::Brought(stream, read));
-            self.push(self.pick_shard_for_http(), Task::Accepted(accepted));
+            self.take_in(Accepted::Brought(stream, read));
+        }
+    }
+
+    /// Gives a connection to a shard: to serve it, or to say that there are too many.
+    fn take_in(&self, accepted: Accepted) {
+        let shard = self.pick_shard_for_http();
+        if let Some(place) = self.shared.http.take() {
+            self.push(shard, Task::Accepted(Box::new((accepted, place))));
+            return;
+        }
+        self.shared.shards[0]
+            .counters
+            .refused_http
+            .increment_shared();
+        tell!(warn, "HTTP connection refused");
+        // TLS would take a handshake first, which is more than who is not served is worth.
+        if !accepted.peer().is_secure
+            && let Some(place) = self.shared.turned_away.take()
+        {
+            self.push(shard, Task::TurnAway(Box::new((accepted, place))));
         }
     }
 
@@ -190,10 +210,7 @@ impl Listener {
                 accepting.as_mut().poll(cx).map(Some)
             });
             match accepted.await {
-                Some(Ok(accepted)) => {
-                    let task = Task::Accepted(Box::new(accepted));
-                    engine.push(engine.pick_shard_for_http(), task);
-                }
+                Some(Ok(accepted)) => engine.take_in(accepted),
                 // Out of descriptors, or a client that was gone again: the next may fare better.
                 Some(Err(_)) => tokio::time::sleep(PAUSE).await,
                 None => return,

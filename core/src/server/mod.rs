@@ -20,6 +20,7 @@ mod moment;
 mod own;
 mod packets;
 pub mod pull;
+mod quota;
 mod raw;
 mod reading;
 mod registry;
@@ -72,6 +73,7 @@ use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
 use moment::Moment;
+use quota::Quota;
 use registry::Registry;
 use task::{PollingKind, PollingRequest, Responder, Task};
 
@@ -155,6 +157,10 @@ pub(crate) struct Shared {
     finish_by: OnceLock<Instant>,
     /// Where its shards run.
     threads: Threads,
+    /// Connections of HTTP.
+    http: Arc<Quota>,
+    /// Those that are told that there are too many.
+    turned_away: Arc<Quota>,
     /// The threads of its listeners.
     listeners: Mutex<Vec<JoinHandle<()>>>,
     /// Told when [`Event::Closed`] has been.
@@ -255,6 +261,7 @@ impl Engine {
     /// The counters of all shards.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters();
+        metrics.http_connections = self.shared.http.taken() as u64;
         metrics.namespaces = self.shared.hub.len() as u64;
         if let Some(cluster) = &self.shared.cluster {
             cluster.add_to(&mut metrics);

@@ -222,7 +222,8 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             Task::Accepted(accepted) if !this.is_stopping() => {
                 http::serve(engine.clone(), this.index, *accepted, this.http.subscribe());
             }
-            Task::Accepted(_) => {}
+            Task::TurnAway(accepted) if !this.is_stopping() => http::turn_away(*accepted),
+            Task::Accepted(_) | Task::TurnAway(_) => {}
             #[cfg(feature = "tower")]
             Task::Mounted(mounted) if this.is_stopping() => http::mounted::turn_down(*mounted),
             #[cfg(feature = "tower")]

@@ -10,6 +10,7 @@ use super::addresses::Addresses;
 use super::cluster::Cluster;
 use super::inbox::Inbox;
 use super::moment::Moment;
+use super::quota::Quota;
 use super::registry::Registry;
 use super::threads::Threads;
 use super::{Application, Engine, ShardHandle, Shared};
@@ -19,6 +20,9 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::metrics::Counters;
 use crate::session::Settings;
+
+/// So many at once are told that there are too many connections of HTTP; others are closed at once.
+const MAX_TURNED_AWAY: usize = 256;
 
 /// Where an engine runs: by default on threads of its own, and in no cluster.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,6 +128,8 @@ impl Engine {
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads,
+            http: Quota::new(config.max_http_connections),
+            turned_away: Quota::new(Some(MAX_TURNED_AWAY)),
             listeners: Mutex::default(),
             over: Moment::default(),
             config,

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::addresses::{Address, Share};
 use super::frames::Frames;
 use super::listen::Accepted;
+use super::quota::Place;
 use super::stop::Stop;
 use super::websocket;
 use crate::config::TransportKind;
@@ -88,8 +89,10 @@ pub(super) enum Task {
     FeedWritten { request: RequestId, bytes: usize },
     /// What one caller asked for in one go.
     Run(Vec<Task>),
-    /// A connection that a listener accepted.
-    Accepted(Box<Accepted>),
+    /// A connection of HTTP.
+    Accepted(Box<(Accepted, Place)>),
+    /// One too many of them.
+    TurnAway(Box<(Accepted, Place)>),
     /// A request that another HTTP server has read.
     #[cfg(feature = "tower")]
     Mounted(Box<super::http::mounted::Mounted>),

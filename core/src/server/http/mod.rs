@@ -37,16 +37,24 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 
-use super::Engine;
+use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::listen::Accepted;
+use super::quota::Place;
+use super::{Engine, Refusal};
 use crate::embed::{Handshake, Peer};
+use crate::proto::handshake::refusal;
 use crate::transport::{EventStream, Patient};
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
 
 /// Serves HTTP on one accepted connection, on the shard that calls it.
-pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: watch::Receiver<()>) {
+pub(super) fn serve(
+    engine: Engine,
+    shard: u8,
+    (accepted, place): (Accepted, Place),
+    mut stop: watch::Receiver<()>,
+) {
     let (peer, read) = (accepted.peer(), accepted.read());
     engine.clone().spawn_local(shard, async move {
         // A TLS handshake that takes too long is a head that takes too long.
@@ -56,9 +64,23 @@ pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: wat
             let stream = Patient::new(stream, read, timeout);
             serve_wire(engine.clone(), stream, peer, stop).await;
         }
+        drop(place);
         // The shard may have waited for the last of them.
         engine.shared.shards[usize::from(shard)].inbox.wake();
     });
+}
+
+/// Tells a client, whatever it is going to ask, that there are too many connections.
+pub(super) fn turn_away((accepted, place): (Accepted, Place)) {
+    let farewell = async move {
+        if let Ok(wire) = accepted.into_wire().await {
+            let message = Refusal::TooManyConnections.message();
+            // Its client may be gone already.
+            let _ = wire.say_farewell(refusal(503, message, &[])).await;
+        }
+        drop(place);
+    };
+    tokio::task::spawn_local(tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, farewell));
 }
 
 async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch::Receiver<()>) {
