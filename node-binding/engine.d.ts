@@ -3,7 +3,7 @@ import type { EventEmitter } from 'events';
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'http';
 import type { Server as HttpsServer } from 'https';
 import type { Duplex } from 'stream';
-import type { ServerOptions as SocketIoOptions } from './index';
+import type { Metrics, ServerOptions as SocketIoOptions } from './index';
 
 export type RawData = string | Buffer | ArrayBuffer | ArrayBufferView;
 
@@ -80,6 +80,7 @@ export interface ServerOptions
       | 'maxQueuedBytes'
       | 'overflow'
       | 'rateLimit'
+      | 'rateLimitPerAddress'
       | 'maxConnections'
       | 'maxConnectionsPerAddress'
       | 'addressOf'
@@ -131,6 +132,10 @@ export class Server extends EventEmitter {
   /** A new session's id; replace it to choose ids. */
   generateId(req: IncomingMessage): string | PromiseLike<string>;
   close(): this;
+  /** What has been counted since the native engine started; after `close` what it had come to. */
+  metrics(): Metrics;
+  /** The same in the text format of Prometheus (version 0.0.4). */
+  prometheus(): string;
 
   on(event: 'connection', listener: (socket: Socket) => void): this;
   on(event: 'initial_headers' | 'headers', listener: (headers: Record<string, any>, req: IncomingMessage) => void): this;

@@ -142,11 +142,13 @@ export interface ServerOptions {
   overflow: 'close' | 'drop';
   /** Most messages of one client; at one more it is disconnected. An event is a message, and so is each attachment. @default no limit */
   rateLimit: number | RateLimit;
+  /** Most messages of all clients of one address; who sends one more is disconnected. Of IPv6 the first 64 bits count. @default no limit */
+  rateLimitPerAddress: number | RateLimit;
   /** Most connections at once; further handshakes are answered 503. @default no limit */
   maxConnections: number;
-  /** Most connections of one address at once; further handshakes are answered 429. @default no limit */
+  /** Most connections of one address at once; further handshakes are answered 429. Of IPv6 the first 64 bits count. @default no limit */
   maxConnectionsPerAddress: number;
-  /** Who is behind a request, for `maxConnectionsPerAddress`. @default the socket's address */
+  /** Who is behind a request, for the limits by address; undefined has none. Asked more than once. @default the socket's address */
   addressOf: (req: IncomingMessage) => string | undefined;
   /** Timeout of broadcasts with acks and of `emitWithAck`, where `timeout()` is not called, in milliseconds. @default none */
   ackTimeout: number;
@@ -176,7 +178,7 @@ export interface ServerOptions {
   destroyUpgrade: boolean;
   /** Milliseconds. @default 1000 */
   destroyUpgradeTimeout: number;
-  /** IO threads of the engine. @default one per core, less one for JavaScript */
+  /** IO threads of the engine, which servers that want as many share. @default one per core, less one for JavaScript */
   shards: number;
   /** Where rooms live, and what carries broadcasts to other servers: packets are then made in JavaScript. @default the engine */
   adapter: AdapterConstructor;
@@ -272,9 +274,43 @@ export interface Engine extends EventEmitter {
   readonly httpServer: HttpServer | undefined;
   use(fn: EngineMiddleware): void;
   upgrades(transport: string): string[];
+  /** What has been counted since the engine started; after `close` what it had come to. */
+  metrics(): Metrics;
+  /** The same in the text format of Prometheus (version 0.0.4), for a route of the application's. */
+  prometheus(): string;
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): this;
+}
+
+/** An engine's counters at one moment. They are the engine's own: reading them stops nothing. */
+export interface Metrics {
+  /** Connections open now. */
+  connections: number;
+  /** Connections opened since the start. */
+  opened: number;
+  /** Connections refused because of `maxConnections` or `maxConnectionsPerAddress`. */
+  refused: number;
+  /** Messages received. */
+  received: number;
+  /** Messages queued to connections; a broadcast counts once per receiver. */
+  sent: number;
+  /** Volatile messages dropped because a connection was not writable. */
+  droppedVolatile: number;
+  /** Messages dropped because a connection's queue was full. */
+  droppedFull: number;
+  /** Connections closed because they read too slowly. */
+  closedSlow: number;
+  /** Times that reading paused because the application was behind. */
+  paused: number;
+  /** Namespaces that there are. */
+  namespaces: number;
+  /** Sockets that lost their connection and may come back. */
+  recoverySockets: number;
+  /** Packets kept for them. */
+  recoveryPackets: number;
+  /** Bytes of those packets. */
+  recoveryBytes: number;
 }
 
 /** The rooms of a namespace. Emits `create-room`, `delete-room`, `join-room` and `leave-room`. */

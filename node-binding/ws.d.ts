@@ -17,6 +17,7 @@ import { Duplex, DuplexOptions } from 'stream';
 import { SecureContextOptions } from 'tls';
 import { URL } from 'url';
 import { ZlibOptions } from 'zlib';
+import type { Metrics } from './index';
 
 type BufferLike =
   | string
@@ -298,6 +299,10 @@ declare namespace WebSocket {
     in(rooms: string | string[]): Broadcast;
     /** Beyond ws: all but those in any of the rooms. */
     except(rooms: string | string[]): Broadcast;
+    /** Beyond ws: what has been counted of all WebSockets of this environment, clients among them. */
+    static metrics(): Metrics;
+    /** Beyond ws: the same in the text format of Prometheus (version 0.0.4). */
+    static prometheus(): string;
     /** Beyond ws: sends to everybody. The frame is built once; the fan-out happens in the engine. */
     broadcast(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
 

@@ -47,14 +47,21 @@ impl TransportKind {
     }
 }
 
-/// How many messages a client may send: Engine.IO messages, so that an event counts as one and each
-/// of its attachments as one more.
+/// How many messages may be sent by a client, or by all of an address: Engine.IO messages, so that
+/// an event counts as one and each of its attachments as one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// In the long run.
     pub per_second: u32,
     /// At once, after a time of silence.
     pub burst: u32,
+}
+
+impl RateLimit {
+    /// Whether no message would ever pass.
+    fn is_nothing(self) -> bool {
+        self.per_second == 0 || self.burst == 0
+    }
 }
 
 /// What a connection's messages mean to the engine.
@@ -126,6 +133,17 @@ pub struct Config {
     /// How many messages a client may send; at one more its connection is closed with
     /// "transport error". Default: any number.
     pub rate_limit: Option<RateLimit>,
+    /// How many messages all clients of an address may send together; the connection that sends one
+    /// more is closed with "transport error". Of IPv6 the first 64 bits count as the address.
+    /// Default: any number.
+    pub rate_limit_per_address: Option<RateLimit>,
+    /// Most connections of an address at once, plain WebSockets among them; more are answered 429.
+    /// Of IPv6 the first 64 bits count as the address. Default: no limit.
+    pub max_connections_per_address: Option<usize>,
+    /// The header in which the proxy before the server writes the client's address, for example
+    /// `X-Forwarded-For`; of a list the last counts. Without a proxy clients would write it
+    /// themselves. Default: none, the peer's address is the client's.
+    pub address_header: Option<String>,
     /// Most events waiting for the application before the engine stops reading. Default 65,536.
     pub max_pending_events: usize,
     /// Most connections at once; more are answered 503. Default: no limit.
@@ -178,6 +196,9 @@ impl Default for Config {
             max_queued_bytes: 16 * 1024 * 1024,
             overflow: Overflow::default(),
             rate_limit: None,
+            rate_limit_per_address: None,
+            max_connections_per_address: None,
+            address_header: None,
             max_pending_events: 65_536,
             max_connections: None,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
@@ -206,11 +227,15 @@ impl Config {
             Some("ping_interval must not be zero")
         } else if self.max_payload == 0 {
             Some("max_payload must not be zero")
-        } else if self
-            .rate_limit
-            .is_some_and(|limit| limit.per_second == 0 || limit.burst == 0)
-        {
+        } else if self.rate_limit.is_some_and(RateLimit::is_nothing) {
             Some("rate_limit must allow at least one message a second, and one at once")
+        } else if self
+            .rate_limit_per_address
+            .is_some_and(RateLimit::is_nothing)
+        {
+            Some("rate_limit_per_address must allow at least one message a second, and one at once")
+        } else if self.max_connections_per_address == Some(0) {
+            Some("max_connections_per_address must not be zero")
         } else if self.cors.as_ref().is_some_and(|cors| !cors.is_sound()) {
             Some("cors must name origins, methods and headers in printable ASCII")
         } else if self

@@ -17,7 +17,7 @@ pub struct Counters {
     pub opened: Counter,
     /// Connections closed.
     pub closed: Counter,
-    /// Connections refused because of `max_connections`. Written by any thread.
+    /// Connections refused because of `max_connections` or `max_connections_per_address`. Written by any thread.
     pub refused: Counter,
     /// Engine.IO messages received.
     pub received: Counter,
@@ -69,7 +69,7 @@ pub struct Metrics {
     pub connections: u64,
     /// Connections opened since the start.
     pub opened: u64,
-    /// Connections refused because of `max_connections`.
+    /// Connections refused because of `max_connections` or `max_connections_per_address`.
     pub refused: u64,
     /// Engine.IO messages received.
     pub received: u64,

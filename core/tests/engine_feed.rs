@@ -17,6 +17,7 @@ fn attach(rig: &Rig, url: &str, number: u64, head: &[u8]) -> FeedId {
         handshake: None,
         deflate: None,
         sid: None,
+        address: None,
     };
     rig.engine.attach_feed(url, upgrade)
 }
@@ -208,6 +209,7 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
             body: Bytes::from_static(body),
             handshake: None,
             sid: None,
+            address: None,
         })
     };
     let answer = |number| {
@@ -280,6 +282,7 @@ fn a_poll_whose_client_is_gone_ends_its_session() {
         body: Bytes::new(),
         handshake: None,
         sid: None,
+        address: None,
     };
     let conn = rig.engine.request(request).expect("its connection");
     rig.engine.request_closed(conn, RequestId(2));

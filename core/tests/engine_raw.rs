@@ -273,6 +273,7 @@ fn an_id_that_the_application_chooses_is_the_sessions_as_long_as_it_is_nobody_el
             body: Bytes::new(),
             handshake: None,
             sid: Some(sid.into()),
+            address: None,
         });
         rig.wait(|log| log.answers.get(&RequestId(number)).cloned())
     };
@@ -296,6 +297,7 @@ fn an_id_that_the_application_chooses_is_the_sessions_as_long_as_it_is_nobody_el
             head: Bytes::new(),
             handshake: None,
             sid: Some(sid.into()),
+            address: None,
             deflate: None,
         };
         let url = "/socket.io/?EIO=4&transport=websocket";

@@ -37,6 +37,7 @@ fn request(number: u64, handshake: Option<Arc<Handshake>>) -> Request<'static> {
         body: Bytes::new(),
         handshake,
         sid: None,
+        address: None,
     }
 }
 
@@ -61,6 +62,7 @@ fn a_handshake_that_is_brought_comes_back_and_knows_its_session() {
         handshake: Some(Arc::clone(&websocket)),
         deflate: None,
         sid: None,
+        address: None,
     };
     engine.attach_feed("/socket.io/?EIO=4&transport=websocket", upgrade);
 

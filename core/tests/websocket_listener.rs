@@ -239,17 +239,21 @@ fn requests_are_refused_in_the_words_of_ws() {
 
 #[test]
 fn one_too_many_is_told_before_it_is_a_websocket() {
-    let running = start(|config| config.max_connections = Some(1));
-    let (mut wire, answer) = open(&running, "/chat", "");
-    assert_eq!(answer.status, 101);
-    assert_eq!(wire.read_text(), "/chat");
-    let refused = ask(&running, &request("/chat", ""));
-    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    assert!(
-        refused.ends_with("\r\n\r\nToo many connections"),
-        "{refused}"
-    );
-    assert_eq!(running.engine.metrics().refused, 1);
+    let all = start(|config| config.max_connections = Some(1));
+    let of_address = start(|config| config.max_connections_per_address = Some(1));
+    for (running, status, message) in [
+        (all, 503, "Too many connections"),
+        (of_address, 429, "Too many connections from this address"),
+    ] {
+        let (mut wire, answer) = open(&running, "/chat", "");
+        assert_eq!(answer.status, 101);
+        assert_eq!(wire.read_text(), "/chat");
+        let refused = ask(&running, &request("/chat", ""));
+        let (head, told) = refused.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert_eq!(told, message);
+        assert_eq!(running.engine.metrics().refused, 1);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
 use crate::pointer::{self, Extensible};
+use crate::server::sori_server;
 use crate::status::{Failure, guard, sori_status};
 
 /// Clients may use HTTP long polling.
@@ -120,9 +121,25 @@ pub struct sori_server_options {
     pub rate_per_second: u32,
     /// Most messages at once, after a time of silence. 0, the default: as many as in a second.
     pub rate_burst: u32,
+    /// Most messages a second of all clients of an address together in the long run; the client that
+    /// sends one more is disconnected ("transport error"). Of IPv6 the first 64 bits count as the
+    /// address. 0, the default: no limit.
+    pub address_rate_per_second: u32,
+    /// Most of them at once, after a time of silence. 0, the default: as many as in a second.
+    pub address_rate_burst: u32,
+    /// Most connections of an address at once; more are answered 429. 0, the default: no limit.
+    pub max_connections_per_address: usize,
+    /// The header in which the proxy before the server writes the client's address, for the limits
+    /// by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
+    /// would write it themselves. NULL, the default: the peer's address is the client's.
+    pub address_header: *const c_char,
+    /// A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    /// its own. They take turns, and either may be closed and freed before the other; the threads end
+    /// with the last. NULL, the default: none.
+    pub share_threads: *const sori_server,
 }
 
-// SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
+// SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
 unsafe impl Extensible for sori_server_options {
     const FIRST_SIZE: usize = offset_of!(sori_server_options, max_connections) + size_of::<usize>();
 
@@ -164,8 +181,21 @@ unsafe impl Extensible for sori_server_options {
             overflow: SORI_OVERFLOW_CLOSE,
             rate_per_second: 0,
             rate_burst: 0,
+            address_rate_per_second: 0,
+            address_rate_burst: 0,
+            max_connections_per_address: 0,
+            address_header: std::ptr::null(),
+            share_threads: std::ptr::null(),
         }
     }
+}
+
+/// None if `per_second` is 0.
+fn rate(per_second: u32, burst: u32) -> Option<RateLimit> {
+    (per_second > 0).then_some(RateLimit {
+        per_second,
+        burst: if burst > 0 { burst } else { per_second },
+    })
 }
 
 const DEFAULT_PATH: &std::ffi::CStr = c"/socket.io";
@@ -181,7 +211,7 @@ fn milliseconds(duration: Duration) -> u32 {
 
 impl sori_server_options {
     /// # Safety
-    /// `path`, `cors_origins` and `cookie` are NULL or texts.
+    /// `path`, `cors_origins`, `cookie` and `address_header` are NULL or texts.
     pub(crate) unsafe fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         // SAFETY: the caller's promise.
@@ -216,13 +246,14 @@ impl sori_server_options {
         config.allow_upgrades = self.allow_upgrades != 0;
         config.allow_eio3 = self.allow_eio3 != 0;
         config.overflow = overflow(self.overflow)?;
-        config.rate_limit = (self.rate_per_second > 0).then_some(RateLimit {
-            per_second: self.rate_per_second,
-            burst: match self.rate_burst {
-                0 => self.rate_per_second,
-                burst => burst,
-            },
-        });
+        config.rate_limit = rate(self.rate_per_second, self.rate_burst);
+        config.rate_limit_per_address = rate(self.address_rate_per_second, self.address_rate_burst);
+        let most = self.max_connections_per_address;
+        config.max_connections_per_address = (most > 0).then_some(most);
+        // SAFETY: the caller's promise.
+        let header =
+            unsafe { pointer::optional_text(self.address_header, "options.address_header") };
+        config.address_header = header?.map(str::to_owned);
         if self.threads > 0 {
             config.shards = self.threads as usize;
         }
@@ -301,7 +332,7 @@ pub struct sori_metrics {
     pub connections: u64,
     /// Connections opened since the start.
     pub opened: u64,
-    /// Connections refused because of max_connections.
+    /// Connections refused because of max_connections or max_connections_per_address.
     pub refused: u64,
     /// Messages received from clients.
     pub received: u64,

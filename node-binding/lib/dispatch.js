@@ -218,11 +218,6 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
   exchange.opened();
-  const { _addresses: addresses } = exchange.engine;
-  if (addresses !== null && !addresses.enter(connection)) {
-    connection.close(true);
-    return;
-  }
   exchange.engine.emit('connection', connection);
 }
 

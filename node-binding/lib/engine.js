@@ -4,10 +4,10 @@
 const { randomBytes } = require('crypto');
 const debug = require('debug')('engine');
 const { EventEmitter } = require('events');
-const { Addresses } = require('./addresses');
 const { CODE, MESSAGE } = require('./errors');
 const { handleRequest } = require('./http');
 const { interceptRequests } = require('./interception');
+const { metricsOf, prometheusOf } = require('./metrics');
 const { engineWatch } = require('./packet-watch');
 const { handleUpgrade } = require('./upgrade');
 const { parseQuery } = require('./verify');
@@ -24,7 +24,7 @@ class Engine extends EventEmitter {
     // Whether somebody listens for what its connections send.
     this._isWatched = false;
     this._bridge = bridge;
-    this._addresses = options.maxConnectionsPerAddress === undefined ? null : new Addresses(options.maxConnectionsPerAddress, options.addressOf);
+    this._limitsAddresses = options.maxConnectionsPerAddress !== undefined || options.rateLimitPerAddress !== undefined;
     if (options.cors) {
       this.use(require('cors')(options.cors));
     }
@@ -37,6 +37,20 @@ class Engine extends EventEmitter {
   /** The open connections by sid, written down at each access. */
   get clients() {
     return Object.fromEntries(this._bridge.clients);
+  }
+
+  get _native() {
+    return this._bridge === null ? null : this._bridge.native;
+  }
+
+  /** What the native engine has counted since it started; after `close` what it had come to. */
+  metrics() {
+    return metricsOf(this._native);
+  }
+
+  /** The same in the text format of Prometheus (exposition format 0.0.4), for a route of the application's. */
+  prometheus() {
+    return prometheusOf(this._native);
   }
 
   /** Those of its connections that are open; the bridge may serve other engines too. */
@@ -109,6 +123,16 @@ class Engine extends EventEmitter {
 
   get _choosesIds() {
     return this.generateId !== Engine.prototype.generateId;
+  }
+
+  /** Who is behind a request, if a limit wants to know: undefined is nobody's, and has no limits. */
+  _addressOf(req) {
+    if (!this._limitsAddresses) {
+      return undefined;
+    }
+    const { addressOf } = this.opts;
+    const address = addressOf ? addressOf(req) : req.socket.remoteAddress;
+    return address ? String(address) : undefined;
   }
 
   /** Comes before everything else that is done with a request; an application may do more here. */

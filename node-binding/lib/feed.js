@@ -14,13 +14,13 @@ class ByteFeed {
   start(head, answer, refused) {
     const { engine, id, req, socket } = this;
     const { native } = engine._bridge;
-    if (!native.adopt(id, -1, req.url, head, answer, req.headers['sec-websocket-extensions'], req._sid)) {
+    if (!native.adopt(id, -1, req.url, head, answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
       this.isOver = true;
       engine._bridge.requests.delete(id);
       refused();
       return;
     }
-    native.start(id);
+    native.start([id]);
     let failure = null;
     // A socket that Node holds comes with the HTTP server's timeout; the engine has its own heartbeat.
     if (typeof socket.setTimeout === 'function') {

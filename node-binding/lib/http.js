@@ -102,7 +102,7 @@ class Exchange {
 
   forward(body) {
     const { headers, method, url } = this.req;
-    this.engine._bridge.native.request(this.id, method, url, headers['content-type'] || null, headers['user-agent'] || null, body, this.req._sid);
+    this.engine._bridge.native.request(this.id, method, url, headers['content-type'] || null, headers['user-agent'] || null, body, this.req._sid, this.isHandshake ? this.engine._addressOf(this.req) : undefined);
   }
 
   /** `fields` is a flat list of header names and values. */

@@ -36,7 +36,9 @@ const NATIVE = [
   'maxQueuedBytes',
   'overflow',
   'rateLimit',
+  'rateLimitPerAddress',
   'maxConnections',
+  'maxConnectionsPerAddress',
   'transports',
   'allowUpgrades',
   'allowEIO3',
@@ -102,8 +104,10 @@ function completeOptions(given) {
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
   }
-  if (typeof options.rateLimit === 'number') {
-    options.rateLimit = { perSecond: options.rateLimit };
+  for (const name of ['rateLimit', 'rateLimitPerAddress']) {
+    if (typeof options[name] === 'number') {
+      options[name] = { perSecond: options[name] };
+    }
   }
   if (options.perMessageDeflate) {
     options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };

@@ -6,6 +6,12 @@ const { CODE } = require('./errors');
 // RFC 9110 §5.5: visible characters, blanks and obs-text; anything else in an Origin is an attack or a mistake.
 const INVALID_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
 
+// The engine's own limits, by what clients are told of them.
+const REFUSAL_NAMES = Object.freeze({
+  'Too many connections': 'TOO_MANY_CONNECTIONS',
+  'Too many connections from this address': 'TOO_MANY_FROM_ADDRESS',
+});
+
 /** Puts the parsed query at `req._query`, where engine.io users expect it. */
 function parseQuery(req) {
   if (req._query === undefined) {
@@ -50,17 +56,14 @@ function verify(engine, req, res, isUpgrade, done) {
       done(CODE.BAD_REQUEST, { name: 'MIDDLEWARE_FAILURE' });
       return;
     }
-    const refusal = engine._bridge.native.check(req.method, req.url, isUpgrade, req.headers.origin);
+    const address = req._query.sid ? undefined : engine._addressOf(req);
+    const refusal = engine._bridge.native.check(req.method, req.url, isUpgrade, address);
     if (refusal !== null) {
       done(refusal[0], contextOf(engine, refusal, req, isUpgrade));
       return;
     }
     if (req._query.sid) {
       done();
-      return;
-    }
-    if (engine._addresses !== null && !engine._addresses.admits(req)) {
-      done(CODE.FORBIDDEN, { name: 'TOO_MANY_FROM_ADDRESS', message: 'Too many connections from this address' });
       return;
     }
     const { allowRequest } = engine.opts;
@@ -117,7 +120,7 @@ function contextOf(engine, [code, message], req, isUpgrade) {
     case CODE.UNSUPPORTED_PROTOCOL_VERSION:
       return { protocol };
     case CODE.FORBIDDEN:
-      return { name: 'TOO_MANY_CONNECTIONS', message };
+      return { name: REFUSAL_NAMES[message], message };
     default:
       break;
   }

@@ -14,11 +14,13 @@ use sori::embed::{ConnId, NamespaceId, RequestId};
 use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
+use crate::metrics::Metrics;
 use crate::names::Meanings;
 use crate::operations;
 use crate::options;
 use crate::sink::Sink;
 use crate::text::{BatchText, Operations};
+use crate::threads::Threads;
 
 /// A running engine. It ends with `close()`, or when it is collected.
 #[napi]
@@ -54,25 +56,46 @@ struct Adopted {
     deflate: Option<DeflateParams>,
     /// The session's id, if JavaScript chose one.
     sid: Option<Arc<str>>,
+    /// Whose it is, if addresses have limits.
+    address: Option<Box<str>>,
+}
+
+impl Adopted {
+    fn into_upgrade(self, request: RequestId) -> (String, Option<TcpStream>, Upgrade) {
+        let upgrade = Upgrade {
+            request,
+            answer: self.answer,
+            head: self.head,
+            handshake: None,
+            deflate: self.deflate,
+            sid: self.sid,
+            address: self.address,
+        };
+        (self.url, self.stream, upgrade)
+    }
 }
 
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
 
 #[napi]
 impl Engine {
-    /// Starts an engine. `onBatch(json, bytes)` is called on this thread with the events.
+    /// Starts an engine, on threads of `threads`. `onBatch(json, bytes)` is called on this thread with
+    /// the events.
     #[napi(constructor)]
     pub fn new(
         env: Env,
+        threads: &Threads,
         options_json: String,
         on_batch: Function<'_, FnArgs<(String, Option<Buffer>)>, ()>,
     ) -> Result<Engine> {
         let config = options::parse(&options_json).map_err(|error| type_error(env, &error))?;
         let sink = Arc::new(Sink::new(config.max_pending_events));
-        let native = Native::start(config, sink.clone()).map_err(|error| match error {
-            EngineError::Misuse(rule) => type_error(env, &rule),
-            error => Error::from_reason(error.to_string()),
-        })?;
+        let native = threads
+            .start(config, sink.clone())
+            .map_err(|error| match error {
+                EngineError::Misuse(rule) => type_error(env, &rule),
+                error => Error::from_reason(error.to_string()),
+            })?;
         let thread = Arc::new(JavaScript::default());
         let wake = {
             let (sink, native, thread) = (sink.clone(), native.clone(), thread.clone());
@@ -118,25 +141,30 @@ impl Engine {
         operations::execute(engine, sink, &known.meanings, text, &buffers);
     }
 
-    /// Judges a request: null, or engine.io's code and message of the refusal.
+    /// Judges a request: null, or engine.io's code and message of the refusal. `address` tells whose a
+    /// handshake is, if addresses have limits.
     #[napi]
     pub fn check(
         &self,
         method: String,
         url: String,
         is_upgrade: bool,
+        address: Option<String>,
     ) -> Option<Vec<Either<u32, String>>> {
-        let refusal = self.native.verify(&method, &url, is_upgrade).err()?;
+        let verified = self.native.verify(&method, &url, is_upgrade);
+        let verified = verified.and_then(|_| match &address {
+            Some(address) => self.native.verify_address(address),
+            None => Ok(()),
+        });
+        let refusal = verified.err()?;
         Some(vec![
             Either::A(refusal.code().into()),
             Either::B(refusal.message().to_owned()),
         ])
     }
 
-    /// Takes a polling request; an answer record follows. `sid` is the id that a new session is to
-    /// have, if JavaScript chose one.
-    // An object of JavaScript's would cost a look-up for each of them.
-    #[allow(clippy::too_many_arguments)]
+    /// Takes a polling request; an answer record follows. Of a new session `sid` is its id, if
+    /// JavaScript chose one, and `address` whose it is, if addresses have limits.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -151,6 +179,7 @@ impl Engine {
         user_agent: Option<String>,
         body: Option<Buffer>,
         sid: Option<String>,
+        address: Option<String>,
     ) {
         let request = Request {
             request: RequestId(id as u64),
@@ -162,6 +191,7 @@ impl Engine {
             // JavaScript has the request itself.
             handshake: None,
             sid: sid.map(Arc::from),
+            address: address.as_deref(),
         };
         if let Some(conn) = self.native.request(request) {
             self.thread.0.lock().requests.insert(id as u64, conn);
@@ -186,10 +216,8 @@ impl Engine {
     }
 
     /// Prepares to take on a WebSocket. `fd` -1 means a byte feed, else the descriptor is
-    /// duplicated now and not touched before `start`. False if the session is gone. `sid` is the id
-    /// that a new session is to have, if JavaScript chose one.
-    // An object of JavaScript's would cost a look-up for each of them.
-    #[allow(clippy::too_many_arguments)]
+    /// duplicated now and not touched before `start`. False if the session is gone. `sid` and
+    /// `address` are as in `request`.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -204,6 +232,7 @@ impl Engine {
         answer: String,
         offer: Option<String>,
         sid: Option<String>,
+        address: Option<String>,
     ) -> Result<bool> {
         let deflate = self.agree_on_deflate(offer.as_deref())?;
         if self.native.verify("GET", &url, true).is_err() {
@@ -221,6 +250,7 @@ impl Engine {
             answer,
             deflate,
             sid: sid.map(Arc::from),
+            address: address.map(String::into_boxed_str),
         };
         self.thread.0.lock().adopted.insert(id as u64, adopted);
         Ok(true)
@@ -228,33 +258,24 @@ impl Engine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&self, id: i64) {
-        let Some(adopted) = self.thread.0.lock().adopted.remove(&(id as u64)) else {
-            return;
+    pub fn start(&self, ids: Vec<i64>) {
+        let adopted: Vec<_> = {
+            let known = &mut self.thread.0.lock().adopted;
+            let mut take = |id: i64| known.remove(&(id as u64));
+            ids.into_iter()
+                .filter_map(|id| Some((RequestId(id as u64), take(id)?)))
+                .collect()
         };
-        let Adopted {
-            stream,
-            url,
-            head,
-            answer,
-            deflate,
-            sid,
-        } = adopted;
-        let upgrade = Upgrade {
-            request: RequestId(id as u64),
-            answer,
-            head,
-            handshake: None,
-            deflate,
-            sid,
-        };
-        match stream {
-            Some(stream) => self.native.attach(&url, stream, upgrade),
-            None => {
-                let feed = self.native.attach_feed(&url, upgrade);
-                self.thread.0.lock().feeds.insert(id as u64, feed);
+        let upgrades = adopted.into_iter().filter_map(|(request, adopted)| {
+            let (url, stream, upgrade) = adopted.into_upgrade(request);
+            if let Some(stream) = stream {
+                return Some((url, stream, upgrade));
             }
-        }
+            let feed = self.native.attach_feed(&url, upgrade);
+            self.thread.0.lock().feeds.insert(request.0, feed);
+            None
+        });
+        self.native.attach_all(upgrades);
     }
 
     /// Bytes of a feed's peer.
@@ -338,10 +359,28 @@ impl Engine {
         self.native.close();
     }
 
-    /// The engine's counters as JSON.
+    /// The engine's counters at this moment.
     #[napi]
-    pub fn metrics(&self) -> String {
-        serde_json::to_string(&self.native.metrics()).unwrap_or_default()
+    pub fn metrics(&self) -> Metrics {
+        self.native.metrics().into()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn prometheus(&self) -> String {
+        self.native.metrics().to_prometheus()
+    }
+
+    /// The counters of an engine that has not been started.
+    #[napi]
+    pub fn idle_metrics() -> Metrics {
+        Default::default()
+    }
+
+    /// The same as Prometheus reads them.
+    #[napi]
+    pub fn idle_prometheus() -> String {
+        sori::metrics::Metrics::default().to_prometheus()
     }
 
     /// What comes of a client's offer; nothing if the engine does not compress.

@@ -8,10 +8,12 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod addon;
+mod metrics;
 mod names;
 mod operations;
 mod options;
 mod record;
 mod sink;
 mod text;
+mod threads;
 mod websocket;

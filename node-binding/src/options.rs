@@ -17,7 +17,9 @@ struct Options {
     max_queued_bytes: Option<f64>,
     overflow: Option<Full>,
     rate_limit: Option<Rate>,
+    rate_limit_per_address: Option<Rate>,
     max_connections: Option<f64>,
+    max_connections_per_address: Option<f64>,
     transports: Option<Vec<String>>,
     allow_upgrades: Option<bool>,
     #[serde(rename = "allowEIO3")]
@@ -155,15 +157,13 @@ pub(crate) fn parse(json: &str) -> Result<Config, String> {
         Some(Full::Drop) => Overflow::Drop,
         Some(Full::Close) | None => Overflow::Close,
     };
-    if let Some(Rate { per_second, burst }) = options.rate_limit {
-        config.rate_limit = Some(RateLimit {
-            per_second: count("rateLimit.perSecond", per_second)?,
-            burst: count("rateLimit.burst", burst.unwrap_or(per_second))?,
-        });
-    }
-    let mut most = usize::MAX;
-    set_size(&mut most, "maxConnections", options.max_connections)?;
-    config.max_connections = options.max_connections.map(|_| most);
+    config.rate_limit = rate("rateLimit", options.rate_limit)?;
+    config.rate_limit_per_address = rate("rateLimitPerAddress", options.rate_limit_per_address)?;
+    config.max_connections = most("maxConnections", options.max_connections)?;
+    config.max_connections_per_address = most(
+        "maxConnectionsPerAddress",
+        options.max_connections_per_address,
+    )?;
     if let Some(names) = options.transports {
         config.transports = names
             .iter()
@@ -232,6 +232,22 @@ fn set_size(to: &mut usize, name: &str, size: Option<f64>) -> Result<(), String>
         *to = size as usize;
     }
     Ok(())
+}
+
+fn most(name: &str, connections: Option<f64>) -> Result<Option<usize>, String> {
+    let mut most = usize::MAX;
+    set_size(&mut most, name, connections)?;
+    Ok(connections.map(|_| most))
+}
+
+fn rate(name: &str, given: Option<Rate>) -> Result<Option<RateLimit>, String> {
+    let Some(Rate { per_second, burst }) = given else {
+        return Ok(None);
+    };
+    Ok(Some(RateLimit {
+        per_second: count(&format!("{name}.perSecond"), per_second)?,
+        burst: count(&format!("{name}.burst"), burst.unwrap_or(per_second))?,
+    }))
 }
 
 fn count(name: &str, value: f64) -> Result<u32, String> {

@@ -36,6 +36,36 @@ static void a_client_over_the_rate_is_disconnected(void)
     sori_server_free(server);
 }
 
+static void clients_of_an_address_have_one_rate(void)
+{
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.address_rate_per_second == 0 && options.address_rate_burst == 0);
+    CHECK(options.max_connections_per_address == 0 && options.address_header == NULL);
+    options.address_rate_per_second = 1;
+    options.address_rate_burst = 5;
+    options.max_connections_per_address = 2;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    client *peers[2] = { client_open(port), client_open(port) };
+    // Joining is a message too.
+    client_join(peers[0], server);
+    sori_socket loud = client_join(peers[1], server);
+    for (int i = 0; i < 4; i++)
+        client_send(peers[1], "42[\"n\"]");
+    for (int i = 0; i < 3; i++)
+        sori_event_free(next_event(server, SORI_EVENT_MESSAGE));
+    sori_event *event = next_event(server, SORI_EVENT_DISCONNECT);
+    CHECK(sori_event_socket(event) == loud);
+    CHECK_TEXT(sori_event_reason(event), "transport error");
+    sori_event_free(event);
+    client_expect_end(peers[1]);
+    check_no_event(server);
+    client_close(peers[1]);
+    client_close(peers[0]);
+    sori_server_free(server);
+}
+
 static void a_client_that_does_not_read_loses_events_where_that_is_wanted(void)
 {
     enum { LENGTH = 30000 };
@@ -79,6 +109,7 @@ static void a_policy_that_does_not_exist_is_refused(void)
 int main(void)
 {
     RUN(a_client_over_the_rate_is_disconnected);
+    RUN(clients_of_an_address_have_one_rate);
     RUN(a_client_that_does_not_read_loses_events_where_that_is_wanted);
     RUN(a_policy_that_does_not_exist_is_refused);
     return 0;

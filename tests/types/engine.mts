@@ -22,6 +22,8 @@ engine.generateId = async (req) => req.url ?? '';
 // @ts-expect-error WebSocket servers of other packages are not taken
 listen(3000, { wsEngine: EventEmitter });
 const version: 4 = protocol;
+const waiting: number = engine.metrics().recoverySockets;
+const scraped: string = engine.prometheus();
 
 class Decoder extends EventEmitter {
   add(_chunk: any) {}
@@ -37,4 +39,4 @@ io.bind(engine);
 // @ts-expect-error a parser has two classes
 new Io({ parser: { Encoder } });
 
-export { version };
+export { version, waiting, scraped };

@@ -98,6 +98,7 @@ const options: Partial<ServerOptions> = {
   allowRequest: (req, callback) => callback(null, req.headers.origin === undefined),
   rateLimit: { perSecond: 100, burst: 200 },
   overflow: 'drop',
+  rateLimitPerAddress: 1000,
   maxConnectionsPerAddress: 10,
   addressOf: (req) => req.socket.remoteAddress,
   ackTimeout: 5000,
@@ -106,5 +107,8 @@ const options: Partial<ServerOptions> = {
 new Server(options);
 // @ts-expect-error one of two words
 new Server({ overflow: 'panic' });
+
+expectType<number>()(io.engine.metrics().droppedVolatile);
+expectType<string>()(io.engine.prometheus());
 
 export { waits };

@@ -22,6 +22,8 @@ wss.on('connection', (ws, req) => {
 });
 wss.to('a').except(['b']).send('hi');
 wss.broadcast(Buffer.from('x'), { except: null, binary: true });
+const open: number = WebSocket.Server.metrics().connections;
+const scraped: string = WebSocket.WebSocketServer.prometheus();
 
 const client = new WebSocket('ws://localhost', ['a'], { headers: { a: 'b' }, followRedirects: true });
 const another: WebSocket = new WebSocket.WebSocket(new URL('ws://localhost'), { protocols: 'a' });
@@ -29,7 +31,7 @@ another.terminate();
 const server: WebSocket.WebSocketServer = beside;
 const raw: WebSocket.RawData = Buffer.alloc(0);
 WebSocket.createWebSocketStream(client).pipe(process.stdout);
-export { server, raw };
+export { server, raw, open, scraped };
 
 // @ts-expect-error a number is no room
 client.join(5);

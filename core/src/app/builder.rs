@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::embed::Handshake;
 use crate::error::Error;
+use crate::server::{Application, Engine, Threads};
 
 /// Gathers the settings of a [`Server`]; each has the default that [`Config`] gives.
 ///
@@ -36,6 +37,7 @@ use crate::error::Error;
 pub struct ServerBuilder {
     pub(super) config: Config,
     pub(super) hooks: Hooks,
+    pub(super) threads: Option<Threads>,
 }
 
 macro_rules! setters {
@@ -82,6 +84,44 @@ impl ServerBuilder {
         shards: usize, "IO threads.";
     }
 
+    /// Runs the server on the threads of another, in place of `shards` of its own. They take turns: a
+    /// busy server does not starve the other, but a handler that blocks holds up both. The threads
+    /// end with the last server on them.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let chat = sori::Server::builder().build()?;
+    /// let admin = sori::Server::builder()
+    ///     .path("/admin")
+    ///     .share_threads(chat.threads())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share_threads(mut self, threads: &Threads) -> ServerBuilder {
+        self.threads = Some(threads.clone());
+        self
+    }
+
+    /// How many threads it will run on.
+    pub(super) fn shard_count(&self) -> usize {
+        self.threads
+            .as_ref()
+            .map_or(self.config.shards, Threads::count)
+    }
+
+    pub(super) fn start(self, application: Arc<dyn Application>) -> Result<Engine, Error> {
+        let mut config = self.config;
+        match self.threads {
+            None => Engine::start(config, application),
+            Some(threads) => {
+                config.shards = threads.count();
+                Engine::start_on(&threads, config, application)
+            }
+        }
+    }
+
     /// Sends `packet` to every client right behind the open packet.
     pub fn initial_packet(mut self, packet: InitialPacket) -> ServerBuilder {
         self.config.initial_packet = Some(packet);
@@ -106,6 +146,26 @@ impl ServerBuilder {
     /// is no limit.
     pub fn rate_limit(mut self, rate_limit: RateLimit) -> ServerBuilder {
         self.config.rate_limit = Some(rate_limit);
+        self
+    }
+
+    /// How many messages all clients of an address may send together; the connection that sends one
+    /// more is closed. Behind a proxy, [`ServerBuilder::address_header`] tells addresses apart.
+    pub fn rate_limit_per_address(mut self, rate_limit: RateLimit) -> ServerBuilder {
+        self.config.rate_limit_per_address = Some(rate_limit);
+        self
+    }
+
+    /// Most connections of an address at once, plain WebSockets among them; more are answered 429.
+    pub fn max_connections_per_address(mut self, most: usize) -> ServerBuilder {
+        self.config.max_connections_per_address = Some(most);
+        self
+    }
+
+    /// The header in which the proxy before the server writes the client's address, for example
+    /// `X-Forwarded-For`. For limits by address only: the handshake says what the proxy's is.
+    pub fn address_header(mut self, name: impl Into<String>) -> ServerBuilder {
+        self.config.address_header = Some(name.into());
         self
     }
 
@@ -147,9 +207,9 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
+    /// can be had, [`Error::Closed`] if the threads to share have ended.
     pub fn build(self) -> Result<Server, Error> {
-        Server::launch(self.config, self.hooks)
+        Server::launch(self)
     }
 }
 

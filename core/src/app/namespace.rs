@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
-use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::answers::{PendingAnswers, Told, Waiting};
+use super::broadcast::{Broadcast, Rooms};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
@@ -15,7 +15,7 @@ use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
 use super::socket::Socket;
 use super::watch::{Interceptor, OutgoingWatcher};
-use crate::embed::{BroadcastAck, NamespaceId};
+use crate::embed::{BroadcastAck, NamespaceId, Response};
 use crate::error::{DisconnectReason, Error};
 use crate::hub;
 use crate::server::Engine;
@@ -199,7 +199,7 @@ pub(super) struct NamespaceState {
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
     /// Those who wait for a broadcast's answers, by ack id; `None` once the engine has closed.
-    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<BroadcastAck>>>>,
+    waiting: Mutex<Option<HashMap<u64, Waiting>>>,
 }
 
 type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
@@ -235,29 +235,43 @@ impl NamespaceState {
     }
 
     /// Waits for the answers to the broadcast with ack id `id`. False if none will come.
-    pub(super) fn expect(&self, id: u64, waiting: oneshot::Sender<BroadcastAck>) -> bool {
+    pub(super) fn expect(&self, id: u64, waiting: Waiting) -> bool {
         let mut open = self.waiting.lock();
         open.as_mut().map(|open| open.insert(id, waiting)).is_some()
     }
 
-    /// Waits no more.
+    /// Waits no more, here and in the hub: what still comes is nobody's.
     pub(super) fn forget(&self, id: u64) {
-        if let Some(open) = &mut *self.waiting.lock() {
-            open.remove(&id);
+        if self.take_waiting(id).is_some() {
+            drop(self.hub.broadcast_acks().expire(id));
         }
+    }
+
+    /// One of the answers has come.
+    pub(super) fn tell(&self, id: u64, socket: &Socket, response: Response) {
+        let mut open = self.waiting.lock();
+        let waiting = open.as_mut().and_then(|open| open.get_mut(&id));
+        let Some(Waiting::ForEach(sender)) = waiting else {
+            return;
+        };
+        let sender = sender.clone();
+        drop(open);
+        // Who waited may have given up.
+        let _ = sender.send(Told::Answer(socket.clone(), response));
     }
 
     /// The answers have come.
     pub(super) fn answer(&self, id: u64, outcome: BroadcastAck) {
-        let waiting = self
-            .waiting
-            .lock()
-            .as_mut()
-            .and_then(|open| open.remove(&id));
-        if let Some(waiting) = waiting {
+        match self.take_waiting(id) {
             // Who waited may have given up.
-            let _ = waiting.send(outcome);
+            Some(Waiting::ForAll(sender)) => drop(sender.send(outcome)),
+            Some(Waiting::ForEach(sender)) => drop(sender.send(Told::End(outcome))),
+            None => {}
         }
+    }
+
+    fn take_waiting(&self, id: u64) -> Option<Waiting> {
+        self.waiting.lock().as_mut()?.remove(&id)
     }
 
     /// No answers come any more: who waits for them is told.

@@ -93,10 +93,25 @@ impl Handshake {
         all.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
     }
 
+    /// The value of a header whose name is in whatever case; of a repeated one the last.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    pub(crate) fn last_header(&self, name: &str) -> Option<&str> {
+        let named = self
+            .headers()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.last().map(|(_, value)| value)
+    }
+
     /// The headers in the order in which they came, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut parts = self.text[self.url_end as usize..].split(SEPARATOR).skip(1);
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
+
+    /// The memory it takes, in bytes.
+    #[cfg(feature = "server")]
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + size_of_val(&*self.headers)
     }
 
     /// The peer's address, unless its stream has none. Behind a proxy it is the proxy's.

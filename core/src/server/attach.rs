@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Refusal;
+use super::addresses::{Address, Share};
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
@@ -35,15 +36,16 @@ impl Shard {
             dialect,
             deflate,
             sid,
+            address,
         } = attach;
-        let is_welcome = match upgrade_of {
-            Some(slot) => self.is_candidate_welcome(slot, kind),
-            None => self.may_open(sid.as_ref()).is_ok(),
+        let welcome = match upgrade_of {
+            Some(slot) => self.is_candidate_welcome(slot, kind).then_some(None),
+            None => self.may_open(sid.as_ref(), address).ok(),
         };
-        if !is_welcome {
+        let Some(share) = welcome else {
             self.turn_away(request, stream, &answer);
             return;
-        }
+        };
         let id = LinkId(self.next_link);
         self.next_link += 1;
         if dialect.revision == Revision::V3 {
@@ -86,6 +88,7 @@ impl Shard {
                     dialect,
                     handshake,
                     sid,
+                    share,
                 });
                 self.enter_root(slot);
                 slot
@@ -112,6 +115,7 @@ impl Shard {
             dialect,
             handshake,
             sid,
+            share,
         } = opening;
         let sid = sid.unwrap_or_else(new_sid);
         if let Some(handshake) = &handshake {
@@ -125,7 +129,10 @@ impl Shard {
             revision,
             offers_webtransport: self.engine.offers_webtransport(),
         };
-        let session = Session::open(opening, settings, self.now);
+        let mut session = Session::open(opening, settings, self.now);
+        if let Some(share) = share {
+            session.share(share);
+        }
         let connect_deadline = match self.engine.config().protocol {
             Protocol::SocketIo => self.now.checked_add(self.engine.config().connect_timeout),
             Protocol::EngineIo => None,
@@ -200,13 +207,17 @@ impl Shard {
         }
     }
 
-    /// Whether one more connection may open; an id that was chosen for it is then claimed. The check
-    /// of a request comes earlier: of a rush of handshakes many have been let through before the
-    /// first of them is here.
+    /// Whether one more connection may open; an id that was chosen for it is then claimed, and what
+    /// it shares with the others of its address is given. The check of a request comes earlier: of a
+    /// rush of handshakes many have been let through before the first of them is here.
     ///
     /// # Errors
     /// The refusal that the client is to be told.
-    pub(super) fn may_open(&self, chosen: Option<&Arc<str>>) -> Result<(), Refusal> {
+    pub(super) fn may_open(
+        &self,
+        chosen: Option<&Arc<str>>,
+        address: Option<Address>,
+    ) -> Result<Option<Share>, Refusal> {
         let limit = self.engine.config().max_connections;
         let is_full = limit.is_some_and(|limit| self.engine.counters().connections >= limit as u64);
         if is_full || self.is_stopping() {
@@ -214,12 +225,13 @@ impl Shard {
             tell!(warn, connections = limit, "connection refused");
             return Err(Refusal::TooManyConnections);
         }
+        let share = self.engine.enter(address, self.now)?;
         let is_free = chosen.is_none_or(|sid| {
             let registry = &self.engine.shared.registry;
             !sid.is_empty() && registry.claim(Arc::clone(sid), self.conn_id(Slot::NONE))
         });
         if is_free {
-            Ok(())
+            Ok(share)
         } else {
             Err(Refusal::BadRequest)
         }

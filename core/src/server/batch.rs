@@ -214,7 +214,7 @@ impl<'e> Batch<'e> {
             }
             let id = ack.map(|ack| ack.id);
             let frames = packets::encode(parser, PacketType::Event, namespace.name(), id, payload);
-            let ack = ack.and_then(|AckRequest { id, timeout }| {
+            let ack = ack.and_then(|AckRequest { id, timeout, .. }| {
                 Some(Box::new(AckDeadline {
                     id,
                     timeout: timeout?,
@@ -308,7 +308,9 @@ impl<'e> Batch<'e> {
             ack.timeout
                 .unwrap_or(self.shared.config.broadcast_ack_timeout)
         };
-        namespace.broadcast_acks().open(ack.id, expected);
+        namespace
+            .broadcast_acks()
+            .open(ack.id, expected, ack.telling);
         let now = Instant::now();
         let at = now.checked_add(wait).unwrap_or(now);
         let namespace = Arc::clone(namespace);
@@ -526,14 +528,14 @@ impl Engine {
 
 /// A set of shards.
 #[derive(Debug, Default)]
-struct Touched([u64; 4]);
+pub(super) struct Touched([u64; 4]);
 
 impl Touched {
-    fn mark(&mut self, shard: u8) {
+    pub(super) fn mark(&mut self, shard: u8) {
         self.0[usize::from(shard / 64)] |= 1 << (shard % 64);
     }
 
-    fn each(&self, mut work: impl FnMut(usize)) {
+    pub(super) fn each(&self, mut work: impl FnMut(usize)) {
         for (at, mut bits) in self.0.iter().copied().enumerate() {
             while bits != 0 {
                 work(at * 64 + bits.trailing_zeros() as usize);

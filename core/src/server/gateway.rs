@@ -32,6 +32,9 @@ pub enum Refusal {
     UnsupportedProtocolVersion,
     /// `max_connections` are open; not one of engine.io's, answered with status 503 (code 4).
     TooManyConnections,
+    /// `max_connections_per_address` of its address are open; not one of engine.io's, answered with
+    /// status 429 (code 4).
+    TooManyFromAddress,
 }
 
 impl Refusal {
@@ -42,7 +45,7 @@ impl Refusal {
             Refusal::UnknownSid => 1,
             Refusal::BadHandshakeMethod => 2,
             Refusal::BadRequest => 3,
-            Refusal::TooManyConnections => 4,
+            Refusal::TooManyConnections | Refusal::TooManyFromAddress => 4,
             Refusal::UnsupportedProtocolVersion => 5,
         }
     }
@@ -55,6 +58,7 @@ impl Refusal {
             Refusal::BadHandshakeMethod => "Bad handshake method",
             Refusal::BadRequest => "Bad request",
             Refusal::TooManyConnections => "Too many connections",
+            Refusal::TooManyFromAddress => "Too many connections from this address",
             Refusal::UnsupportedProtocolVersion => "Unsupported protocol version",
         }
     }
@@ -63,6 +67,7 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Refusal::TooManyConnections => 503,
+            Refusal::TooManyFromAddress => 429,
             _ => 400,
         }
     }

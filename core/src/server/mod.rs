@@ -1,6 +1,7 @@
 //! The engine: IO threads (shards) that own connections, and the handle through which an
 //! application drives them. Read `driver.rs` next: it is where session, hub and transport meet.
 
+mod addresses;
 mod attach;
 mod batch;
 mod bell;
@@ -14,6 +15,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod moment;
 mod own;
 mod packets;
 pub mod pull;
@@ -22,10 +24,13 @@ mod reading;
 mod registry;
 mod requests;
 mod shard;
+mod start;
 mod stop;
 mod table;
 mod task;
+mod threads;
 mod timers;
+mod upgrades;
 mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
@@ -49,9 +54,10 @@ pub use http::{
     Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
     WebSocketTerms,
 };
+pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::{Config, TransportKind};
+use crate::config::Config;
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -59,11 +65,13 @@ use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
-use crate::transport::{Stream, polling};
+use crate::transport::polling;
+use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
+use moment::Moment;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Task};
+use task::{PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -117,9 +125,13 @@ pub(crate) struct Shared {
     settings: Arc<Settings>,
     hub: Hub,
     registry: Registry,
+    addresses: Option<Addresses>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
+    /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
+    /// brings would skip the shard behind.
     next_shard: AtomicUsize,
+    next_for_http: AtomicUsize,
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
@@ -131,13 +143,20 @@ pub(crate) struct Shared {
     closing: Notify,
     /// When it must have closed, if the application said so.
     finish_by: OnceLock<Instant>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Where its shards run.
+    threads: Threads,
+    /// The threads of its listeners.
+    listeners: Mutex<Vec<JoinHandle<()>>>,
+    /// Told when [`Event::Closed`] has been.
+    over: Moment,
 }
 
 #[derive(Debug)]
 struct ShardHandle {
     inbox: Inbox,
     counters: Counters,
+    /// Told when the shard has ended.
+    ended: Moment,
 }
 
 /// A byte feed: a WebSocket whose bytes the application reads and writes.
@@ -164,6 +183,8 @@ pub struct Upgrade {
     /// The session's id if the application chooses it; it must not be in use, or the WebSocket is
     /// closed. Nothing if it belongs to a session already.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it.
+    pub address: Option<Box<str>>,
 }
 
 /// A polling request that the application brings.
@@ -187,56 +208,12 @@ pub struct Request<'a> {
     /// The session's id if the application chooses it; it must not be in use, or the request is
     /// refused as a bad one. Of no meaning in requests of a session.
     pub sid: Option<Arc<str>>,
+    /// Whose it is, for limits by address, in any words; nothing if the handshake says it. Of no
+    /// meaning in requests of a session.
+    pub address: Option<&'a str>,
 }
 
 impl Engine {
-    /// Starts the engine's threads.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
-    pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
-        config.validate()?;
-        let settings = Arc::new(Settings {
-            ping_interval: config.ping_interval,
-            ping_timeout: config.ping_timeout,
-            upgrade_timeout: config.upgrade_timeout,
-            close_timeout: config.close_timeout,
-            max_payload: config.max_payload,
-            allow_upgrades: config.offers_upgrade(),
-            rate_limit: config.rate_limit,
-        });
-        let shared = Arc::new(Shared {
-            hub: Hub::new(config.shards, config.recovery),
-            settings,
-            registry: Registry::new(),
-            application,
-            shards: (0..config.shards)
-                .map(|_| ShardHandle {
-                    inbox: Inbox::new(),
-                    counters: Counters::default(),
-                })
-                .collect(),
-            next_shard: AtomicUsize::new(0),
-            next_request: AtomicU64::new(1 << 63),
-            live_shards: AtomicUsize::new(config.shards),
-            is_closing: AtomicBool::new(false),
-            tells_heartbeats: AtomicBool::new(false),
-            #[cfg(feature = "webtransport")]
-            listens_webtransport: AtomicBool::new(false),
-            closing: Notify::new(),
-            finish_by: OnceLock::new(),
-            threads: Mutex::default(),
-            config,
-        });
-        let engine = Engine { shared };
-        for index in 0..engine.shared.shards.len() {
-            let thread = shard::spawn(engine.clone(), index as u8).inspect_err(|_| engine.close());
-            engine.shared.threads.lock().push(thread?);
-        }
-        Ok(engine)
-    }
-
     /// The settings it runs with.
     pub fn config(&self) -> &Config {
         &self.shared.config
@@ -304,7 +281,7 @@ impl Engine {
         let limit = self.shared.config.max_connections;
         let is_full = limit.is_some_and(|limit| self.counters().connections >= limit as u64);
         if is_full {
-            self.shared.shards[0].counters.refused.increment_shared();
+            self.count_refused();
             tell!(warn, connections = limit, "connection refused");
         }
         is_full
@@ -326,21 +303,6 @@ impl Engine {
                 request,
             },
         );
-    }
-
-    /// Takes on a WebSocket that is a TCP stream of its own from now on. [`Event::Open`],
-    /// [`Event::Upgraded`] or [`Event::Forget`] follows.
-    pub fn attach(&self, url: &str, stream: std::net::TcpStream, upgrade: Upgrade) {
-        self.attach_stream(url, Stream::Tcp(stream), upgrade);
-    }
-
-    /// Takes on a WebSocket whose bytes the application reads and writes.
-    pub fn attach_feed(&self, url: &str, upgrade: Upgrade) -> FeedId {
-        let request = upgrade.request;
-        FeedId {
-            shard: self.attach_stream(url, Stream::Feed, upgrade),
-            request,
-        }
     }
 
     /// Bytes that came for a feed.
@@ -397,15 +359,6 @@ impl Engine {
         self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
-    pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.shared.threads.lock());
-        for thread in threads {
-            // A panic of a shard has been reported by the panic hook already.
-            let _ = thread.join();
-        }
-    }
-
     pub(crate) fn is_closing(&self) -> bool {
         self.shared.is_closing.load(Ordering::Acquire)
     }
@@ -431,9 +384,7 @@ impl Engine {
         match self.verify(request.method, request.url, false) {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
-                let answer =
-                    polling::error_answer(refusal.status(), refusal.code(), refusal.message());
-                self.answer(responder, answer);
+                self.answer(responder, requests::refused(refusal));
                 None
             }
         }
@@ -449,10 +400,12 @@ impl Engine {
         let (conn, kind) = match (verified, request.method) {
             (Verified::Handshake(_), _) => {
                 let dialect = gateway::dialect(request.url);
+                let address = self.identify(request.address, request.handshake.as_deref());
                 let kind = PollingKind::Handshake {
                     handshake: request.handshake,
                     dialect,
                     sid: request.sid,
+                    address,
                 };
                 (None, kind)
             }
@@ -482,44 +435,6 @@ impl Engine {
         conn
     }
 
-    fn attach_stream(&self, url: &str, stream: Stream, upgrade: Upgrade) -> u8 {
-        let verified = self.verify("GET", url, true);
-        let (shard, upgrade_of) = match verified {
-            Ok(Verified::Session(conn, TransportKind::WebSocket)) => (conn.shard, Some(conn.slot)),
-            _ => (self.pick_shard(), None),
-        };
-        let Upgrade {
-            request,
-            answer,
-            head,
-            handshake,
-            deflate,
-            sid,
-        } = upgrade;
-        let attach = Attach {
-            kind: TransportKind::WebSocket,
-            request,
-            stream,
-            answer,
-            head,
-            upgrade_of,
-            handshake,
-            deflate,
-            dialect: gateway::dialect(url),
-            sid,
-        };
-        let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
-        if (may_open || upgrade_of.is_some()) && !self.is_closing() {
-            self.push(shard, Task::Attach(Box::new(attach)));
-        } else {
-            // The session or the engine ended since the caller's check: the stream is dropped.
-            let event = Event::Forget { request };
-            self.shared.application.handle(self, event);
-            self.shared.application.flush();
-        }
-        shard
-    }
-
     fn answer(&self, responder: Responder, answer: crate::embed::Answer) {
         match responder {
             Responder::Application(request) => {
@@ -534,9 +449,22 @@ impl Engine {
         }
     }
 
+    fn count_refused(&self) {
+        self.shared.shards[0].counters.refused.increment_shared();
+    }
+
+    /// The shard of the next connection.
     fn pick_shard(&self) -> u8 {
-        let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
-        (next % self.shared.shards.len()) as u8
+        self.deal_out(&self.shared.next_shard)
+    }
+
+    /// The shard that serves the next connection, or request, of HTTP.
+    fn pick_shard_for_http(&self) -> u8 {
+        self.deal_out(&self.shared.next_for_http)
+    }
+
+    fn deal_out(&self, next: &AtomicUsize) -> u8 {
+        (next.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len()) as u8
     }
 
     #[cfg(feature = "tower")]

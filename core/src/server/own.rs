@@ -1,5 +1,5 @@
-//! What a shard's thread asks of its own shard: a handler that answers, for example. Such a task need
-//! not cross threads, and is done as soon as the shard's hands are free.
+//! What is asked of a shard on its own thread while it is at work: a handler that answers, for
+//! example. Such a task need not cross threads, and is done as soon as the shard's hands are free.
 //!
 //! A task goes this way only while nothing waits in the inbox, and is done before whatever comes
 //! into the inbox later. So the order in which callers speak holds across both ways, also for two
@@ -11,13 +11,11 @@ use std::{mem, ptr};
 use super::inbox::Inbox;
 use super::task::Task;
 
-/// The queue of the shard that this thread is, if it is one.
+/// The queue of the shard that is at work on this thread, if one is.
 struct Own {
     /// By which the shard is known among all shards of all engines; only compared.
     inbox: Cell<*const Inbox>,
     tasks: RefCell<Vec<Task>>,
-    /// The shard looks into the queue before it lets go of this thread, and need not be woken.
-    is_attended: Cell<bool>,
 }
 
 thread_local! {
@@ -25,21 +23,21 @@ thread_local! {
         Own {
             inbox: Cell::new(ptr::null()),
             tasks: RefCell::new(Vec::new()),
-            is_attended: Cell::new(false),
         }
     };
 }
 
-/// Makes this thread that of the shard with this inbox, until the guard is dropped.
-pub(super) fn settle(inbox: &Inbox) -> Settled {
+/// From now until the guard is dropped the shard with this inbox is at work on this thread. Before
+/// that it takes what waits for it, also after a panic.
+pub(super) fn attend(inbox: &Inbox) -> Attending {
     OWN.with(|own| own.inbox.set(inbox));
-    Settled
+    Attending
 }
 
-/// A thread is a shard's for as long as this lives.
-pub(super) struct Settled;
+/// The shard is at work for as long as this lives.
+pub(super) struct Attending;
 
-impl Drop for Settled {
+impl Drop for Attending {
     fn drop(&mut self) {
         OWN.with(|own| own.inbox.set(ptr::null()));
     }
@@ -49,37 +47,22 @@ impl Drop for Settled {
 /// to be woken.
 pub(super) fn queue(inbox: &Inbox, task: Task) -> bool {
     OWN.with(|own| {
-        if !ptr::eq(own.inbox.get(), inbox) || !inbox.is_empty() {
+        let is_own = ptr::eq(own.inbox.get(), inbox) && inbox.is_empty();
+        if is_own {
+            own.tasks.borrow_mut().push(task);
+        } else {
             inbox.push(task);
-            return true;
         }
-        own.tasks.borrow_mut().push(task);
-        !own.is_attended.get()
+        !is_own
     })
 }
 
-/// Takes what waits for this thread's own shard, for an empty list that becomes the queue.
+/// Takes what waits for the shard at work, for an empty list that becomes the queue.
 pub(super) fn take(tasks: &mut Vec<Task>) {
     OWN.with(|own| mem::swap(&mut *own.tasks.borrow_mut(), tasks));
 }
 
-/// Whether tasks wait for this thread's own shard.
+/// Whether tasks wait for the shard at work.
 pub(super) fn is_waiting() -> bool {
     OWN.with(|own| !own.tasks.borrow().is_empty())
-}
-
-/// From now until the guard is dropped the shard need not be woken for its own tasks: it is at work,
-/// and looks for them before it ends.
-pub(super) fn attend() -> Attending {
-    OWN.with(|own| own.is_attended.set(true));
-    Attending
-}
-
-/// The shard is at work for as long as this lives.
-pub(super) struct Attending;
-
-impl Drop for Attending {
-    fn drop(&mut self) {
-        OWN.with(|own| own.is_attended.set(false));
-    }
 }

@@ -30,11 +30,15 @@ impl Shard {
                 handshake,
                 dialect,
                 sid,
+                address,
             } => {
-                if let Err(refusal) = self.may_open(sid.as_ref()) {
-                    self.engine.answer(responder, refused(refusal));
-                    return;
-                }
+                let share = match self.may_open(sid.as_ref(), address) {
+                    Ok(share) => share,
+                    Err(refusal) => {
+                        self.engine.answer(responder, refused(refusal));
+                        return;
+                    }
+                };
                 let slot = self.open(Opening {
                     request,
                     transport: TransportKind::Polling,
@@ -42,6 +46,7 @@ impl Shard {
                     dialect,
                     handshake,
                     sid,
+                    share,
                 });
                 self.handle_poll(
                     slot,
@@ -299,6 +304,7 @@ fn unknown_sid() -> Answer {
     refused(Refusal::UnknownSid)
 }
 
-fn refused(refusal: Refusal) -> Answer {
+/// What a client is told whose request is refused.
+pub(super) fn refused(refusal: Refusal) -> Answer {
     polling::error_answer(refusal.status(), refusal.code(), refusal.message())
 }

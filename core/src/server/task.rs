@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::addresses::{Address, Share};
 use super::frames::Frames;
 use super::listen::Accepted;
 use super::stop::Stop;
@@ -168,6 +169,7 @@ pub(super) enum PollingKind {
         handshake: Option<Arc<Handshake>>,
         dialect: Dialect,
         sid: Option<Arc<str>>,
+        address: Option<Address>,
     },
     Poll(Slot),
     Post {
@@ -205,6 +207,8 @@ pub(super) struct Attach {
     pub(super) deflate: Option<DeflateParams>,
     /// The id that the application has chosen for a new connection.
     pub(super) sid: Option<Arc<str>>,
+    /// Whose it is, if addresses have limits.
+    pub(super) address: Option<Address>,
 }
 
 /// What a connection begins with.
@@ -217,4 +221,6 @@ pub(super) struct Opening {
     pub(super) handshake: Option<Arc<Handshake>>,
     /// Its id if it has been chosen, and claimed.
     pub(super) sid: Option<Arc<str>>,
+    /// What it shares with the others of its address.
+    pub(super) share: Option<Share>,
 }

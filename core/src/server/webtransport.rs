@@ -214,6 +214,7 @@ async fn begin(engine: &Engine, incoming: IncomingSession) -> Option<Session> {
         return None;
     };
     let (sender, finished) = oneshot::channel();
+    let address = engine.identify(None, Some(&handshake));
     let attach = Attach {
         kind: TransportKind::WebTransport,
         request: engine.next_request(),
@@ -229,6 +230,7 @@ async fn begin(engine: &Engine, incoming: IncomingSession) -> Option<Session> {
         handshake: Some(handshake),
         deflate: None,
         sid: None,
+        address,
     };
     engine.push(shard, Task::Attach(Box::new(attach)));
     Some(Session {
@@ -261,7 +263,8 @@ async fn admit(
 ) -> Option<(u8, Option<Slot>)> {
     match packet.split_first()? {
         (b'0', []) => {
-            let is_welcome = !engine.is_full() && reception::admit(engine, handshake).await.is_ok();
+            let has_place = !engine.is_full() && !engine.is_full_for(handshake);
+            let is_welcome = has_place && reception::admit(engine, handshake).await.is_ok();
             is_welcome.then(|| (engine.pick_shard(), None))
         }
         (b'0', named) => {

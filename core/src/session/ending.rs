@@ -85,6 +85,7 @@ impl Session {
         };
         self.give_up_upgrade();
         self.outbox.clear();
+        self.shared_allowance = None;
         self.phase = Phase::Closed(Some(Box::new(ending)));
     }
 }

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::allowance::Allowance;
+pub use self::allowance::SharedAllowance;
 use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::outbox::Outbox;
 pub use self::types::{
@@ -72,6 +73,7 @@ pub struct Session {
     outbox: Outbox,
     heartbeat: Heartbeat,
     allowance: Allowance,
+    shared_allowance: Option<Arc<SharedAllowance>>,
     carrier: Carrier,
     /// What the current link is, or the candidate, or the last of them.
     link: TransportKind,
@@ -158,6 +160,7 @@ impl Session {
             settings,
             outbox,
             allowance: Allowance::default(),
+            shared_allowance: None,
             carrier: match transport {
                 TransportKind::Polling => Carrier::Polling,
                 TransportKind::WebSocket | TransportKind::WebTransport => Carrier::Link,
@@ -311,6 +314,12 @@ impl Session {
             true => Heartbeat::listen(now, self.settings.patience()),
             false => Heartbeat::start(now, self.settings.ping_interval),
         };
+    }
+
+    /// From now on until it has closed its messages are paid from `allowance` too, which other
+    /// sessions may hold as well.
+    pub fn share(&mut self, allowance: Arc<SharedAllowance>) {
+        self.shared_allowance = Some(allowance);
     }
 
     /// Queues a pre-encoded message: a text frame that begins with `4`, or a binary frame in the

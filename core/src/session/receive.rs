@@ -14,7 +14,8 @@ impl Session {
     ///
     /// Pongs, probes, upgrades and closes are dealt with here. Nothing is received while closing or
     /// after, nor from a transport that carries the connection no more. A message over
-    /// [`Settings::rate_limit`](crate::session::Settings::rate_limit) means "transport error". A
+    /// [`Settings::rate_limit`](crate::session::Settings::rate_limit), or over what is left of the
+    /// [shared allowance](Session::share), means "transport error". A
     /// close packet (`1`) means "transport close" on both transports; engine.io ignores it over
     /// WebSocket, and such a client is then found out by its missing pongs only.
     #[inline]
@@ -31,6 +32,10 @@ impl Session {
         match packet {
             Packet::Text(_) | Packet::Binary(_) if !self.may_send(now) => {
                 self.fail_transport("too many messages");
+                Received::Nothing
+            }
+            Packet::Text(_) | Packet::Binary(_) if !self.may_share(now) => {
+                self.fail_transport("too many messages from this address");
                 Received::Nothing
             }
             Packet::Text(text) => {
@@ -51,6 +56,12 @@ impl Session {
             None => true,
             Some(limit) => self.allowance.spend(limit, now),
         }
+    }
+
+    #[inline]
+    fn may_share(&self, now: Instant) -> bool {
+        let shared = self.shared_allowance.as_ref();
+        shared.is_none_or(|shared| shared.spend(now))
     }
 
     /// What arrived over `from` was no Engine.IO packet: "parse error", or the end of the upgrade

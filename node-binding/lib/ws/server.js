@@ -3,6 +3,7 @@
 
 const { EventEmitter } = require('events');
 const http = require('http');
+const { metricsOf, prometheusOf } = require('../metrics');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
@@ -31,6 +32,16 @@ const OPTIONS = Object.freeze({
 const IS_HANDLED = Symbol('is handled');
 
 class WebSocketServer extends EventEmitter {
+  /** What has been counted of all WebSockets of this environment: the servers share one engine, as do clients. */
+  static metrics() {
+    return metricsOf(engine.native);
+  }
+
+  /** The same in the text format of Prometheus. */
+  static prometheus() {
+    return prometheusOf(engine.native);
+  }
+
   /** `options` as ws has them, and `backpressure`: see settings.js. `callback` is called when its port is open. */
   constructor(options, callback) {
     super();

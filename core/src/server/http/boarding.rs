@@ -82,6 +82,14 @@ async fn board(
         let message = Refusal::TooManyConnections.message();
         return Err(refused(503, message, &HeaderMap::new()));
     }
+    if engine.is_full_for(&request) {
+        let refusal = Refusal::TooManyFromAddress;
+        return Err(refused(
+            refusal.status(),
+            refusal.message(),
+            &HeaderMap::new(),
+        ));
+    }
     let deflate = agree_on_deflate(head, terms.settings.deflate.as_ref()).map_err(broken)?;
     let protocol = terms.protocol.as_deref();
     let protocol = protocol.filter(|chosen| offered.contains(chosen));

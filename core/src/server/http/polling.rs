@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use super::{handshake_of, reception, url_of};
 use crate::embed::{Answer, Handshake, Peer, RequestId};
 use crate::hub::ConnId;
+use crate::server::requests::refused;
 use crate::server::task::Responder;
-use crate::server::{Engine, Request, Verified};
+use crate::server::{Engine, Refusal, Request, Verified};
 use crate::transport::polling::{empty_answer, error_answer};
 
 /// What a request came to.
@@ -93,18 +94,18 @@ async fn exchange(engine: &Engine, head: &Parts, body: Bytes, peer: Peer) -> Ans
     let (method, url) = (head.method.as_str(), url_of(head));
     let verified = match engine.verify(method, url, false) {
         Ok(verified) => verified,
-        Err(refusal) => {
-            return error_answer(refusal.status(), refusal.code(), refusal.message()).into();
-        }
+        Err(refusal) => return refused(refusal).into(),
     };
     let opens = matches!(verified, Verified::Handshake(..));
     let is_wanted = opens || reception::adds_headers(engine);
     let handshake = is_wanted.then(|| handshake_of(head, peer));
-    if opens
-        && let Some(handshake) = &handshake
-        && let Err(message) = reception::admit(engine, handshake).await
-    {
-        return error_answer(403, FORBIDDEN, &message).into();
+    if opens && let Some(handshake) = &handshake {
+        if engine.is_full_for(handshake) {
+            return refused(Refusal::TooManyFromAddress).into();
+        }
+        if let Err(message) = reception::admit(engine, handshake).await {
+            return error_answer(403, FORBIDDEN, &message).into();
+        }
     }
     // It may have begun to while the application decided.
     if engine.is_closing() {
@@ -122,6 +123,7 @@ async fn exchange(engine: &Engine, head: &Parts, body: Bytes, peer: Peer) -> Ans
         body,
         handshake: handshake.clone().filter(|_| opens),
         sid: None,
+        address: None,
     };
     let conn = engine.take_request(verified, request, Responder::Listener(sender));
     let mut pending = Pending {

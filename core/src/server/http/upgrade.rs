@@ -85,6 +85,7 @@ impl Handover {
                     handshake: Some(handshake),
                     deflate,
                     sid: None,
+                    address: None,
                 };
                 engine.attach_stream(&url, stream, upgrade);
             }
@@ -101,6 +102,9 @@ pub(super) async fn judge(engine: &Engine, head: &Parts, peer: Peer) -> Handover
     };
     let opens = matches!(verified, Verified::Handshake(..));
     let handshake = handshake_of(head, peer);
+    if opens && engine.is_full_for(&handshake) {
+        return refuse(engine, head, Refusal::TooManyFromAddress);
+    }
     if opens && let Err(message) = reception::admit(engine, &handshake).await {
         return refused(400, &message);
     }

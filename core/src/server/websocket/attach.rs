@@ -37,13 +37,17 @@ impl Shard {
             group: group_id,
             handshake,
         } = upgrade;
-        if self.may_open(None).is_err() {
+        let address = match role {
+            Role::Server => self.engine.identify(None, handshake.as_deref()),
+            Role::Client => None,
+        };
+        let Ok(share) = self.may_open(None, address) else {
             match role {
                 Role::Server => self.turn_away(request, stream, &answer),
                 Role::Client => self.tell(Event::Forget { request }),
             }
             return;
-        }
+        };
         let (outlet, reader) = match stream.adopt() {
             Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
             Ok(Some(wire)) => {
@@ -65,6 +69,7 @@ impl Shard {
         let gauge = Arc::new(Gauge::default());
         let mut websocket =
             WebSocket::new(link, role, Arc::clone(&group), settings, Arc::clone(&gauge));
+        websocket.share = share;
         websocket.outbox.pass(answer.len(), 0);
         let slot = self.connections.insert_websocket(websocket);
         let conn = self.conn_id(slot);

@@ -12,6 +12,7 @@ use crate::config::WebSocketSettings;
 use crate::embed::websocket::Gauge;
 use crate::hub::Namespace;
 use crate::proto::websocket::{Frame, Role};
+use crate::server::addresses::Share;
 use crate::server::compression::Compression;
 use crate::transport::Link;
 
@@ -22,6 +23,8 @@ pub(in crate::server) struct WebSocket {
     pub(super) group: Arc<Namespace>,
     pub(super) settings: Arc<WebSocketSettings>,
     pub(super) outbox: Outbox,
+    /// Its place among the connections of its address.
+    pub(super) share: Option<Share>,
     role: Role,
     /// A message of the application's is under way in fragments.
     is_mid_message: bool,
@@ -77,6 +80,7 @@ impl WebSocket {
             group,
             settings,
             outbox: Outbox::new(gauge),
+            share: None,
             role,
             is_mid_message: false,
             deferred: Vec::new(),

@@ -16,8 +16,8 @@ use crate::embed::websocket::{Event, Failure};
 use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
-use crate::server::shard::{Flow, Shard};
-use crate::server::{Engine, own};
+use crate::server::Engine;
+use crate::server::shard::{Flow, Shard, guarded};
 use crate::transport::Inlet;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
@@ -243,14 +243,12 @@ pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
 /// Reads a plain WebSocket's stream until it is over.
 pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
     loop {
-        let look = |cx: &mut Context<'_>| {
-            let mut shard = shard.borrow_mut();
-            let _attending = own::attend();
-            let flow = shard.poll_websocket(cx, slot, &mut stream);
-            shard.handle_own_tasks();
-            flow
-        };
-        match poll_fn(look).await {
+        let look = poll_fn(|cx| {
+            guarded(&shard, slot, |shard| {
+                shard.poll_websocket(cx, slot, &mut stream)
+            })
+        });
+        match look.await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,
