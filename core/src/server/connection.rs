@@ -36,6 +36,10 @@ pub(super) struct Connection {
     /// The last broadcast that reached it, or left it out.
     pub(super) broadcast_mark: u64,
     /// Tokens of messages that wait, with the number of frames that must be out for each.
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and a pointer is less than a list"
+    )]
     pub(super) tokens: Option<Box<VecDeque<(u64, u64)>>>,
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
