@@ -50,6 +50,37 @@ fn an_ack_that_nobody_asked_for_goes_nowhere() {
 }
 
 #[test]
+fn what_another_thread_said_before_a_handler_knew_of_it_arrives_first() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    let (heard, sockets) = std::sync::mpsc::channel::<Socket>();
+    let (told, answers) = std::sync::mpsc::channel::<()>();
+    let answers = std::sync::Mutex::new(answers);
+    let other = std::thread::spawn(move || {
+        for socket in sockets {
+            socket.emit("other", ()).unwrap();
+            told.send(()).unwrap();
+        }
+    });
+    chat.on("speak", move |socket: Socket| {
+        socket.emit("before", ()).unwrap();
+        heard.send(socket.clone()).unwrap();
+        answers.lock().unwrap().recv().unwrap();
+        socket.emit("after", ()).unwrap();
+        socket.disconnect();
+    });
+    let mut client = running.client();
+    client.send("42[\"speak\"]");
+    client.expect("42[\"before\"]");
+    client.expect("42[\"other\"]");
+    client.expect("42[\"after\"]");
+    client.expect("41");
+    drop(client);
+    drop(running);
+    other.join().unwrap();
+}
+
+#[test]
 fn an_async_handler_that_waits_holds_up_its_own_socket_only() {
     let running = Running::start();
     let chat = running.server.of("/");

@@ -24,9 +24,50 @@ struct Seat {
     is_open: bool,
     /// The request that opened it.
     handshake: Option<Arc<Handshake>>,
-    sockets: Vec<Socket>,
+    first: Option<Socket>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most connections have none of.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The sockets behind the first, which is then there too.
+    others: Vec<Socket>,
     /// Checks that have not decided whether to let the client into a namespace.
     waiting: Vec<AbortHandle>,
+}
+
+impl Seat {
+    fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        let others = self.rare.iter().flat_map(|rare| &rare.others);
+        self.first.iter().chain(others)
+    }
+
+    fn insert(&mut self, socket: Socket) {
+        if self.first.is_none() {
+            self.first = Some(socket);
+        } else {
+            self.rare.get_or_insert_default().others.push(socket);
+        }
+    }
+
+    fn remove(&mut self, socket: SocketRef) -> Option<Socket> {
+        let is_it = |seated: &Socket| seated.reference() == socket;
+        let others = self.rare.as_mut().map(|rare| &mut rare.others);
+        if self.first.as_ref().is_some_and(is_it) {
+            let next = others.filter(|others| !others.is_empty());
+            let next = next.map(|others| others.remove(0));
+            return std::mem::replace(&mut self.first, next);
+        }
+        let others = others?;
+        let at = others.iter().position(is_it)?;
+        Some(others.remove(at))
+    }
+
+    fn into_sockets(self) -> impl Iterator<Item = Socket> {
+        let others = self.rare.map(|rare| rare.others).unwrap_or_default();
+        self.first.into_iter().chain(others)
+    }
 }
 
 impl Seats {
@@ -54,10 +95,10 @@ impl Seats {
     /// The connection is over: takes its sockets, and ends the checks it waits for.
     pub(super) fn close(&self, conn: ConnId) -> Vec<Socket> {
         let seat = self.with(conn, std::mem::take).unwrap_or_default();
-        for check in seat.waiting {
+        for check in seat.rare.iter().flat_map(|rare| &rare.waiting) {
             check.abort();
         }
-        seat.sockets
+        seat.into_sockets().collect()
     }
 
     /// The request that opened a connection, if that is known and the connection is not over.
@@ -68,8 +109,9 @@ impl Seats {
     /// A check of the connection goes on.
     pub(super) fn wait(&self, conn: ConnId, check: AbortHandle) {
         let kept = self.with(conn, |seat| {
-            seat.waiting.retain(|check| !check.is_finished());
-            seat.waiting.push(check.clone());
+            let waiting = &mut seat.rare.get_or_insert_default().waiting;
+            waiting.retain(|check| !check.is_finished());
+            waiting.push(check.clone());
         });
         if kept.is_none() {
             check.abort();
@@ -81,27 +123,20 @@ impl Seats {
         let conn = socket.reference().conn;
         self.with(conn, |seat| {
             socket.set_connected();
-            seat.sockets.push(socket.clone());
+            seat.insert(socket.clone());
         })
         .is_some()
     }
 
     /// Takes one socket away.
     pub(super) fn remove(&self, socket: SocketRef) -> Option<Socket> {
-        self.with(socket.conn, |seat| {
-            let at = seat
-                .sockets
-                .iter()
-                .position(|seated| seated.reference() == socket)?;
-            Some(seat.sockets.swap_remove(at))
-        })?
+        self.with(socket.conn, |seat| seat.remove(socket))?
     }
 
     /// The socket, if it is there.
     pub(super) fn find(&self, socket: SocketRef) -> Option<Socket> {
         self.with(socket.conn, |seat| {
-            seat.sockets
-                .iter()
+            seat.sockets()
                 .find(|seated| seated.reference() == socket)
                 .cloned()
         })?
@@ -109,7 +144,7 @@ impl Seats {
 
     /// The sockets of a connection.
     pub(super) fn sockets_of(&self, conn: ConnId) -> Vec<Socket> {
-        self.with(conn, |seat| seat.sockets.clone())
+        self.with(conn, |seat| seat.sockets().cloned().collect())
             .unwrap_or_default()
     }
 
@@ -119,7 +154,7 @@ impl Seats {
             .shards
             .iter()
             .flat_map(|shard| std::mem::take(&mut *shard.lock()));
-        taken.flat_map(|seat| seat.sockets).collect()
+        taken.flat_map(Seat::into_sockets).collect()
     }
 
     fn with<R>(&self, conn: ConnId, work: impl FnOnce(&mut Seat) -> R) -> Option<R> {

@@ -9,22 +9,20 @@ use std::time::SystemTime;
 /// not much larger than the request's head, and all who want to know it share it.
 #[derive(Debug)]
 pub struct Handshake {
-    /// The URL, then each header's name and value.
+    /// The URL, then each header's name and value, with a NUL before each.
     text: Box<str>,
     url_end: u32,
-    headers: Box<[HeaderEnds]>,
     remote_address: Option<SocketAddr>,
     is_secure: bool,
     issued: SystemTime,
     sid: OnceLock<Arc<str>>,
 }
 
-/// Where in the text a header's name and its value end; it begins where the one before ends.
-#[derive(Clone, Copy, Debug)]
-struct HeaderEnds {
-    name: u32,
-    value: u32,
-}
+/// Stands before each name and value. In HTTP neither has one (RFC 9110 §5.5).
+const SEPARATOR: char = '\0';
+
+/// Room for the headers of a usual request.
+const USUAL_HEADERS: usize = 512;
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,33 +34,30 @@ pub struct Peer {
 }
 
 impl Handshake {
-    /// A request of this moment. `url` is its path and query; of texts that would make it larger
-    /// than 4 GiB the rest is left out.
+    /// A request of this moment. `url` is its path and query; one of 4 GiB and more is left out, and so
+    /// is a header with a NUL.
     pub fn new<'a>(
         url: &str,
         headers: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
         peer: Peer,
     ) -> Handshake {
-        let mut text = String::from(url);
-        let mut ends = Vec::new();
-        let url_end = u32::try_from(text.len()).unwrap_or_default();
-        for (name, value) in headers {
-            let name_end = u32::try_from(text.len() + name.len());
-            let value_end = u32::try_from(text.len() + name.len() + value.len());
-            let (Ok(name_end), Ok(value_end)) = (name_end, value_end) else {
-                break;
-            };
-            text.push_str(name);
-            text.push_str(&value);
-            ends.push(HeaderEnds {
-                name: name_end,
-                value: value_end,
-            });
+        let (url, url_end) = match u32::try_from(url.len()) {
+            Ok(end) => (url, end),
+            Err(_) => ("", 0),
+        };
+        let mut text = String::with_capacity(url.len() + USUAL_HEADERS);
+        text.push_str(url);
+        let is_whole = |text: &str| !text.contains(SEPARATOR);
+        let headers = headers.into_iter();
+        for (name, value) in headers.filter(|(name, value)| is_whole(name) && is_whole(value)) {
+            for part in [name, &value] {
+                text.push(SEPARATOR);
+                text.push_str(part);
+            }
         }
         Handshake {
             text: text.into(),
             url_end,
-            headers: ends.into(),
             remote_address: peer.remote_address,
             is_secure: peer.is_secure,
             issued: SystemTime::now(),
@@ -109,19 +104,14 @@ impl Handshake {
 
     /// The headers in the order in which they came, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut start = self.url_end as usize;
-        self.headers.iter().map(move |ends| {
-            let (name_end, value_end) = (ends.name as usize, ends.value as usize);
-            let name = &self.text[start..name_end];
-            start = value_end;
-            (name, &self.text[name_end..value_end])
-        })
+        let mut parts = self.text[self.url_end as usize..].split(SEPARATOR).skip(1);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 
     /// The memory it takes, in bytes.
     #[cfg(feature = "server")]
     pub(crate) fn size(&self) -> usize {
-        self.text.len() + size_of_val(&*self.headers)
+        self.text.len()
     }
 
     /// The peer's address, unless its stream has none. Behind a proxy it is the proxy's.
@@ -212,6 +202,14 @@ mod tests {
         assert_eq!(handshake.header("x"), None);
         assert!(!handshake.has_origin());
         assert_eq!(handshake.url(), "/s/?EIO=4");
+    }
+
+    #[test]
+    fn a_header_cannot_be_taken_for_two() {
+        let headers = [("a", "1\0x-admin\02"), ("b\0", "3"), ("c", "4")];
+        let known = handshake("/", &headers);
+        assert_eq!(known.headers().collect::<Vec<_>>(), [("c", "4")]);
+        assert_eq!(handshake("/", &[]).headers().count(), 0);
     }
 
     #[test]

@@ -328,6 +328,8 @@ impl Client {
         if !self.refuse(namespace.name()) {
             return false;
         }
+        // Most are in one namespace for good.
+        self.joined.reserve_exact(1);
         self.joined.push(namespace);
         true
     }

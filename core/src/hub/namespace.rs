@@ -32,12 +32,19 @@ pub struct Namespace {
 #[derive(Debug)]
 struct Entry {
     sid: Arc<str>,
-    /// The private id by which it can come back.
-    pid: Option<Arc<str>>,
     /// Whether it is in the room of its own id: so from the start, until it leaves all rooms.
     is_in_own_room: bool,
     rooms: Vec<Arc<str>>,
-    /// What the application wants to find again if it comes back.
+    /// Sockets of an engine that keeps no store have none.
+    return_ticket: Option<Box<ReturnTicket>>,
+}
+
+/// What a socket can come back with.
+#[derive(Debug, Default)]
+struct ReturnTicket {
+    /// The private id by which it is known.
+    pid: Option<Arc<str>>,
+    /// What the application wants to find again.
     data: Option<Arc<str>>,
 }
 
@@ -102,10 +109,14 @@ impl Namespace {
     pub fn add(&self, conn: ConnId, sid: Arc<str>, pid: Option<Arc<str>>) {
         let entry = Entry {
             sid: Arc::clone(&sid),
-            pid,
             is_in_own_room: true,
             rooms: Vec::new(),
-            data: None,
+            return_ticket: pid.map(|pid| {
+                Box::new(ReturnTicket {
+                    pid: Some(pid),
+                    data: None,
+                })
+            }),
         };
         let is_new = self.sockets.with(&conn, |sockets| {
             let is_new = !sockets.contains_key(&conn);
@@ -129,8 +140,9 @@ impl Namespace {
             let rooms = self.rooms_of(conn);
             let going = self.sockets.with(&conn, |sockets| {
                 let entry = sockets.get(&conn)?;
-                let (sid, data) = (Arc::clone(&entry.sid), entry.data.clone());
-                Some((entry.pid.clone()?, Away { sid, rooms, data }))
+                let ticket = entry.return_ticket.as_ref()?;
+                let (sid, data) = (Arc::clone(&entry.sid), ticket.data.clone());
+                Some((ticket.pid.clone()?, Away { sid, rooms, data }))
             });
             if let Some((pid, away)) = going {
                 store.leave(conn, pid, away, now);
@@ -146,7 +158,8 @@ impl Namespace {
     pub fn keep(&self, conn: ConnId, data: Arc<str>) {
         let known = self.sockets.with(&conn, |sockets| {
             let entry = sockets.get_mut(&conn)?;
-            entry.data = Some(Arc::clone(&data));
+            let ticket = entry.return_ticket.get_or_insert_default();
+            ticket.data = Some(Arc::clone(&data));
             Some(())
         });
         if known.is_none() {
@@ -156,9 +169,10 @@ impl Namespace {
 
     /// What was kept for the socket of `conn`, or for the one that it asks to be again.
     pub fn kept(&self, conn: ConnId) -> Option<Arc<str>> {
-        let data = self
-            .sockets
-            .with(&conn, |sockets| Some(sockets.get(&conn)?.data.clone()));
+        let data = self.sockets.with(&conn, |sockets| {
+            let ticket = sockets.get(&conn)?.return_ticket.as_ref();
+            Some(ticket.and_then(|ticket| ticket.data.clone()))
+        });
         data.unwrap_or_else(|| self.recovery.as_ref()?.lock().claimed_data(conn))
     }
 

@@ -36,7 +36,11 @@ pub(super) struct Connection {
     /// The last broadcast that reached it, or left it out.
     pub(super) broadcast_mark: u64,
     /// Tokens of messages that wait, with the number of frames that must be out for each.
-    pub(super) tokens: VecDeque<(u64, u64)>,
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and a pointer is less than a list"
+    )]
+    pub(super) tokens: Option<Box<VecDeque<(u64, u64)>>>,
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
     pub(super) is_dirty: bool,
@@ -83,7 +87,7 @@ impl Connection {
             connect_deadline,
             wakes_at: None,
             broadcast_mark: 0,
-            tokens: VecDeque::new(),
+            tokens: None,
             fault: None,
             is_dirty: false,
             is_paused: false,

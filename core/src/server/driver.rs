@@ -253,7 +253,7 @@ impl Shard {
                 description,
             } => {
                 connection.is_over = true;
-                connection.tokens.clear();
+                connection.tokens = None;
                 let sid = Arc::clone(&connection.sid);
                 let hub = &self.engine.shared.hub;
                 let unanswered: Vec<_> = connection

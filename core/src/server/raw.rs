@@ -54,7 +54,8 @@ impl Shard {
             && connection.session.is_open()
         {
             let at = connection.session.queued_frames();
-            connection.tokens.push_back((at, token));
+            let tokens = connection.tokens.get_or_insert_default();
+            tokens.push_back((at, token));
         }
     }
 
@@ -84,7 +85,8 @@ impl Connection {
     /// The next token whose message is out: taken from the queue, and nothing of it held back by a
     /// slow peer.
     fn poll_sent(&mut self) -> Option<u64> {
-        let (at, token) = *self.tokens.front()?;
+        let tokens = self.tokens.as_mut()?;
+        let (at, token) = *tokens.front()?;
         let is_out = self.session.taken_frames() >= at
             && self
                 .link
@@ -93,9 +95,9 @@ impl Connection {
         if !is_out {
             return None;
         }
-        self.tokens.pop_front();
-        if self.tokens.is_empty() {
-            self.tokens = Default::default();
+        tokens.pop_front();
+        if tokens.is_empty() {
+            self.tokens = None;
         }
         Some(token)
     }

@@ -46,18 +46,18 @@ pub(crate) struct Link {
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     /// The newest ping's answer; RFC 6455 §5.5.3 lets older ones go unanswered.
-    pong: Option<Frame>,
+    pong: Option<Box<Frame>>,
     /// The peer's heartbeat (Engine.IO protocol 3) is to be answered.
     owes_beat: bool,
     /// The close frame, which leaves behind everything else.
-    farewell: Option<Frame>,
+    farewell: Option<Box<Frame>>,
     ending: Option<Ending>,
 }
 
 impl Control {
     /// A ping came: its pong leaves with the next flush.
     pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
-        self.pong = Some(Frame::pong(payload));
+        self.pong = Some(Box::new(Frame::pong(payload)));
     }
 
     /// The peer's heartbeat came: its answer leaves with the next flush.
@@ -69,7 +69,7 @@ impl Control {
     /// `deadline`.
     pub(crate) fn end_after_peer(&mut self, farewell: Frame, deadline: Instant) {
         if self.ending.is_none() {
-            self.farewell = Some(farewell);
+            self.farewell = Some(Box::new(farewell));
             self.ending = Some(Ending::AwaitPeer(deadline));
         }
     }
@@ -78,7 +78,7 @@ impl Control {
     /// `deadline`.
     pub(crate) fn end_with(&mut self, farewell: Frame, deadline: Instant) {
         if self.ending.is_none() {
-            self.farewell = Some(farewell);
+            self.farewell = Some(Box::new(farewell));
         }
         self.ending = Some(Ending::Now(deadline));
     }
@@ -87,7 +87,7 @@ impl Control {
     /// to end the stream until `deadline`.
     pub(crate) fn end_broken(&mut self, farewell: Frame, deadline: Instant) {
         if self.ending.is_none() {
-            self.farewell = Some(farewell);
+            self.farewell = Some(Box::new(farewell));
         }
         self.ending = Some(Ending::Drain(deadline));
     }
