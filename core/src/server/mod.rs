@@ -51,7 +51,7 @@ pub use http::{
 };
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::{Config, TransportKind};
+use crate::config::{Config, Protocol, TransportKind};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -399,10 +399,15 @@ impl Engine {
         }
     }
 
-    /// From now on [`Event::Heartbeat`] comes also while the engine
-    /// speaks Socket.IO.
+    /// From now on [`Event::Heartbeat`] and [`Event::Ping`] come also while the engine speaks
+    /// Socket.IO.
     pub fn tell_heartbeats(&self) {
         self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
+    }
+
+    fn is_told_heartbeats(&self) -> bool {
+        self.config().protocol == Protocol::EngineIo
+            || self.shared.tells_heartbeats.load(Ordering::Relaxed)
     }
 
     /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
