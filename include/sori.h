@@ -137,6 +137,10 @@
 // Drop the message for clients that cannot take it at once.
 #define SORI_EMIT_VOLATILE 1
 
+// Of sori_server_broadcast_with_ack() alone: SORI_EVENT_BROADCAST_ANSWER tells of each answer when it
+// comes, and SORI_EVENT_BROADCAST_ACK then has none.
+#define SORI_EMIT_ANSWERS_ONE_BY_ONE 2
+
 // A message is text, in UTF-8.
 #define SORI_WEBSOCKET_TEXT 1
 
@@ -211,6 +215,10 @@ enum sori_event_kind
     // options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
     // the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
+    // A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
+    // sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
+    // last.
+    SORI_EVENT_BROADCAST_ANSWER = 9,
     // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -223,6 +231,11 @@ enum sori_event_kind
     // A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
     // sori_event_description(), sori_event_room(). Its last event; each has exactly one.
     SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    // A client wants a plain WebSocket and waits for sori_server_websocket_allow() or
+    // sori_server_websocket_deny(), as options.ask_handshakes of its path demands: sori_event_token(),
+    // sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_HANDSHAKE = 21,
     // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
     // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_RAW_OPEN = 32,
@@ -475,6 +488,10 @@ typedef struct sori_server_options {
     // by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
     // would write it themselves. NULL, the default: the peer's address is the client's.
     const char *address_header;
+    // A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    // its own. They take turns, and either may be closed and freed before the other; the threads end
+    // with the last. NULL, the default: none.
+    const struct sori_server *share_threads;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -596,6 +613,9 @@ typedef struct sori_websocket_options {
     uint32_t overflow;
     // Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
     uint32_t compression;
+    // Whether SORI_EVENT_WEBSOCKET_HANDSHAKE asks about every client that wants one and that nothing
+    // above turns away: 1 or 0. Default 0: all may.
+    uint32_t ask_handshakes;
 } sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
@@ -710,7 +730,7 @@ const char *sori_version(void);
 // defaults. Nothing is stored on failure.
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
-// Closes the server, waits for its threads, and gives everything back but the events that were
+// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
 // taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 // It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);
@@ -872,18 +892,18 @@ bool sori_event_is_recovered(const struct sori_event *event);
 // back; empty if nothing, or if it is no socket that comes back.
 struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
-// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
-// ticket for sori_server_allow() and sori_server_deny().
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
+// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
 uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
 // {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 struct sori_text sori_event_args(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+// SORI_EVENT_MESSAGE and the answers to acks: how many binary attachments came with it.
 size_t sori_event_attachment_count(const struct sori_event *event);
 
 // The attachment at `index`; empty past the end.
@@ -1072,7 +1092,8 @@ sori_status sori_server_broadcast(const struct sori_server *server,
 
 // As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 // SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-// stands for 10,000.
+// stands for 10,000. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
+// answer before that.
 sori_status sori_server_broadcast_with_ack(const struct sori_server *server,
                                            const char *namespace_name,
                                            const struct sori_audience *audience,
@@ -1165,6 +1186,22 @@ sori_status sori_websocket_options_default(struct sori_websocket_options *option
 sori_status sori_server_open_websockets(const struct sori_server *server,
                                         const char *path,
                                         const struct sori_websocket_options *options);
+
+// Gives a client its plain WebSocket that SORI_EVENT_WEBSOCKET_HANDSHAKE asked for; `ticket` is that
+// event's sori_event_token(). `protocol` is the subprotocol, told only to a client that offered it;
+// NULL: as options.protocols has it. SORI_EVENT_WEBSOCKET_OPEN follows, unless the client has left.
+// SORI_GONE: it has left, its time (connect_timeout_ms of the server's options) was up, or it has been
+// decided about.
+sori_status sori_server_websocket_allow(const struct sori_server *server,
+                                        uint64_t ticket,
+                                        const char *protocol);
+
+// As sori_server_websocket_allow(), but turns the client away with an HTTP status of 400 to 599, for
+// example 401, and `message` as the answer's body; NULL: the status's own phrase.
+sori_status sori_server_websocket_deny(const struct sori_server *server,
+                                       uint64_t ticket,
+                                       uint16_t status,
+                                       const char *message);
 
 // Sends one message of `length` bytes at `data`; `kind` is SORI_WEBSOCKET_TEXT or
 // SORI_WEBSOCKET_BINARY.

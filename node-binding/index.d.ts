@@ -178,7 +178,7 @@ export interface ServerOptions {
   destroyUpgrade: boolean;
   /** Milliseconds. @default 1000 */
   destroyUpgradeTimeout: number;
-  /** IO threads of the engine. @default one per core, less one for JavaScript */
+  /** IO threads of the engine, which servers that want as many share. @default one per core, less one for JavaScript */
   shards: number;
   /** Where rooms live, and what carries broadcasts to other servers: packets are then made in JavaScript. @default the engine */
   adapter: AdapterConstructor;

@@ -62,12 +62,6 @@ documentation() {
   RUSTDOCFLAGS='-D warnings' cargo doc --quiet -p sori --all-features --no-deps
 }
 
-# Its own target folder: the flag would rebuild everything else. The flag is ours, as tokio has no network under loom's.
-every_interleaving() {
-  RUSTFLAGS='--cfg sori_loom' CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
-    cargo test --quiet -p sori --no-default-features --test loom_bell
-}
-
 # Only when asked for: it says something about the tests, not about Sori.
 if [ "$words" = peer ]; then
   check 'programs and demo on the peers, socket.io and ws' socket_io tests/programs tests/browser
@@ -93,7 +87,6 @@ if check 'documentation' documentation; then
   check 'public surface' node tests/surface/check.js
 fi
 check 'package' cargo package -p sori --allow-dirty --quiet
-check 'wake-up of a shard, every interleaving' every_interleaving
 if check 'build' make --no-print-directory build; then
   check 'c' tests/c/run.sh
   check 'c, sanitized' tests/c/sanitized.sh

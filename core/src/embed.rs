@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::config::TransportKind;
 use crate::error::DisconnectReason;
 use crate::hub::Namespace;
-pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef};
+pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef, Telling};
 pub use crate::proto::engine::Revision;
 #[cfg(feature = "server")]
 pub(crate) use handshake::percent_decoded;
@@ -87,6 +87,17 @@ pub enum Event<'a> {
         socket: SocketRef,
         /// The ack's id.
         id: u64,
+    },
+    /// One client's answer to a broadcast whose answers are told one by one.
+    BroadcastAnswer {
+        /// The socket.
+        socket: SocketRef,
+        /// The ack's id.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: Cow<'a, str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
     },
     /// A broadcast's acks are complete, or their time is up.
     BroadcastAck {
@@ -208,6 +219,8 @@ pub struct AckRequest {
     /// When to give up. `None`: a direct emit waits for as long as the connection lives, a
     /// broadcast for `Config::broadcast_ack_timeout`.
     pub timeout: Option<Duration>,
+    /// Of a broadcast: when to tell of its answers.
+    pub telling: Telling,
 }
 
 /// A packet's payload as the application gives it: a JSON array and its attachments.

@@ -96,8 +96,8 @@ mod transport;
 
 #[cfg(feature = "server")]
 pub use app::{
-    Ack, AckError, Answers, AnyEvent, Binary, Broadcast, ConnectError, ConnectRequest,
-    HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
+    Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Binary, Broadcast, ConnectError,
+    ConnectRequest, HandlerError, Namespace, Result, Server, ServerBuilder, Socket, engine_io,
 };
 #[cfg(feature = "server")]
 pub use app::{sse, ws};

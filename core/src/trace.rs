@@ -7,6 +7,7 @@
 //! | event | debug | `connection opened`, `connection closed` | `sid`, `transport`; `reason` |
 //! | event | warn | `connection refused` | `connections` |
 //! | event | warn | `slow reader closed` | `sid` |
+//! | event | error | `shard panicked`, `reader panicked` | `shard` |
 //! | event | warn | `handler failed` | `error` (within the handler's span) |
 //! | span | debug | `handler` | `event`, `socket`, `namespace` |
 

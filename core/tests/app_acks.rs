@@ -184,6 +184,82 @@ fn a_broadcast_to_nobody_has_no_answers() {
 }
 
 #[test]
+fn a_stream_gives_each_answer_with_its_socket_and_ends_behind_the_last() {
+    let running = Running::start();
+    let mut clients: Vec<Client> = (0..3).map(|_| running.client()).collect();
+    let mut votes = running
+        .server
+        .emit_with_ack::<u8>("vote", "now")
+        .stream()
+        .unwrap();
+    for n in [2, 0, 1] {
+        let id = receive_asking(&mut clients[n], "[\"vote\",\"now\"]");
+        let answer = ["1", "2", "\"none\""][n];
+        clients[n].send(&format!("43{id}[{answer}]"));
+        clients[n].send(&format!("43{id}[7]"));
+        let vote = block_on(votes.next()).unwrap();
+        assert_eq!(vote.socket.id(), clients[n].id);
+        assert_eq!(vote.value.ok(), [Some(1), Some(2), None][n]);
+        assert!(!votes.is_complete());
+    }
+    assert!(block_on(votes.next()).is_none());
+    assert!(votes.is_complete());
+    assert!(block_on(votes.next()).is_none());
+}
+
+#[test]
+fn a_stream_ends_when_its_time_is_up() {
+    let running = Running::start();
+    let (mut quick, mut silent) = (running.client(), running.client());
+    let mut votes = running
+        .server
+        .emit_with_ack::<u8>("vote", ())
+        .timeout(Duration::from_millis(300))
+        .stream()
+        .unwrap();
+    let id = receive_asking(&mut quick, "[\"vote\"]");
+    quick.send(&format!("43{id}[1]"));
+    assert_eq!(block_on(votes.next()).unwrap().value.unwrap(), 1);
+    assert!(block_on(votes.next()).is_none());
+    assert!(!votes.is_complete());
+    // Too late, and nobody's.
+    receive_asking(&mut silent, "[\"vote\"]");
+    silent.send(&format!("43{id}[1]"));
+    silent.sync();
+    assert!(block_on(votes.next()).is_none());
+}
+
+#[test]
+fn a_stream_of_nobody_s_answers_or_of_a_closed_server_s_ends_at_once() {
+    let running = Running::start();
+    let _client = running.client();
+    let nowhere = running.server.to("nowhere").emit_with_ack::<u8>("vote", ());
+    let nobody = running.server.to([""; 0]).emit_with_ack::<u8>("vote", ());
+    for asked in [nowhere, nobody] {
+        let mut votes = asked.stream().unwrap();
+        assert!(block_on(votes.next()).is_none());
+        assert!(votes.is_complete());
+    }
+    let mut votes = running
+        .server
+        .emit_with_ack::<u8>("vote", ())
+        .stream()
+        .unwrap();
+    running.server.shutdown();
+    assert!(block_on(votes.next()).is_none());
+    assert!(!votes.is_complete());
+    let mut late = running
+        .server
+        .emit_with_ack::<u8>("vote", ())
+        .stream()
+        .unwrap();
+    assert!(block_on(late.next()).is_none());
+    assert!(!late.is_complete());
+    let reserved = running.server.emit_with_ack::<u8>("connect", ()).stream();
+    assert!(matches!(reserved, Err(sori::Error::Misuse(_))));
+}
+
+#[test]
 fn binary_travels_both_ways_in_events_and_answers() {
     let running = Running::start();
     running.server.of("/").on(

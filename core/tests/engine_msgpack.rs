@@ -127,6 +127,7 @@ fn acks_and_broadcasts_reach_everybody_in_the_same_form() {
         ack: Some(AckRequest {
             id: 5,
             timeout: None,
+            telling: Telling::default(),
         }),
     });
     for (at, client) in clients.iter_mut().enumerate() {

@@ -188,6 +188,7 @@ fn everybody_asked_by_a_broadcast_answers_or_the_time_runs_out() {
             ack: Some(AckRequest {
                 id,
                 timeout: (id == 2).then_some(std::time::Duration::from_millis(20)),
+                telling: Telling::default(),
             }),
         });
     };

@@ -131,7 +131,11 @@ fn the_server_is_answered_and_told_when_it_is_not() {
                     attachments: vec![Bytes::from_static(b"abc")],
                 },
                 volatile: false,
-                ack: Some(AckRequest { id, timeout }),
+                ack: Some(AckRequest {
+                    id,
+                    timeout,
+                    telling: Telling::default(),
+                }),
             });
         };
         let question = |id: u64| format!(r#"451-{id}["q",{{"_placeholder":true,"num":0}}]"#);
@@ -254,4 +258,16 @@ fn an_independent_client_is_served() {
     assert_eq!(pong, Message::Pong(Bytes::from_static(b"?")));
     client.close(None).expect("a living peer");
     while client.read().is_ok() {}
+}
+
+#[test]
+fn connections_are_dealt_out_to_all_shards() {
+    let rig = Rig::new();
+    for way in [Way::Polling, Way::WebSocket, Way::Upgraded] {
+        let clients: Vec<_> = (0..4).map(|_| rig.join(way)).collect();
+        let shards = clients.iter().map(|client| rig.socket(client).conn.shard);
+        let mut shards: Vec<_> = shards.collect();
+        shards.sort_unstable();
+        assert_eq!(shards, [0, 0, 1, 1], "{way:?}");
+    }
 }

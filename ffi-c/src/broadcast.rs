@@ -129,7 +129,8 @@ pub unsafe extern "C" fn sori_server_broadcast(
 
 /// As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 /// SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-/// stands for 10,000.
+/// stands for 10,000. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
+/// answer before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_broadcast_with_ack(
     server: *const sori_server,
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
             let rooms = Rooms::of(audience)?;
-            let message = Message::event(event_name, args, options)?;
+            let message = Message::asking_many(event_name, args, options)?;
             let id = namespace.next_ack();
             pointer::write(ack, id, "ack")?;
             let command = Command::Broadcast {
@@ -158,6 +159,7 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
                 ack: Some(AckRequest {
                     id,
                     timeout: duration(timeout_ms),
+                    telling: message.telling,
                 }),
             };
             with_batch(server, |batch| batch.execute(command));

@@ -33,8 +33,8 @@ pub struct sori_event {
     /// Whom it speaks of, for those who ask.
     socket_id: Lazy,
     namespace: Lazy,
-    /// Where a broadcast was answered.
-    broadcast_namespace: Option<Arc<str>>,
+    /// Where a broadcast was answered, or a client wants to be.
+    asked_namespace: Option<Arc<str>>,
     /// With a NUL behind it.
     data: Vec<u8>,
     request: Option<Box<Request>>,
@@ -81,7 +81,7 @@ impl sori_event {
             texts: Texts::default(),
             socket_id: Lazy::default(),
             namespace: Lazy::default(),
-            broadcast_namespace: None,
+            asked_namespace: None,
             data: Vec::new(),
             request: None,
             attachments: Vec::new(),
@@ -99,7 +99,7 @@ impl sori_event {
     /// The name of the namespace it speaks of.
     fn namespace_name(&self) -> Option<&str> {
         let socket = self.socket.as_ref().map(|socket| &socket.namespace);
-        Some(socket.or(self.broadcast_namespace.as_ref())?)
+        Some(socket.or(self.asked_namespace.as_ref())?)
     }
 
     pub(crate) fn new(event: PulledEvent) -> sori_event {
@@ -138,13 +138,15 @@ impl sori_event {
                 id,
                 data,
                 attachments,
+            } => sori_event::of_answer(SORI_EVENT_ACK, socket, id, &data, attachments),
+            PulledEvent::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
             } => {
-                let mut event = sori_event::of(SORI_EVENT_ACK, socket);
-                event.texts = Texts::with_room_for(data.len());
-                event.texts.put(Text::Args, &data);
-                event.ack = Some(id);
-                event.attachments = attachments;
-                event
+                let kind = SORI_EVENT_BROADCAST_ANSWER;
+                sori_event::of_answer(kind, socket, id, &data, attachments)
             }
             PulledEvent::AckTimeout { socket, id } => {
                 let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket);
@@ -170,7 +172,7 @@ impl sori_event {
                 outcome,
             } => {
                 let mut event = sori_event::empty(SORI_EVENT_BROADCAST_ACK);
-                event.broadcast_namespace = Some(namespace);
+                event.asked_namespace = Some(namespace);
                 event.ack = Some(id);
                 event.is_timed_out = outcome.timed_out;
                 event.answers = outcome.responses.into_iter().map(Answer::new).collect();
@@ -184,8 +186,34 @@ impl sori_event {
                 event.request = Some(Box::new(Request::new(&handshake)));
                 event
             }
+            PulledEvent::WebSocketHandshake {
+                ticket,
+                namespace,
+                handshake,
+            } => {
+                let mut event = sori_event::empty(SORI_EVENT_WEBSOCKET_HANDSHAKE);
+                event.token = ticket;
+                event.asked_namespace = Some(namespace);
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
         }
+    }
+
+    fn of_answer(
+        kind: sori_event_kind,
+        socket: Arc<SocketIdentity>,
+        id: u64,
+        data: &str,
+        attachments: Vec<Bytes>,
+    ) -> sori_event {
+        let mut event = sori_event::of(kind, socket);
+        event.texts = Texts::with_room_for(data.len());
+        event.texts.put(Text::Args, data);
+        event.ack = Some(id);
+        event.attachments = attachments;
+        event
     }
 
     fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {
@@ -381,8 +409,8 @@ pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> s
     unsafe { text(event, Text::RecoveryData) }
 }
 
-/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
-/// ticket for sori_server_allow() and sori_server_deny().
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
+/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
     // SAFETY: the header's rules.
@@ -396,7 +424,7 @@ pub unsafe extern "C" fn sori_event_name(event: *const sori_event) -> sori_text 
     unsafe { text(event, Text::Name) }
 }
 
-/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: the arguments, a valid JSON array. Binary ones stand as
+/// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
 /// {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text {
@@ -404,7 +432,7 @@ pub unsafe extern "C" fn sori_event_args(event: *const sori_event) -> sori_text 
     unsafe { text(event, Text::Args) }
 }
 
-/// SORI_EVENT_MESSAGE, SORI_EVENT_ACK: how many binary attachments came with it.
+/// SORI_EVENT_MESSAGE and the answers to acks: how many binary attachments came with it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_attachment_count(event: *const sori_event) -> usize {
     // SAFETY: the header's rules.

@@ -31,6 +31,10 @@ pub enum sori_event_kind {
     /// options.ask_handshakes demands: sori_event_token(), and of its HTTP request sori_event_url() and
     /// the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
+    /// A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
+    /// sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
+    /// last.
+    SORI_EVENT_BROADCAST_ANSWER = 9,
     /// A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     /// SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -43,6 +47,11 @@ pub enum sori_event_kind {
     /// A WebSocket is closed: sori_event_close_code(), sori_event_reason() as its peer gave them,
     /// sori_event_description(), sori_event_room(). Its last event; each has exactly one.
     SORI_EVENT_WEBSOCKET_CLOSE = 20,
+    /// A client wants a plain WebSocket and waits for sori_server_websocket_allow() or
+    /// sori_server_websocket_deny(), as options.ask_handshakes of its path demands: sori_event_token(),
+    /// sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
+    /// SORI_EVENT_CONNECT.
+    SORI_EVENT_WEBSOCKET_HANDSHAKE = 21,
     /// A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
     /// sori_event_url() and the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_RAW_OPEN = 32,
@@ -77,7 +86,9 @@ impl sori_event_kind {
             SORI_EVENT_WEBSOCKET_PONG,
             SORI_EVENT_WEBSOCKET_DRAIN,
             SORI_EVENT_WEBSOCKET_CLOSE,
+            SORI_EVENT_WEBSOCKET_HANDSHAKE,
             SORI_EVENT_HANDSHAKE,
+            SORI_EVENT_BROADCAST_ANSWER,
             SORI_EVENT_RAW_OPEN,
             SORI_EVENT_RAW_MESSAGE,
             SORI_EVENT_RAW_SENT,

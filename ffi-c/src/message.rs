@@ -5,13 +5,16 @@ use std::mem::offset_of;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use sori_core::embed::Payload;
+use sori_core::embed::{Payload, Telling};
 
 use crate::pointer::{self, Extensible, sori_bytes};
 use crate::status::{Failure, guard, sori_status};
 
 /// Drop the message for clients that cannot take it at once.
 pub const SORI_EMIT_VOLATILE: u32 = 1;
+/// Of sori_server_broadcast_with_ack() alone: SORI_EVENT_BROADCAST_ANSWER tells of each answer when it
+/// comes, and SORI_EVENT_BROADCAST_ACK then has none.
+pub const SORI_EMIT_ANSWERS_ONE_BY_ONE: u32 = 2;
 
 /// How to send a message, beyond its name and arguments.
 #[repr(C)]
@@ -60,6 +63,8 @@ pub(crate) struct Message {
     json: Vec<u8>,
     attachments: Vec<Bytes>,
     pub(crate) is_volatile: bool,
+    /// Of an event that many are asked to answer.
+    pub(crate) telling: Telling,
 }
 
 impl Message {
@@ -73,10 +78,34 @@ impl Message {
         options: *const sori_emit_options,
     ) -> Result<Message, Failure> {
         // SAFETY: the caller's promise.
+        unsafe { Message::event_with(name, args, options, SORI_EMIT_VOLATILE) }
+    }
+
+    /// An event that many are asked to answer.
+    ///
+    /// # Safety
+    /// As [`Message::event`].
+    pub(crate) unsafe fn asking_many(
+        name: *const c_char,
+        args: *const c_char,
+        options: *const sori_emit_options,
+    ) -> Result<Message, Failure> {
+        let flags = SORI_EMIT_VOLATILE | SORI_EMIT_ANSWERS_ONE_BY_ONE;
+        // SAFETY: the caller's promise.
+        unsafe { Message::event_with(name, args, options, flags) }
+    }
+
+    unsafe fn event_with(
+        name: *const c_char,
+        args: *const c_char,
+        options: *const sori_emit_options,
+        flags: u32,
+    ) -> Result<Message, Failure> {
+        // SAFETY: the caller's promise.
         unsafe {
             let name = pointer::text(name, "event_name")?;
             let args = pointer::optional_text(args, "args")?;
-            Message::new(event_json(name, args)?, options)
+            Message::new(event_json(name, args)?, options, flags)
         }
     }
 
@@ -92,7 +121,7 @@ impl Message {
         unsafe {
             let args = pointer::optional_text(args, "args")?;
             let inner = args.map_or(Ok(""), inner_of_array)?;
-            Message::new(format!("[{inner}]").into(), options)
+            Message::new(format!("[{inner}]").into(), options, SORI_EMIT_VOLATILE)
         }
     }
 
@@ -103,18 +132,25 @@ impl Message {
         }
     }
 
-    unsafe fn new(json: Vec<u8>, options: *const sori_emit_options) -> Result<Message, Failure> {
+    unsafe fn new(
+        json: Vec<u8>,
+        options: *const sori_emit_options,
+        allowed_flags: u32,
+    ) -> Result<Message, Failure> {
         if options.is_null() {
             return Ok(Message {
                 json,
                 attachments: Vec::new(),
                 is_volatile: false,
+                telling: Telling::Together,
             });
         }
         // SAFETY: the caller's promise, and not NULL.
         let options = unsafe { pointer::read_extensible(options, "options") }?;
-        if options.flags & !SORI_EMIT_VOLATILE != 0 {
-            return Err(Failure::invalid("options.flags has an unknown flag"));
+        if options.flags & !allowed_flags != 0 {
+            return Err(Failure::invalid(
+                "options.flags has a flag that is not known here",
+            ));
         }
         // SAFETY: the caller's promise.
         let attachments = unsafe {
@@ -132,6 +168,10 @@ impl Message {
             json,
             attachments,
             is_volatile: options.flags & SORI_EMIT_VOLATILE != 0,
+            telling: match options.flags & SORI_EMIT_ANSWERS_ONE_BY_ONE {
+                0 => Telling::Together,
+                _ => Telling::OneByOne,
+            },
         })
     }
 }

@@ -12,6 +12,7 @@ use sori_core::server::pull::PullServer;
 use sori_core::{Config, Cors, TransportKind};
 
 use crate::pointer::{self, Extensible};
+use crate::server::sori_server;
 use crate::status::{Failure, guard, sori_status};
 
 /// Clients may use HTTP long polling.
@@ -132,9 +133,13 @@ pub struct sori_server_options {
     /// by address, for example "X-Forwarded-For"; of a list the last counts. Without a proxy clients
     /// would write it themselves. NULL, the default: the peer's address is the client's.
     pub address_header: *const c_char,
+    /// A server that was not closed, on whose IO threads this one runs too, in place of `threads` of
+    /// its own. They take turns, and either may be closed and freed before the other; the threads end
+    /// with the last. NULL, the default: none.
+    pub share_threads: *const sori_server,
 }
 
-// SAFETY: repr(C), the size first; integers and a pointer that is checked when it is used.
+// SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
 unsafe impl Extensible for sori_server_options {
     const FIRST_SIZE: usize = offset_of!(sori_server_options, max_connections) + size_of::<usize>();
 
@@ -180,6 +185,7 @@ unsafe impl Extensible for sori_server_options {
             address_rate_burst: 0,
             max_connections_per_address: 0,
             address_header: std::ptr::null(),
+            share_threads: std::ptr::null(),
         }
     }
 }

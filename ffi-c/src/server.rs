@@ -122,19 +122,15 @@ pub unsafe extern "C" fn sori_server_new(
         if server.is_null() {
             return Err(Failure::null("server"));
         }
-        let (config, asks) = match options.is_null() {
-            true => (Default::default(), false),
+        let pull = match options.is_null() {
+            true => PullServer::start(Default::default())?,
             false => {
                 // SAFETY: the header's rules.
                 let options = unsafe { pointer::read_extensible(options, "options") }?;
                 // SAFETY: the header's rules.
-                (unsafe { options.config() }?, options.ask_handshakes != 0)
+                unsafe { start(&options) }?
             }
         };
-        let pull = PullServer::start(config)?;
-        if asks {
-            pull.ask_about_handshakes();
-        }
         let handlers = Handlers::default();
         let handle = Box::into_raw(Box::new(sori_server { pull, handlers }));
         // SAFETY: not NULL, as seen above.
@@ -142,7 +138,26 @@ pub unsafe extern "C" fn sori_server_new(
     })
 }
 
-/// Closes the server, waits for its threads, and gives everything back but the events that were
+/// # Safety
+/// Texts of `options` are texts or NULL, `share_threads` a server or NULL.
+unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
+    // SAFETY: the caller's promise.
+    let config = unsafe { options.config() }?;
+    let pull = match options.share_threads.is_null() {
+        true => PullServer::start(config)?,
+        false => {
+            // SAFETY: the caller's promise.
+            let other = unsafe { sori_server::open(options.share_threads) }?;
+            PullServer::start_on(other.engine().threads(), config)?
+        }
+    };
+    if options.ask_handshakes != 0 {
+        pull.ask_about_handshakes();
+    }
+    Ok(pull)
+}
+
+/// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
 /// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 /// It must be the only call on the server. NULL is fine.
 #[unsafe(no_mangle)]

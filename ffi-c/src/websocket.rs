@@ -8,7 +8,7 @@ use sori_core::config::{DeflateOptions, WebSocketSettings};
 use sori_core::embed::Command as EngineCommand;
 use sori_core::embed::websocket::{Broadcast, Command, Control, Message, MessageKind};
 use sori_core::proto::websocket::is_valid_close_code;
-use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath};
+use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath, WebSocketVerdict};
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::cork::with_batch;
@@ -54,6 +54,9 @@ pub struct sori_websocket_options {
     pub overflow: u32,
     /// Whether messages are compressed (permessage-deflate) for peers that can: 1 or 0. Default 0.
     pub compression: u32,
+    /// Whether SORI_EVENT_WEBSOCKET_HANDSHAKE asks about every client that wants one and that nothing
+    /// above turns away: 1 or 0. Default 0: all may.
+    pub ask_handshakes: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -74,6 +77,7 @@ unsafe impl Extensible for sori_websocket_options {
             close_timeout_ms: u32::try_from(settings.close_timeout.as_millis()).unwrap_or(u32::MAX),
             overflow: SORI_OVERFLOW_CLOSE,
             compression: 0,
+            ask_handshakes: 0,
         }
     }
 }
@@ -100,6 +104,7 @@ impl sori_websocket_options {
             path: path.to_owned(),
             protocols: protocols.into_iter().map(str::to_owned).collect(),
             origins: origins.into_iter().map(str::to_owned).collect(),
+            asks: self.ask_handshakes != 0,
             settings,
         })
     }
@@ -143,6 +148,57 @@ pub unsafe extern "C" fn sori_server_open_websockets(
             };
             Ok(server.open_websockets(options.path(path)?)?)
         }
+    })
+}
+
+/// Gives a client its plain WebSocket that SORI_EVENT_WEBSOCKET_HANDSHAKE asked for; `ticket` is that
+/// event's sori_event_token(). `protocol` is the subprotocol, told only to a client that offered it;
+/// NULL: as options.protocols has it. SORI_EVENT_WEBSOCKET_OPEN follows, unless the client has left.
+/// SORI_GONE: it has left, its time (connect_timeout_ms of the server's options) was up, or it has been
+/// decided about.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_websocket_allow(
+    server: *const sori_server,
+    ticket: u64,
+    protocol: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, protocol) = unsafe {
+            (
+                sori_server::open(server)?,
+                pointer::optional_text(protocol, "protocol")?,
+            )
+        };
+        let protocol = protocol.map(str::to_owned);
+        let verdict = WebSocketVerdict::Allow { protocol };
+        Ok(server.decide_about_websocket(ticket, verdict)?)
+    })
+}
+
+/// As sori_server_websocket_allow(), but turns the client away with an HTTP status of 400 to 599, for
+/// example 401, and `message` as the answer's body; NULL: the status's own phrase.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_websocket_deny(
+    server: *const sori_server,
+    ticket: u64,
+    status: u16,
+    message: *const c_char,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, message) = unsafe {
+            (
+                sori_server::open(server)?,
+                pointer::optional_text(message, "message")?.unwrap_or_default(),
+            )
+        };
+        if !(400..600).contains(&status) {
+            return Err(Failure::invalid("status is not one of 400 to 599"));
+        }
+        let message = message.to_owned();
+        let verdict = WebSocketVerdict::Deny { status, message };
+        Ok(server.decide_about_websocket(ticket, verdict)?)
     })
 }
 

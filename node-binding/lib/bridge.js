@@ -7,6 +7,8 @@ const { dispatch } = require('./dispatch');
 const { nativeOptions } = require('./options');
 const { Queue } = require('./queue');
 const { Recovery } = require('./recovery');
+const { Starts } = require('./starts');
+const threads = require('./threads');
 
 class Bridge {
   /**
@@ -16,8 +18,9 @@ class Bridge {
   constructor(server, options, Connection = SocketIoConnection) {
     this.server = server;
     this.Connection = Connection;
-    this.native = new native.Engine(JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
+    this.native = new native.Engine(threads, JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
     this.queue = new Queue(this.native);
+    this.starts = new Starts(this.native);
     this.isClosed = false;
     // Connections by the engine's small number, and by Engine.IO sid.
     this.connections = [];

@@ -20,7 +20,7 @@ class ByteFeed {
       refused();
       return;
     }
-    native.start(id);
+    native.start([id]);
     let failure = null;
     // A socket that Node holds comes with the HTTP server's timeout; the engine has its own heartbeat.
     if (typeof socket.setTimeout === 'function') {

@@ -3,8 +3,6 @@
 
 const { ByteFeed } = require('./feed');
 
-const ADDRESS = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily'];
-
 /** Calls `refused` when the engine no longer knows the session. */
 function giveSocket(engine, req, socket, head, answer, refused) {
   if (canTakeOver(socket)) {
@@ -46,15 +44,25 @@ function takeOver(engine, req, socket, head, answer, refused) {
     return;
   }
   // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
-  socket.once('close', () => native.start(id));
+  socket.once('close', () => engine._bridge.starts.add(id));
   socket.destroy();
 }
 
-/** A destroyed socket no longer knows its addresses, but applications ask for them as long as the connection lives. */
+const OWN_NAME = Symbol('own name');
+
+/**
+ * Applications ask a destroyed socket for its addresses as long as the connection lives. Of the peer's, once asked for, Node
+ * still knows; of its own it forgets, and is told where they are.
+ */
 function keepAddress(socket) {
-  for (const name of ADDRESS) {
-    Object.defineProperty(socket, name, { value: socket[name], configurable: true, enumerable: true });
+  if (socket.remoteAddress !== undefined) {
+    socket[OWN_NAME] = socket._getsockname();
+    socket._getsockname = ownName;
   }
+}
+
+function ownName() {
+  return this[OWN_NAME];
 }
 
 /** An upgrade whose socket the engine holds: known here until the engine says what became of it. */

@@ -20,6 +20,7 @@ use crate::operations;
 use crate::options;
 use crate::sink::Sink;
 use crate::text::{BatchText, Operations};
+use crate::threads::Threads;
 
 /// A running engine. It ends with `close()`, or when it is collected.
 #[napi]
@@ -59,23 +60,42 @@ struct Adopted {
     address: Option<Box<str>>,
 }
 
+impl Adopted {
+    fn into_upgrade(self, request: RequestId) -> (String, Option<TcpStream>, Upgrade) {
+        let upgrade = Upgrade {
+            request,
+            answer: self.answer,
+            head: self.head,
+            handshake: None,
+            deflate: self.deflate,
+            sid: self.sid,
+            address: self.address,
+        };
+        (self.url, self.stream, upgrade)
+    }
+}
+
 type BatchArgs = FnArgs<(BatchText, Either<BufferSlice<'static>, Null>)>;
 
 #[napi]
 impl Engine {
-    /// Starts an engine. `onBatch(json, bytes)` is called on this thread with the events.
+    /// Starts an engine, on threads of `threads`. `onBatch(json, bytes)` is called on this thread with
+    /// the events.
     #[napi(constructor)]
     pub fn new(
         env: Env,
+        threads: &Threads,
         options_json: String,
         on_batch: Function<'_, FnArgs<(String, Option<Buffer>)>, ()>,
     ) -> Result<Engine> {
         let config = options::parse(&options_json).map_err(|error| type_error(env, &error))?;
         let sink = Arc::new(Sink::new(config.max_pending_events));
-        let native = Native::start(config, sink.clone()).map_err(|error| match error {
-            EngineError::Misuse(rule) => type_error(env, &rule),
-            error => Error::from_reason(error.to_string()),
-        })?;
+        let native = threads
+            .start(config, sink.clone())
+            .map_err(|error| match error {
+                EngineError::Misuse(rule) => type_error(env, &rule),
+                error => Error::from_reason(error.to_string()),
+            })?;
         let thread = Arc::new(JavaScript::default());
         let wake = {
             let (sink, native, thread) = (sink.clone(), native.clone(), thread.clone());
@@ -238,35 +258,24 @@ impl Engine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&self, id: i64) {
-        let Some(adopted) = self.thread.0.lock().adopted.remove(&(id as u64)) else {
-            return;
+    pub fn start(&self, ids: Vec<i64>) {
+        let adopted: Vec<_> = {
+            let known = &mut self.thread.0.lock().adopted;
+            let mut take = |id: i64| known.remove(&(id as u64));
+            ids.into_iter()
+                .filter_map(|id| Some((RequestId(id as u64), take(id)?)))
+                .collect()
         };
-        let Adopted {
-            stream,
-            url,
-            head,
-            answer,
-            deflate,
-            sid,
-            address,
-        } = adopted;
-        let upgrade = Upgrade {
-            request: RequestId(id as u64),
-            answer,
-            head,
-            handshake: None,
-            deflate,
-            sid,
-            address,
-        };
-        match stream {
-            Some(stream) => self.native.attach(&url, stream, upgrade),
-            None => {
-                let feed = self.native.attach_feed(&url, upgrade);
-                self.thread.0.lock().feeds.insert(id as u64, feed);
+        let upgrades = adopted.into_iter().filter_map(|(request, adopted)| {
+            let (url, stream, upgrade) = adopted.into_upgrade(request);
+            if let Some(stream) = stream {
+                return Some((url, stream, upgrade));
             }
-        }
+            let feed = self.native.attach_feed(&url, upgrade);
+            self.thread.0.lock().feeds.insert(request.0, feed);
+            None
+        });
+        self.native.attach_all(upgrades);
     }
 
     /// Bytes of a feed's peer.

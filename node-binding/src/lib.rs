@@ -15,4 +15,5 @@ mod options;
 mod record;
 mod sink;
 mod text;
+mod threads;
 mod websocket;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
-use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
+use sori::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef, Telling};
 use sori::server::{Batch, Engine};
 
 use crate::names::Meanings;
@@ -298,6 +298,7 @@ impl<'a> Fields<'a> {
         Some(Some(AckRequest {
             id: id.parse().ok()?,
             timeout,
+            telling: Telling::default(),
         }))
     }
 

@@ -250,6 +250,8 @@ impl Application for Sink {
                     .number(socket.namespace.0.into())
                     .number(id);
             }),
+            // Nobody asks for it: socket.io's callbacks are given all answers at once.
+            Event::BroadcastAnswer { .. } => {}
             Event::BroadcastAck { id, outcome, .. } => {
                 self.write(|state| state.broadcast_ack(id, &outcome));
             }

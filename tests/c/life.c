@@ -233,6 +233,37 @@ static void a_server_is_freed_with_clients_and_events_waiting(void)
     client_close(peer);
 }
 
+static void a_server_on_the_threads_of_another_outlives_it(void)
+{
+    uint16_t port, second_port;
+    sori_server *first = start(&port);
+    sori_server_options options;
+    CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.share_threads == NULL);
+    options.share_threads = first;
+    // Of no meaning beside it.
+    options.threads = 7;
+    sori_server *second = NULL;
+    CHECK(sori_server_new(&options, &second) == SORI_OK);
+    CHECK(sori_server_listen(second, "127.0.0.1", 0, &second_port) == SORI_OK);
+    client *left = client_open(port);
+    client_join(left, first);
+    client *staying = client_open(second_port);
+    sori_socket socket = client_join(staying, second);
+    CHECK(sori_server_close(first) == SORI_OK);
+    sori_server *third = NULL;
+    CHECK(sori_server_new(&options, &third) == SORI_CLOSED && third == NULL);
+    client_expect_end(left);
+    client_close(left);
+    sori_server_free(first);
+    client_send(staying, "42[\"here\"]");
+    sori_event *event = next_event(second, SORI_EVENT_MESSAGE);
+    CHECK(sori_event_socket(event) == socket);
+    sori_event_free(event);
+    client_close(staying);
+    sori_server_free(second);
+}
+
 int main(void)
 {
     CHECK(strcmp(sori_version(), "0.1.0") == 0);
@@ -245,5 +276,6 @@ int main(void)
     RUN(a_full_queue_stops_reading_and_loses_nothing);
     RUN(after_close_come_the_last_events_and_calls_say_closed);
     RUN(a_server_is_freed_with_clients_and_events_waiting);
+    RUN(a_server_on_the_threads_of_another_outlives_it);
     return 0;
 }

@@ -12,6 +12,8 @@ const path = require('node:path');
 
 /** What the header says may be NULL: "function argument". */
 const MAY_BE_NULL = new Set([
+  'sori_server_websocket_allow protocol',
+  'sori_server_websocket_deny message',
   'sori_server_new options',
   'sori_server_listen bound',
   'sori_server_dispatch count',
@@ -90,6 +92,8 @@ const GOOD = {
   'sori_websocket_client_ping data': '(const uint8_t *)"x"',
   auth: '"{}"',
   url: '"http://127.0.0.1:9"',
+  protocol: '"v1"',
+  status: '400',
   kind: 'SORI_WEBSOCKET_TEXT',
   code: '1000',
   ticket: '0',

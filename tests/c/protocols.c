@@ -1,6 +1,7 @@
 // A server's protocols and its say in HTTP: connections without Socket.IO, MessagePack, namespaces that
 // come and go, what a socket finds again, handshakes that wait for a word.
 
+#include <poll.h>
 #include <pthread.h>
 
 #include "check.h"
@@ -245,6 +246,128 @@ static void a_handshake_waits_for_a_word_and_answers_have_headers(void)
     sori_server_free(server);
 }
 
+static sori_server *ask_about_feed(sori_server_options *options, uint16_t *port)
+{
+    const char *protocols[] = {"v1"}, *origins[] = {"https://mine.example"};
+    sori_websocket_options feed;
+    CHECK(sori_websocket_options_default(&feed, sizeof feed) == SORI_OK);
+    CHECK(feed.ask_handshakes == 0);
+    feed.ask_handshakes = 1;
+    feed.protocols = protocols;
+    feed.protocol_count = 1;
+    feed.origins = origins;
+    feed.origin_count = 1;
+    sori_server *server = start_with(options, port);
+    CHECK(sori_server_open_websockets(server, "/feed", &feed) == SORI_OK);
+    return server;
+}
+
+static uint64_t asked(const sori_server *server)
+{
+    sori_event *event = next_event(server, SORI_EVENT_WEBSOCKET_HANDSHAKE);
+    CHECK(sori_event_socket(event) == 0);
+    CHECK_TEXT(sori_event_namespace(event), "ws:/feed");
+    CHECK_TEXT(sori_event_query(event, "who"), "me");
+    CHECK_TEXT(sori_event_header(event, "sec-websocket-protocol"), "v2, v1");
+    uint64_t ticket = sori_event_token(event);
+    sori_event_free(event);
+    return ticket;
+}
+
+// Lets the first two in, the second with a protocol of its own; turns the third and the fourth away.
+static void *decide_about_feed(void *argument)
+{
+    sori_server *server = argument;
+    uint64_t ticket = asked(server);
+    CHECK(sori_server_allow(server, ticket) == SORI_GONE);
+    CHECK(sori_server_websocket_deny(server, ticket, 200, NULL) == SORI_INVALID_ARGUMENT);
+    CHECK(sori_server_websocket_deny(server, ticket, 600, NULL) == SORI_INVALID_ARGUMENT);
+    CHECK(sori_server_websocket_allow(server, ticket, NULL) == SORI_OK);
+    CHECK(sori_server_websocket_allow(server, ticket, NULL) == SORI_GONE);
+    sori_event_free(next_event(server, SORI_EVENT_WEBSOCKET_OPEN));
+    CHECK(sori_server_websocket_allow(server, asked(server), "v2") == SORI_OK);
+    sori_event_free(next_event(server, SORI_EVENT_WEBSOCKET_OPEN));
+    CHECK(sori_server_websocket_deny(server, asked(server), 401, "who are you?") == SORI_OK);
+    CHECK(sori_server_websocket_deny(server, asked(server), 429, NULL) == SORI_OK);
+    return NULL;
+}
+
+static client *open_feed(uint16_t port, int *status)
+{
+    return client_open_websocket(port, "/feed?who=me", "Sec-WebSocket-Protocol: v2, v1\r\n", status);
+}
+
+static void a_plain_websocket_waits_for_a_word(void)
+{
+    sori_server_options options = defaults();
+    uint16_t port;
+    sori_server *server = ask_about_feed(&options, &port);
+    pthread_t deciding;
+    CHECK(pthread_create(&deciding, NULL, decide_about_feed, server) == 0);
+    client *first = open_feed(port, NULL), *second = open_feed(port, NULL);
+    CHECK(first != NULL && strstr(client_head(first), "Sec-WebSocket-Protocol: v1\r\n") != NULL);
+    CHECK(second != NULL && strstr(client_head(second), "Sec-WebSocket-Protocol: v2\r\n") != NULL);
+    int status = 0;
+    CHECK(open_feed(port, &status) == NULL && status == 401);
+    CHECK(open_feed(port, &status) == NULL && status == 429);
+    CHECK(pthread_join(deciding, NULL) == 0);
+    // Nobody is asked about a page that may not.
+    CHECK(client_open_websocket(port, "/feed", "Origin: https://yours.example\r\n", &status) == NULL);
+    CHECK(status == 403);
+    check_no_event(server);
+    client_close(first);
+    client_close(second);
+    sori_server_free(server);
+}
+
+static void a_plain_websocket_without_a_word_is_refused_when_its_time_is_up(void)
+{
+    sori_server_options options = defaults();
+    options.connect_timeout_ms = 50;
+    uint16_t port;
+    sori_server *server = ask_about_feed(&options, &port);
+    int status = 0;
+    CHECK(open_feed(port, &status) == NULL && status == 503);
+    CHECK(sori_server_websocket_allow(server, asked(server), NULL) == SORI_GONE);
+    check_no_event(server);
+    sori_server_free(server);
+}
+
+typedef struct {
+    uint16_t port;
+    int status;
+} visit;
+
+static void *visit_feed(void *argument)
+{
+    visit *self = argument;
+    client_close(open_feed(self->port, &self->status));
+    return NULL;
+}
+
+static void nobody_waits_for_a_word_behind_a_full_queue(void)
+{
+    sori_server_options options = defaults();
+    options.max_pending_events = 1;
+    options.ask_handshakes = 1;
+    uint16_t port;
+    sori_server *server = ask_about_feed(&options, &port);
+    visit patient = {port, 0};
+    pthread_t visiting;
+    CHECK(pthread_create(&visiting, NULL, visit_feed, &patient) == 0);
+    struct pollfd watched = {.events = POLLIN};
+    CHECK(sori_server_fd(server, &watched.fd) == SORI_OK);
+    CHECK(poll(&watched, 1, DEADLINE_MS) == 1);
+    int status = 0;
+    CHECK(open_feed(port, &status) == NULL && status == 503);
+    const char *path = "/socket.io/?EIO=4&transport=websocket";
+    CHECK(client_open_websocket(port, path, NULL, &status) == NULL && status == 400);
+    CHECK(sori_server_websocket_allow(server, asked(server), NULL) == SORI_OK);
+    CHECK(pthread_join(visiting, NULL) == 0 && patient.status == 101);
+    sori_event_free(next_event(server, SORI_EVENT_WEBSOCKET_OPEN));
+    sori_server_free(server);
+}
+
 static void settings_that_mean_nothing_are_refused(void)
 {
     sori_server *server = NULL;
@@ -272,6 +395,9 @@ int main(void)
     RUN(a_namespace_comes_with_its_first_socket_and_goes_with_its_last);
     RUN(a_socket_that_comes_back_finds_its_data);
     RUN(a_handshake_waits_for_a_word_and_answers_have_headers);
+    RUN(a_plain_websocket_waits_for_a_word);
+    RUN(a_plain_websocket_without_a_word_is_refused_when_its_time_is_up);
+    RUN(nobody_waits_for_a_word_behind_a_full_queue);
     RUN(settings_that_mean_nothing_are_refused);
     return 0;
 }

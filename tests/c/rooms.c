@@ -180,6 +180,40 @@ static void a_broadcast_gathers_the_answers_it_gets(void)
     sori_server_free(server);
 }
 
+static void answers_to_a_broadcast_may_be_told_one_by_one(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    client *clients[2] = {client_open(port), client_open(port)};
+    sori_socket sockets[2];
+    for (int i = 0; i < 2; i++) sockets[i] = client_join(clients[i], server);
+    sori_emit_options options;
+    CHECK(sori_emit_options_default(&options, sizeof options) == SORI_OK);
+    options.flags = SORI_EMIT_ANSWERS_ONE_BY_ONE;
+    CHECK(sori_server_broadcast(server, "/", NULL, "who", NULL, &options) == SORI_INVALID_ARGUMENT);
+    CHECK(sori_server_emit(server, sockets[0], "who", NULL, &options) == SORI_INVALID_ARGUMENT);
+    uint64_t ack;
+    CHECK(sori_server_broadcast_with_ack(server, "/", NULL, "who", NULL, &options, -1, &ack) == SORI_OK);
+    for (int i = 1; i >= 0; i--) {
+        char packet[64];
+        snprintf(packet, sizeof packet, "42%llu[\"who\"]", (unsigned long long)ack);
+        client_expect(clients[i], packet);
+        snprintf(packet, sizeof packet, "43%llu[%d]", (unsigned long long)ack, i);
+        client_send(clients[i], packet);
+        sori_event *event = next_event(server, SORI_EVENT_BROADCAST_ANSWER);
+        CHECK(sori_event_socket(event) == sockets[i]);
+        CHECK(sori_event_has_ack(event) && sori_event_ack(event) == ack);
+        CHECK_TEXT(sori_event_args(event), i == 1 ? "[1]" : "[0]");
+        sori_event_free(event);
+    }
+    sori_event *event = next_event(server, SORI_EVENT_BROADCAST_ACK);
+    CHECK(sori_event_ack(event) == ack);
+    CHECK(!sori_event_is_timed_out(event) && sori_event_answer_count(event) == 0);
+    sori_event_free(event);
+    for (int i = 0; i < 2; i++) client_close(clients[i]);
+    sori_server_free(server);
+}
+
 enum { SPEAKERS = 4, WORDS = 250 };
 
 struct speaker {
@@ -230,6 +264,7 @@ int main(void)
     RUN(a_namespace_tells_its_rooms_and_finds_sockets_by_id);
     RUN(many_are_disconnected_at_once_and_others_stay);
     RUN(a_broadcast_gathers_the_answers_it_gets);
+    RUN(answers_to_a_broadcast_may_be_told_one_by_one);
     RUN(threads_speak_at_once_and_each_is_heard_in_order);
     return 0;
 }

@@ -15,7 +15,7 @@ use super::decode;
 use super::encode::Encoded;
 use super::error::AckError;
 use super::socket::Socket;
-use crate::embed::{AckRequest, Command, Response};
+use crate::embed::{AckRequest, Command, Response, Telling};
 use crate::error::Error;
 
 /// The answer that a client may have asked for. It is sent once, from any thread, at any time;
@@ -49,13 +49,11 @@ impl Ack {
             return Ok(());
         };
         let encoded = Encoded::answer(&arguments)?;
-        let answer = Command::Answer {
-            socket: self.socket.reference(),
-            id,
-            payload: encoded.payload(),
-        };
         if self.socket.is_connected() {
-            self.socket.engine().execute(answer);
+            let namespace = self.socket.namespace_state().hub();
+            let socket = self.socket.reference();
+            let engine = self.socket.engine();
+            engine.answer_event(namespace, socket, id, &encoded.payload());
         }
         Ok(())
     }
@@ -129,7 +127,11 @@ impl<R: DeserializeOwned> IntoFuture for PendingAck<R> {
                         socket: socket.reference(),
                         payload: event.payload(),
                         volatile: false,
-                        ack: Some(AckRequest { id, timeout }),
+                        ack: Some(AckRequest {
+                            id,
+                            timeout,
+                            telling: Telling::default(),
+                        }),
                     });
                 }
             }

@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::embed::Handshake;
 use crate::error::Error;
+use crate::server::{Application, Engine, Threads};
 
 /// Gathers the settings of a [`Server`]; each has the default that [`Config`] gives.
 ///
@@ -36,6 +37,7 @@ use crate::error::Error;
 pub struct ServerBuilder {
     pub(super) config: Config,
     pub(super) hooks: Hooks,
+    pub(super) threads: Option<Threads>,
 }
 
 macro_rules! setters {
@@ -80,6 +82,44 @@ impl ServerBuilder {
         allow_eio3: bool, "Whether clients of Socket.IO 1 and 2 are served.";
         parser: Parser, "How packets are written; clients must be made with the same.";
         shards: usize, "IO threads.";
+    }
+
+    /// Runs the server on the threads of another, in place of `shards` of its own. They take turns: a
+    /// busy server does not starve the other, but a handler that blocks holds up both. The threads
+    /// end with the last server on them.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn main() -> Result<(), sori::Error> {
+    /// let chat = sori::Server::builder().build()?;
+    /// let admin = sori::Server::builder()
+    ///     .path("/admin")
+    ///     .share_threads(chat.threads())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share_threads(mut self, threads: &Threads) -> ServerBuilder {
+        self.threads = Some(threads.clone());
+        self
+    }
+
+    /// How many threads it will run on.
+    pub(super) fn shard_count(&self) -> usize {
+        self.threads
+            .as_ref()
+            .map_or(self.config.shards, Threads::count)
+    }
+
+    pub(super) fn start(self, application: Arc<dyn Application>) -> Result<Engine, Error> {
+        let mut config = self.config;
+        match self.threads {
+            None => Engine::start(config, application),
+            Some(threads) => {
+                config.shards = threads.count();
+                Engine::start_on(&threads, config, application)
+            }
+        }
     }
 
     /// Sends `packet` to every client right behind the open packet.
@@ -167,9 +207,9 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
+    /// can be had, [`Error::Closed`] if the threads to share have ended.
     pub fn build(self) -> Result<Server, Error> {
-        Server::launch(self.config, self.hooks)
+        Server::launch(self)
     }
 }
 

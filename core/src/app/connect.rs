@@ -12,6 +12,7 @@ use super::dynamic;
 use super::error::HandlerError;
 use super::lane::{self, Job};
 use super::outcome::{Async, Plain, guard};
+use super::registered::Snapshot;
 use super::router::Router;
 use super::socket::{Identity, Socket};
 use crate::embed::{Command, ConnId, Handshake, SocketRef};
@@ -212,7 +213,7 @@ pub(super) fn begin(router: &Arc<Router>, engine: &Engine, asking: Asking<'_>) {
 async fn go_on(
     socket: Socket,
     mut deciding: Deciding,
-    checks: Arc<[Arc<Check>]>,
+    checks: Snapshot<Check>,
     next: usize,
 ) -> Result<(), ConnectError> {
     guarded(&socket, &mut deciding).await?;

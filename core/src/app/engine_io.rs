@@ -34,7 +34,7 @@ use crate::embed::{Command, ConnId, Event as EngineEvent, Handshake, Raw};
 use crate::error::{DisconnectReason, Error};
 use crate::hub::Slot;
 use crate::metrics::Metrics;
-use crate::server::{Application, Engine, Reception};
+use crate::server::{Application, Engine, Reception, Threads};
 
 /// What has happened to a connection, in order; the first is `Open`, the last `Close`.
 #[derive(Debug)]
@@ -202,6 +202,11 @@ impl Server {
         self.engine.listen_webtransport(address, tls)
     }
 
+    /// The threads it runs on, for [`ServerBuilder::share_threads`].
+    pub fn threads(&self) -> &Threads {
+        self.engine.threads()
+    }
+
     /// The settings it runs with.
     pub fn config(&self) -> &Config {
         self.engine.config()
@@ -234,19 +239,19 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
+    /// can be had, [`Error::Closed`] if the threads to share have ended.
     pub fn engine_io(
         mut self,
         handler: impl Fn(&Socket, Event<'_>) + Send + Sync + 'static,
     ) -> Result<Server, Error> {
         self.config.protocol = Protocol::EngineIo;
-        let sockets = (0..self.config.shards).map(|_| Mutex::default()).collect();
+        let sockets = (0..self.shard_count()).map(|_| Mutex::default());
         let entrance = Entrance {
-            sockets,
+            sockets: sockets.collect(),
             handler: Box::new(handler),
-            hooks: self.hooks,
+            hooks: std::mem::take(&mut self.hooks),
         };
-        let engine = Engine::start(self.config, Arc::new(entrance))?;
+        let engine = self.start(Arc::new(entrance))?;
         Ok(Server { engine })
     }
 }

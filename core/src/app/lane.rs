@@ -136,8 +136,11 @@ pub(super) fn deliver(socket: &Socket, job: Job<'_>) {
     let running = run(socket, job);
     if !running.is_empty() {
         socket.set_busy(true);
-        socket.router().begin_work(socket.reference().conn.shard);
-        tokio::task::spawn_local(drive(socket.clone(), running));
+        let shard = socket.reference().conn.shard;
+        socket.router().begin_work(shard);
+        socket
+            .engine()
+            .spawn_local(shard, drive(socket.clone(), running));
     }
 }
 

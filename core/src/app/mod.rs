@@ -19,6 +19,7 @@
 //! hook of [`Server::on_error`] is told.
 
 mod ack;
+mod answers;
 mod broadcast;
 mod builder;
 mod connect;
@@ -32,6 +33,7 @@ mod namespace;
 mod outcome;
 mod reception;
 mod recovery;
+mod registered;
 mod router;
 mod seats;
 mod server;
@@ -43,7 +45,8 @@ pub mod ws;
 pub use crate::arguments::{Arguments, Binary};
 use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
-pub use broadcast::{Answers, AnswersFuture, Broadcast, PendingAnswers, Rooms};
+pub use answers::{Answer, AnswerStream, Answers, AnswersFuture, PendingAnswers};
+pub use broadcast::{Broadcast, Rooms};
 pub use builder::ServerBuilder;
 pub use connect::{ConnectError, ConnectRequest, Verdict};
 pub use error::{AckError, ArgumentError, BoxError, HandlerError, Result};

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
-use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::answers::{PendingAnswers, Told, Waiting};
+use super::broadcast::{Broadcast, Rooms};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler};
 use super::outcome::{Called, Outcome};
+use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
 use super::socket::Socket;
 use super::watch::{Interceptor, OutgoingWatcher};
-use crate::embed::{BroadcastAck, NamespaceId};
+use crate::embed::{BroadcastAck, NamespaceId, Response};
 use crate::error::{DisconnectReason, Error};
 use crate::hub;
 use crate::server::Engine;
@@ -78,7 +79,7 @@ impl Namespace {
     /// ```
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
-        append(&mut self.state.handlers.write(), event, handler);
+        self.state.handlers.write().append(event, handler);
     }
 
     /// Calls `watcher` for every event of whatever name, before its handlers.
@@ -198,24 +199,12 @@ pub(super) struct NamespaceState {
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
     /// Those who wait for a broadcast's answers, by ack id; `None` once the engine has closed.
-    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<BroadcastAck>>>>,
+    waiting: Mutex<Option<HashMap<u64, Waiting>>>,
 }
 
 type ConnectHandler = dyn Fn(Socket) -> Called + Send + Sync;
 pub(super) type DisconnectHandler = dyn Fn(Socket, DisconnectReason) -> Called + Send + Sync;
 type Watcher = dyn Fn(&Socket, AnyEvent<'_>) + Send + Sync;
-
-/// Handlers by event.
-pub(super) type Handlers = HashMap<Box<str>, HandlerList>;
-/// The handlers of one event, in the order of their registration.
-pub(super) type HandlerList = Arc<[Arc<EventHandler>]>;
-
-/// Adds a handler; whoever runs the list meanwhile runs it as it was.
-pub(super) fn append(handlers: &mut Handlers, event: &str, handler: Arc<EventHandler>) {
-    let before = handlers.get(event).into_iter().flat_map(|list| list.iter());
-    let list = before.cloned().chain([handler]).collect();
-    handlers.insert(event.into(), list);
-}
 
 impl NamespaceState {
     pub(super) fn new(hub: Arc<hub::Namespace>) -> NamespaceState {
@@ -246,29 +235,43 @@ impl NamespaceState {
     }
 
     /// Waits for the answers to the broadcast with ack id `id`. False if none will come.
-    pub(super) fn expect(&self, id: u64, waiting: oneshot::Sender<BroadcastAck>) -> bool {
+    pub(super) fn expect(&self, id: u64, waiting: Waiting) -> bool {
         let mut open = self.waiting.lock();
         open.as_mut().map(|open| open.insert(id, waiting)).is_some()
     }
 
-    /// Waits no more.
+    /// Waits no more, here and in the hub: what still comes is nobody's.
     pub(super) fn forget(&self, id: u64) {
-        if let Some(open) = &mut *self.waiting.lock() {
-            open.remove(&id);
+        if self.take_waiting(id).is_some() {
+            drop(self.hub.broadcast_acks().expire(id));
         }
+    }
+
+    /// One of the answers has come.
+    pub(super) fn tell(&self, id: u64, socket: &Socket, response: Response) {
+        let mut open = self.waiting.lock();
+        let waiting = open.as_mut().and_then(|open| open.get_mut(&id));
+        let Some(Waiting::ForEach(sender)) = waiting else {
+            return;
+        };
+        let sender = sender.clone();
+        drop(open);
+        // Who waited may have given up.
+        let _ = sender.send(Told::Answer(socket.clone(), response));
     }
 
     /// The answers have come.
     pub(super) fn answer(&self, id: u64, outcome: BroadcastAck) {
-        let waiting = self
-            .waiting
-            .lock()
-            .as_mut()
-            .and_then(|open| open.remove(&id));
-        if let Some(waiting) = waiting {
+        match self.take_waiting(id) {
             // Who waited may have given up.
-            let _ = waiting.send(outcome);
+            Some(Waiting::ForAll(sender)) => drop(sender.send(outcome)),
+            Some(Waiting::ForEach(sender)) => drop(sender.send(Told::End(outcome))),
+            None => {}
         }
+    }
+
+    fn take_waiting(&self, id: u64) -> Option<Waiting> {
+        self.waiting.lock().as_mut()?.remove(&id)
     }
 
     /// No answers come any more: who waits for them is told.
@@ -297,30 +300,5 @@ impl std::fmt::Debug for NamespaceState {
         f.debug_struct("NamespaceState")
             .field("name", &self.hub.name())
             .finish_non_exhaustive()
-    }
-}
-
-/// A list that grows, and is read without holding its lock.
-pub(super) struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
-
-impl<T: ?Sized> Default for List<T> {
-    fn default() -> List<T> {
-        List(RwLock::new(Arc::new([])))
-    }
-}
-
-impl<T: ?Sized> List<T> {
-    pub(super) fn push(&self, item: Arc<T>) {
-        let mut list = self.0.write();
-        *list = list.iter().cloned().chain([item]).collect();
-    }
-
-    pub(super) fn all(&self) -> Arc<[Arc<T>]> {
-        Arc::clone(&self.0.read())
-    }
-
-    pub(super) fn clear(&self) {
-        let list = std::mem::replace(&mut *self.0.write(), Arc::new([]));
-        drop(list);
     }
 }

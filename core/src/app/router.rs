@@ -13,9 +13,10 @@ use super::data::DataMap;
 use super::dynamic::Pattern;
 use super::error::{AckError, HandlerError};
 use super::lane::{self, Job, Message};
-use super::namespace::{List, NamespaceState};
+use super::namespace::NamespaceState;
 use super::outcome::guard;
 use super::reception::Hooks;
+use super::registered::List;
 use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use super::sse::Streams;
@@ -79,7 +80,7 @@ impl Application for Entrance {
                 conn, handshake, ..
             } => {
                 router.seats.open(conn, handshake.cloned());
-                router.run_errands(conn.shard);
+                router.run_errands(engine, conn.shard);
             }
             Event::Connect {
                 conn,
@@ -125,6 +126,20 @@ impl Application for Entrance {
                 router.answer(socket, id, Ok(response));
             }
             Event::AckTimeout { socket, id } => router.answer(socket, id, Err(AckError::Timeout)),
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                if let Some(socket) = router.seats.find(socket) {
+                    let response = Response {
+                        data: data.into(),
+                        attachments,
+                    };
+                    socket.namespace_state().tell(id, &socket, response);
+                }
+            }
             Event::BroadcastAck {
                 namespace,
                 id,
@@ -366,13 +381,13 @@ impl Router {
     }
 
     /// Starts the task that runs errands, with the shard's first connection. Called on the shard.
-    fn run_errands(self: &Arc<Router>, shard: u8) {
+    fn run_errands(self: &Arc<Router>, engine: &Engine, shard: u8) {
         let errands = &self.errands[usize::from(shard)];
         if errands.is_running.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Some(mut receiver) = errands.receiver.lock().take() {
-            tokio::task::spawn_local(async move {
+            engine.spawn_local(shard, async move {
                 while let Some(socket) = receiver.recv().await {
                     let job = Job::Disconnect(DisconnectReason::ServerNamespaceDisconnect);
                     lane::deliver(&socket, job);

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::broadcast::{Broadcast, PendingAnswers, Rooms};
+use super::answers::PendingAnswers;
+use super::broadcast::{Broadcast, Rooms};
 use super::builder::ServerBuilder;
 use super::error::HandlerError;
 use super::namespace::Namespace;
-use super::reception::Hooks;
 use super::router::{Entrance, Router};
 use super::socket::Socket;
 use super::sse;
@@ -18,9 +18,9 @@ use super::ws::{Endpoint, WebSocketSettings};
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::server::Engine;
+use crate::server::{Engine, Threads};
 
-/// A Socket.IO server. It runs on IO threads of its own, in any program, async or not. Clones are
+/// A Socket.IO server. It runs on IO threads of its own, or another server's, in any program, async or not. Clones are
 /// handles on the same server; it runs until it is closed, even when the last handle is dropped.
 ///
 /// # Examples
@@ -56,7 +56,10 @@ impl Server {
     /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
     /// can be had.
     pub fn start(config: Config) -> Result<Server, Error> {
-        Server::launch(config, Hooks::default())
+        Server::launch(ServerBuilder {
+            config,
+            ..ServerBuilder::default()
+        })
     }
 
     pub(super) fn router(&self) -> &Router {
@@ -68,9 +71,10 @@ impl Server {
         &self.engine
     }
 
-    pub(super) fn launch(config: Config, hooks: Hooks) -> Result<Server, Error> {
-        let router = Arc::new(Router::new(config.shards, hooks));
-        let engine = Engine::start(config, Arc::new(Entrance(Arc::clone(&router))))?;
+    pub(super) fn launch(mut builder: ServerBuilder) -> Result<Server, Error> {
+        let hooks = std::mem::take(&mut builder.hooks);
+        let router = Arc::new(Router::new(builder.shard_count(), hooks));
+        let engine = builder.start(Arc::new(Entrance(Arc::clone(&router))))?;
         let server = Server { engine, router };
         // Every client may ask for "/", whether the application does or not.
         server.of("/");
@@ -194,6 +198,11 @@ impl Server {
         self.of("/").emit_with_ack(event, arguments)
     }
 
+    /// The threads it runs on, for [`ServerBuilder::share_threads`].
+    pub fn threads(&self) -> &Threads {
+        self.engine.threads()
+    }
+
     /// The settings it runs with.
     pub fn config(&self) -> &Config {
         self.engine.config()
@@ -216,7 +225,8 @@ impl Server {
     }
 
     /// As [`Server::close`], for programs that are not async: blocks until all is done and the IO
-    /// threads have ended. From a handler it would wait for itself forever.
+    /// threads have ended, unless another server shares them. From a handler it would wait for itself forever, from one of a server on
+    /// the same threads as well.
     pub fn shutdown(&self) {
         self.engine.close();
         self.engine.join();

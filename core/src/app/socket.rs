@@ -17,8 +17,9 @@ use super::data::DataMap;
 use super::encode::Encoded;
 use super::handler::{EventHandler, Handler};
 use super::lane::Lane;
-use super::namespace::{DisconnectHandler, HandlerList, Handlers, NamespaceState, append};
+use super::namespace::{DisconnectHandler, NamespaceState};
 use super::outcome::Outcome;
+use super::registered::{HandlerList, Handlers};
 use super::router::Router;
 use crate::embed::{Command, Handshake, Peer, SocketRef};
 use crate::error::{DisconnectReason, Error};
@@ -39,6 +40,8 @@ struct Inner {
     standing: AtomicU8,
     /// A handler is pending; written on the socket's shard alone.
     is_busy: AtomicBool,
+    /// It has handlers of its own.
+    has_handlers: AtomicBool,
     extras: Mutex<Option<Box<Extras>>>,
 }
 
@@ -132,7 +135,8 @@ impl Socket {
     /// none.
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler: Arc<EventHandler> = Arc::new(move |incoming| handler.call(incoming));
-        self.with_extras(|extras| append(&mut extras.handlers, event, handler));
+        self.with_extras(|extras| extras.handlers.append(event, handler));
+        self.inner.has_handlers.store(true, Ordering::Release);
     }
 
     /// Calls `handler` when this socket is gone, after the handlers of its namespace.
@@ -321,6 +325,7 @@ impl Socket {
                 identity,
                 standing: AtomicU8::new(ASKING),
                 is_busy: AtomicBool::new(false),
+                has_handlers: AtomicBool::new(false),
                 extras: Mutex::default(),
             }),
         }
@@ -406,6 +411,9 @@ impl Socket {
     }
 
     pub(super) fn handlers_of(&self, event: &str) -> Option<HandlerList> {
+        if !self.inner.has_handlers.load(Ordering::Acquire) {
+            return None;
+        }
         let extras = self.inner.extras.lock();
         extras.as_ref()?.handlers.get(event).cloned()
     }
@@ -456,12 +464,21 @@ impl Socket {
 
     fn send(&self, event: &Encoded, volatile: bool) {
         self.inner.namespace.announce(Some(self), event);
-        self.command(Command::Emit {
-            socket: self.inner.identity.reference,
-            payload: event.payload(),
-            volatile,
-            ack: None,
-        });
+        // The connection may have another socket in this namespace by now.
+        if self.is_connected() {
+            let Inner {
+                engine,
+                namespace,
+                identity,
+                ..
+            } = &*self.inner;
+            engine.emit(
+                namespace.hub(),
+                identity.reference,
+                event.payload(),
+                volatile,
+            );
+        }
     }
 
     fn command(&self, command: Command<'_>) {

@@ -3,7 +3,7 @@
 //! serde knows no attachments, so they travel beside it: while a packet is encoded or decoded, its
 //! attachments lie in a slot of the thread, and [`Binary`] puts into it or takes from it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use bytes::Bytes;
@@ -54,12 +54,7 @@ impl AsRef<[u8]> for Binary {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let num = OUTGOING.with_borrow_mut(|slot| {
-            let attachments = slot.as_mut()?;
-            attachments.push(self.0.clone());
-            Some(attachments.len() - 1)
-        });
-        let Some(num) = num else {
+        let Some(num) = attach(&self.0) else {
             return serializer.serialize_bytes(&self.0);
         };
         let mut placeholder = serializer.serialize_struct("Binary", 2)?;
@@ -106,38 +101,116 @@ impl<'de> Visitor<'de> for PlaceholderVisitor {
 }
 
 thread_local! {
-    static OUTGOING: RefCell<Option<Vec<Bytes>>> = const { RefCell::new(None) };
+    /// How many attachments what is being encoded has so far; `None` while nothing is.
+    static COUNT: Cell<Option<usize>> = const { Cell::new(None) };
+    static OUTGOING: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+    static HAS_INCOMING: Cell<bool> = const { Cell::new(false) };
     static INCOMING: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps an attachment of what is being encoded; gives its number.
+fn attach(bytes: &Bytes) -> Option<usize> {
+    let num = COUNT.get()?;
+    OUTGOING.with_borrow_mut(|attachments| attachments.push(bytes.clone()));
+    COUNT.set(Some(num + 1));
+    Some(num)
 }
 
 /// Runs `encode`; gives with its result the attachments it came across.
 pub(crate) fn gathering<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
-    let scope = Outgoing(OUTGOING.replace(Some(Vec::new())));
+    let scope = Outgoing(COUNT.replace(Some(0)));
     let result = encode();
-    let attachments = OUTGOING.take().unwrap_or_default();
-    drop(scope);
-    (result, attachments)
+    (result, scope.take())
 }
 
 /// Runs `decode` with `attachments` at hand.
 pub(crate) fn offering<R>(attachments: &[Bytes], decode: impl FnOnce() -> R) -> R {
-    let _scope = Incoming(INCOMING.replace(attachments.to_vec()));
+    if attachments.is_empty() && !HAS_INCOMING.get() {
+        return decode();
+    }
+    let before = INCOMING.replace(attachments.to_vec());
+    let _scope = Incoming(HAS_INCOMING.replace(true), before);
     decode()
 }
 
-/// Puts back what lay in the slot before, also when a user's `Serialize` panics.
-struct Outgoing(Option<Vec<Bytes>>);
+/// What is being encoded; around it, what was before. A user's `Serialize` may panic, or encode
+/// something of its own.
+struct Outgoing(Option<usize>);
 
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        OUTGOING.set(self.0.take());
+impl Outgoing {
+    /// The attachments since it began: those of what is around it lie below them.
+    fn take(&self) -> Vec<Bytes> {
+        match COUNT.replace(Some(0)) {
+            None | Some(0) => Vec::new(),
+            Some(count) => OUTGOING.with_borrow_mut(|attachments| {
+                let at = attachments.len().saturating_sub(count);
+                attachments.split_off(at)
+            }),
+        }
     }
 }
 
-struct Incoming(Vec<Bytes>);
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // What a panic left.
+        self.take();
+        COUNT.set(self.0);
+    }
+}
+
+/// Puts back what lay in the slot before, also when a user's `Deserialize` panics.
+struct Incoming(bool, Vec<Bytes>);
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        INCOMING.set(std::mem::take(&mut self.0));
+        HAS_INCOMING.set(self.0);
+        INCOMING.set(std::mem::take(&mut self.1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn num(binary: &[u8]) -> String {
+        serde_json::to_string(&Binary::from(binary)).unwrap()
+    }
+
+    #[test]
+    fn what_is_encoded_within_another_has_attachments_of_its_own() {
+        let ((first, inner, second), outer) = gathering(|| {
+            let first = num(&[1]);
+            let inner = gathering(|| num(&[2]));
+            (first, inner, num(&[3]))
+        });
+        let placeholder = |num: u8| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+        assert_eq!((first, second), (placeholder(0), placeholder(1)));
+        assert_eq!(inner, (placeholder(0), vec![Bytes::from_static(&[2])]));
+        assert_eq!(outer, [&[1][..], &[3][..]]);
+        assert_eq!(num(&[4]), "[4]");
+    }
+
+    #[test]
+    fn a_panic_leaves_no_attachments_behind() {
+        let panicked = std::panic::catch_unwind(|| {
+            gathering(|| {
+                num(&[1]);
+                panic!("in a Serialize");
+            })
+        });
+        assert!(panicked.is_err());
+        assert_eq!(num(&[2]), "[2]");
+        let (_, attachments) = gathering(|| num(&[3]));
+        assert_eq!(attachments, [&[3][..]]);
+    }
+
+    #[test]
+    fn what_is_decoded_within_another_is_not_offered_its_attachments() {
+        let placeholder = r#"{"_placeholder":true,"num":0}"#;
+        let decode = || serde_json::from_str::<Binary>(placeholder).ok();
+        let attachments = [Bytes::from_static(&[1])];
+        let (inner, outer) = offering(&attachments, || (offering(&[], decode), decode()));
+        assert_eq!((inner, outer), (None, Some(Binary::from(vec![1]))));
+        assert_eq!(offering(&[], decode), None);
     }
 }

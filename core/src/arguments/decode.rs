@@ -63,12 +63,14 @@ arguments!(A B C D E F);
 
 /// The name of the event whose payload is `data`: its first element, a string or a number.
 pub(crate) fn event_name(data: &str) -> Option<Cow<'_, str>> {
-    let first = data.trim_start().strip_prefix('[')?.trim_start();
+    let within = data.trim_ascii_start().strip_prefix('[')?;
+    let first = within.trim_ascii_start();
     let Some(text) = first.strip_prefix('"') else {
         let end = first.find([',', ']', ' ', '\t', '\n', '\r'])?;
         return Some(Cow::Borrowed(&first[..end]));
     };
-    let mark = text.find(['"', '\\'])?;
+    let is_mark = |byte: u8| matches!(byte, b'"' | b'\\');
+    let mark = text.bytes().position(is_mark)?;
     if text.as_bytes()[mark] == b'"' {
         return Some(Cow::Borrowed(&text[..mark]));
     }

@@ -33,9 +33,9 @@ impl Encoded {
                 "\"{name}\" is a reserved event name"
             )));
         }
-        let mut json = Vec::with_capacity(USUAL_SIZE);
+        let mut json = scratch::take();
         json.push(b'[');
-        serde_json::to_writer(&mut json, name).map_err(|error| not_json(&error))?;
+        write_name(name, &mut json)?;
         Encoded::finish(json, arguments)
     }
 
@@ -44,7 +44,9 @@ impl Encoded {
     /// # Errors
     /// [`Error::Misuse`] for arguments that cannot be JSON.
     pub(crate) fn answer(arguments: &impl Serialize) -> Result<Encoded, Error> {
-        Encoded::finish(vec![b'['], arguments)
+        let mut json = scratch::take();
+        json.push(b'[');
+        Encoded::finish(json, arguments)
     }
 
     /// Shows the event as watchers see it.
@@ -97,6 +99,27 @@ impl Encoded {
     }
 }
 
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        scratch::give_back(std::mem::take(&mut self.json));
+    }
+}
+
+/// Most names need no escape.
+fn write_name(name: &str, json: &mut Vec<u8>) -> Result<(), Error> {
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // Looks at all bytes, which the compiler does in vectors.
+    let has_special = |name: &str| name.bytes().fold(false, |any, byte| any | is_special(byte));
+    if has_special(name) {
+        return serde_json::to_writer(json, name).map_err(|error| not_json(&error));
+    }
+    json.reserve(name.len() + 2);
+    json.push(b'"');
+    json.extend_from_slice(name.as_bytes());
+    json.push(b'"');
+    Ok(())
+}
+
 fn not_json(error: &serde_json::Error) -> Error {
     Error::Misuse(format!("the arguments cannot be JSON: {error}"))
 }
@@ -111,7 +134,34 @@ const RESERVED: [&str; 6] = [
     "removeListener",
 ];
 
-const USUAL_SIZE: usize = 128;
+/// A thread's buffer for what it encodes, so that an event sent at once needs none of its own.
+mod scratch {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+
+    const USUAL_SIZE: usize = 128;
+
+    /// A larger buffer is not kept.
+    const KEPT_CAPACITY: usize = 16 * 1024;
+
+    /// An empty buffer. A thread that has given its own away makes one.
+    pub(super) fn take() -> Vec<u8> {
+        let mut buffer = BUFFER.take();
+        buffer.clear();
+        buffer.reserve(USUAL_SIZE);
+        buffer
+    }
+
+    pub(super) fn give_back(buffer: Vec<u8>) {
+        if (1..=KEPT_CAPACITY).contains(&buffer.capacity()) {
+            // At the end of a thread there is nobody left to keep it for.
+            let _ = BUFFER.try_with(|kept| kept.set(buffer));
+        }
+    }
+}
 
 /// How many arguments a value stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,15 +295,18 @@ mod tests {
     use super::super::binary::Binary;
     use super::*;
 
+    fn text(encoded: &Encoded) -> String {
+        String::from_utf8(encoded.json.clone()).unwrap()
+    }
+
     fn event(arguments: impl Serialize) -> String {
-        let Encoded { json, attachments } = Encoded::event("e", &arguments).unwrap();
-        assert!(attachments.is_empty());
-        String::from_utf8(json).unwrap()
+        let encoded = Encoded::event("e", &arguments).unwrap();
+        assert!(encoded.attachments.is_empty());
+        text(&encoded)
     }
 
     fn answer(arguments: impl Serialize) -> String {
-        let Encoded { json, .. } = Encoded::answer(&arguments).unwrap();
-        String::from_utf8(json).unwrap()
+        text(&Encoded::answer(&arguments).unwrap())
     }
 
     #[test]
@@ -286,18 +339,34 @@ mod tests {
             Binary::from(vec![1]),
             vec![Some(Binary::from(vec![2])), None],
         );
-        let Encoded { json, attachments } = Encoded::event("e", &arguments).unwrap();
+        let encoded = Encoded::event("e", &arguments).unwrap();
         assert_eq!(
-            String::from_utf8(json).unwrap(),
+            text(&encoded),
             r#"["e",{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1},null]]"#
         );
-        assert_eq!(attachments, [&[1][..], &[2][..]]);
-        let Encoded { json, attachments } = Encoded::answer(&Binary::from(vec![3])).unwrap();
+        assert_eq!(encoded.attachments, [&[1][..], &[2][..]]);
+        let encoded = Encoded::answer(&Binary::from(vec![3])).unwrap();
+        assert_eq!(text(&encoded), r#"[{"_placeholder":true,"num":0}]"#);
+        assert_eq!(encoded.attachments, [&[3][..]]);
+    }
+
+    #[test]
+    fn a_name_is_escaped_where_it_must_be() {
+        for name in ["plain", "", "é", "a\"b", "a\\b", "a\nb", "a\u{1}b"] {
+            let encoded = Encoded::event(name, &()).unwrap();
+            let expected = serde_json::to_string(&[name]).unwrap();
+            assert_eq!(text(&encoded), expected);
+        }
+    }
+
+    #[test]
+    fn events_encoded_side_by_side_do_not_share_a_buffer() {
+        let first = Encoded::event("a", &1).unwrap();
+        let second = Encoded::event("b", &2).unwrap();
         assert_eq!(
-            String::from_utf8(json).unwrap(),
-            r#"[{"_placeholder":true,"num":0}]"#
+            (&*text(&first), &*text(&second)),
+            (r#"["a",1]"#, r#"["b",2]"#)
         );
-        assert_eq!(attachments, [&[3][..]]);
     }
 
     #[test]

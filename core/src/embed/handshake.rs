@@ -118,6 +118,12 @@ impl Handshake {
         })
     }
 
+    /// The memory it takes, in bytes.
+    #[cfg(feature = "server")]
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + size_of_val(&*self.headers)
+    }
+
     /// The peer's address, unless its stream has none. Behind a proxy it is the proxy's.
     pub fn remote_address(&self) -> Option<SocketAddr> {
         self.remote_address

@@ -19,7 +19,7 @@ mod namespace;
 mod recovery;
 mod sid;
 
-pub use ack::{BroadcastAck, BroadcastAcks, Response};
+pub use ack::{BroadcastAck, BroadcastAcks, Claim, Response, Telling};
 pub use client::{Client, Incoming, Violation};
 pub use directory::Hub;
 pub use members::{ShardTargets, Slot, Targets};

@@ -166,10 +166,22 @@ pub(super) fn has_shape(kind: PacketType, data: Option<&str>) -> bool {
 /// JSON of the event's shape.
 pub(super) fn has_name(kind: PacketType, data: Option<&str>) -> bool {
     match (kind, data) {
-        (PacketType::Event | PacketType::BinaryEvent, Some(data)) => {
+        (PacketType::Event | PacketType::BinaryEvent, Some(data)) => has_free_name(data),
+        _ => true,
+    }
+}
+
+fn has_free_name(data: &str) -> bool {
+    let bytes = data.as_bytes();
+    let bracket = json::skip_space(bytes, 0);
+    let start = json::skip_space(bytes, bracket + 1);
+    match bytes.get(start..).unwrap_or_default() {
+        // A letter that begins a reserved name, or an escape that may stand for one.
+        [b'"', b'c' | b'd' | b'n' | b'r' | b'\\', ..] => {
             event_name(data).is_some_and(|name| !is_reserved(&name))
         }
-        _ => true,
+        [b'"' | b'-' | b'0'..=b'9', ..] => true,
+        _ => false,
     }
 }
 
@@ -272,8 +284,16 @@ pub fn encode_frame(
     id: Option<u64>,
     data: &[&[u8]],
 ) -> Frame {
-    let prefix = Prefix::new(kind, attachments, namespace, id);
     let data_len: usize = data.iter().map(|part| part.len()).sum();
+    if !kind.is_binary() && id.is_none() && namespace == "/" {
+        return Frame::build(Opcode::Text, 2 + data_len, |bytes| {
+            bytes.extend_from_slice(&[b'4', b'0' + kind as u8]);
+            for part in data {
+                bytes.extend_from_slice(part);
+            }
+        });
+    }
+    let prefix = Prefix::new(kind, attachments, namespace, id);
     Frame::build(Opcode::Text, 1 + prefix.len() + data_len, |bytes| {
         bytes.push(b'4');
         prefix.write(bytes);

@@ -171,8 +171,8 @@ impl Shard {
     /// The first packet leaves a moment after the answer to the upgrade. Clients of protocol 3 that
     /// begin to listen when they are told that the WebSocket is open would miss what came with the
     /// answer in one read; from engine.io it never does. The others are answered once the runtime
-    /// has the stream: answered before, more clients of a cluster with sticky sessions were never
-    /// let in.
+    /// has the stream: the primary process of a Node cluster reads on from a connection that it hands
+    /// over, and swallows what a client says too soon.
     fn touch_later(&mut self, slot: Slot) {
         let at = self.now + FIRST_PACKET_DELAY;
         if let Some(connection) = self.connections.get_mut(slot) {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
-use super::{Shared, packets, raw};
+use super::{Engine, Shared, own, packets, raw};
 use crate::config::Parser;
 use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
 use crate::error::DisconnectReason;
@@ -214,7 +214,7 @@ impl<'e> Batch<'e> {
             }
             let id = ack.map(|ack| ack.id);
             let frames = packets::encode(parser, PacketType::Event, namespace.name(), id, payload);
-            let ack = ack.and_then(|AckRequest { id, timeout }| {
+            let ack = ack.and_then(|AckRequest { id, timeout, .. }| {
                 Some(Box::new(AckDeadline {
                     id,
                     timeout: timeout?,
@@ -308,7 +308,9 @@ impl<'e> Batch<'e> {
             ack.timeout
                 .unwrap_or(self.shared.config.broadcast_ack_timeout)
         };
-        namespace.broadcast_acks().open(ack.id, expected);
+        namespace
+            .broadcast_acks()
+            .open(ack.id, expected, ack.telling);
         let now = Instant::now();
         let at = now.checked_add(wait).unwrap_or(now);
         let namespace = Arc::clone(namespace);
@@ -444,10 +446,7 @@ impl<'e> Batch<'e> {
                 self.run.reserve(USUAL_RUN);
                 self.run.extend([first, task]);
             }
-            None if self.run.is_empty() => {
-                self.touched.mark(shard);
-                self.first = Some(task);
-            }
+            None if self.run.is_empty() => self.first = Some(task),
             None => self.run.push(task),
         }
     }
@@ -455,11 +454,14 @@ impl<'e> Batch<'e> {
     /// Queues at its shard what has been pushed: at the end, or, where the order with other threads
     /// matters, before the lock that gives it is let go.
     fn hand_over(&mut self) {
+        let task = match self.first.take() {
+            Some(task) => task,
+            None if self.run.is_empty() => return,
+            None => Task::Run(std::mem::take(&mut self.run)),
+        };
         let inbox = &self.shared.shards[usize::from(self.shard)].inbox;
-        if let Some(task) = self.first.take() {
-            inbox.push(task);
-        } else if !self.run.is_empty() {
-            inbox.push(Task::Run(std::mem::take(&mut self.run)));
+        if own::queue(inbox, task) {
+            self.touched.mark(self.shard);
         }
     }
 }
@@ -470,16 +472,70 @@ impl Drop for Batch<'_> {
     }
 }
 
+/// The shortest way for the commands that most applications use most.
+impl Engine {
+    /// [`Command::Emit`] without an ack, for who holds the socket's namespace.
+    pub(crate) fn emit(
+        &self,
+        namespace: &Namespace,
+        socket: SocketRef,
+        payload: Payload<'_>,
+        volatile: bool,
+    ) {
+        if namespace.recovery().is_some() {
+            let ack = None;
+            self.execute(Command::Emit {
+                socket,
+                payload,
+                volatile,
+                ack,
+            });
+            return;
+        }
+        let (kind, parser) = (PacketType::Event, self.shared.config.parser);
+        let frames = packets::encode(parser, kind, namespace.name(), None, &payload);
+        self.send(socket, Outgoing { frames, volatile });
+    }
+
+    /// [`Command::Answer`], for who holds the socket's namespace.
+    pub(crate) fn answer_event(
+        &self,
+        namespace: &Namespace,
+        socket: SocketRef,
+        id: u64,
+        payload: &Payload<'_>,
+    ) {
+        let (kind, parser) = (PacketType::Ack, self.shared.config.parser);
+        let frames = packets::encode(parser, kind, namespace.name(), Some(id), payload);
+        let volatile = false;
+        self.send(socket, Outgoing { frames, volatile });
+    }
+
+    fn send(&self, socket: SocketRef, outgoing: Outgoing) {
+        let SocketRef { conn, namespace } = socket;
+        let inbox = &self.shared.shards[usize::from(conn.shard)].inbox;
+        let task = Task::Send {
+            slot: conn.slot,
+            namespace,
+            outgoing,
+            ack: None,
+        };
+        if own::queue(inbox, task) {
+            inbox.wake();
+        }
+    }
+}
+
 /// A set of shards.
 #[derive(Debug, Default)]
-struct Touched([u64; 4]);
+pub(super) struct Touched([u64; 4]);
 
 impl Touched {
-    fn mark(&mut self, shard: u8) {
+    pub(super) fn mark(&mut self, shard: u8) {
         self.0[usize::from(shard / 64)] |= 1 << (shard % 64);
     }
 
-    fn each(&self, mut work: impl FnMut(usize)) {
+    pub(super) fn each(&self, mut work: impl FnMut(usize)) {
         for (at, mut bits) in self.0.iter().copied().enumerate() {
             while bits != 0 {
                 work(at * 64 + bits.trailing_zeros() as usize);

@@ -153,32 +153,41 @@ impl Shard {
     }
 
     fn transmit(&mut self, slot: Slot, transmit: Transmit) {
-        let now = self.now;
-        let engine = self.engine.clone();
-        let Some(connection) = self.connections.get_mut(slot) else {
+        let Shard {
+            connections,
+            engine,
+            compression,
+            cork,
+            now,
+            ..
+        } = self;
+        let now = *now;
+        let Some(connection) = connections.get_mut(slot) else {
             return;
         };
         match transmit {
-            Transmit::WebSocket(frame) => {
+            Transmit::WebSocket(first) => {
                 let Some(link) = &mut connection.link else {
                     return;
                 };
-                let frame = match (&mut link.deflater, &engine.config().per_message_deflate) {
-                    (Some(deflater), Some(options))
-                        if frame.payload_ref().len() >= options.threshold =>
-                    {
-                        self.compression.compress(&frame, deflater, options)
-                    }
-                    _ => frame,
+                let mut feed = feed_writer(engine);
+                let mut cork = Cork {
+                    buffer: cork,
+                    feed: &mut feed,
                 };
-                let mut feed = feed_writer(&engine);
-                link.write(
-                    &frame,
-                    &mut Cork {
-                        buffer: &mut self.cork,
-                        feed: &mut feed,
-                    },
-                );
+                let mut next = Some(first);
+                while let Some(frame) = next {
+                    let frame = match (&mut link.deflater, &engine.config().per_message_deflate) {
+                        (Some(deflater), Some(options))
+                            if frame.payload_ref().len() >= options.threshold =>
+                        {
+                            compression.compress(&frame, deflater, options)
+                        }
+                        _ => frame,
+                    };
+                    link.write(&frame, &mut cork);
+                    next = connection.session.poll_message();
+                }
             }
             Transmit::Pong => {
                 if let Some(link) = &mut connection.link {
@@ -189,7 +198,7 @@ impl Shard {
                 if let Some(mut probe) = connection.probe.take() {
                     // The cork may hold bytes of the other link.
                     let mut buffer = Vec::new();
-                    let mut feed = feed_writer(&engine);
+                    let mut feed = feed_writer(engine);
                     let mut cork = Cork {
                         buffer: &mut buffer,
                         feed: &mut feed,
@@ -294,14 +303,20 @@ impl Shard {
     }
 
     fn flush_links(&mut self, slot: Slot) {
-        let end_by = self.now + CLOSE_ANSWER_TIMEOUT;
-        let engine = self.engine.clone();
-        let Some(connection) = self.connections.get_mut(slot) else {
+        let Shard {
+            connections,
+            engine,
+            cork,
+            now,
+            ..
+        } = self;
+        let end_by = *now + CLOSE_ANSWER_TIMEOUT;
+        let Some(connection) = connections.get_mut(slot) else {
             return;
         };
-        let mut feed = feed_writer(&engine);
+        let mut feed = feed_writer(engine);
         let mut cork = Cork {
-            buffer: &mut self.cork,
+            buffer: cork,
             feed: &mut feed,
         };
         if let Some(link) = &mut connection.link {

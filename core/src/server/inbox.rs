@@ -53,4 +53,9 @@ impl Inbox {
     pub(super) fn pop(&self) -> Option<Task> {
         self.receiver.try_recv().ok()
     }
+
+    /// Whether no task waits. What another thread pushed before it let this one know is seen.
+    pub(super) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::{Config, Parser, Protocol, TransportKind};
-use crate::embed::{Event, Raw, SocketRef};
+use crate::embed::{Event, Raw, SocketRef, Telling};
 use crate::error::DisconnectReason;
-use crate::hub::{Client, ConnId, Incoming, Violation, new_sid};
+use crate::hub::{Claim, Client, ConnId, Incoming, Response, Violation, new_sid};
 use crate::proto::DecodeError;
 use crate::session::{Received, Session};
 
@@ -201,7 +201,7 @@ fn claim(
     store.lock().claim(conn, &pid, &offset, now)
 }
 
-/// Acks of broadcasts are gathered; the others are the application's.
+/// Acks of broadcasts are gathered, or told one by one; the others are the application's.
 fn deliver_ack<'a>(
     engine: &super::Engine,
     socket: SocketRef,
@@ -210,21 +210,33 @@ fn deliver_ack<'a>(
     attachments: Vec<bytes::Bytes>,
 ) -> Option<Event<'a>> {
     let namespace = engine.shared.hub.namespace(socket.namespace)?;
-    if !namespace.broadcast_acks().contains(id) {
-        return Some(Event::Ack {
-            socket,
-            id,
-            data,
+    let acks = namespace.broadcast_acks();
+    let response = match acks.claim(id, socket.conn) {
+        Claim::Foreign => {
+            return Some(Event::Ack {
+                socket,
+                id,
+                data,
+                attachments,
+            });
+        }
+        Claim::Void => return None,
+        Claim::Due(Telling::Together) => Some(Response {
+            data: data.into(),
             attachments,
-        });
-    }
-    let response = crate::hub::Response {
-        data: data.into(),
-        attachments,
+        }),
+        Claim::Due(Telling::OneByOne) => {
+            let answer = Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            };
+            engine.shared.application.handle(engine, answer);
+            None
+        }
     };
-    let outcome = namespace
-        .broadcast_acks()
-        .answer(id, socket.conn, response)?;
+    let outcome = acks.answer(id, socket.conn, response)?;
     Some(Event::BroadcastAck {
         namespace: socket.namespace,
         id,

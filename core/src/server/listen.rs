@@ -108,7 +108,7 @@ impl Engine {
     pub fn serve(&self, stream: std::net::TcpStream, read: Bytes) {
         if !self.is_closing() {
             let accepted = Box::new(Accepted::Brought(stream, read));
-            self.push(self.pick_shard(), Task::Accepted(accepted));
+            self.push(self.pick_shard_for_http(), Task::Accepted(accepted));
         }
     }
 
@@ -162,7 +162,10 @@ impl Engine {
                 thread_ended(&engine);
             })
             .inspect_err(|_| thread_ended(self));
-        self.shared.threads.lock().push(accepting.map_err(during)?);
+        self.shared
+            .listeners
+            .lock()
+            .push(accepting.map_err(during)?);
         let told = outcome
             .recv()
             .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
@@ -189,7 +192,7 @@ impl Listener {
             match accepted.await {
                 Some(Ok(accepted)) => {
                     let task = Task::Accepted(Box::new(accepted));
-                    engine.push(engine.pick_shard(), task);
+                    engine.push(engine.pick_shard_for_http(), task);
                 }
                 // Out of descriptors, or a client that was gone again: the next may fare better.
                 Some(Err(_)) => tokio::time::sleep(PAUSE).await,

@@ -15,6 +15,8 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod moment;
+mod own;
 mod packets;
 pub mod pull;
 mod raw;
@@ -22,10 +24,13 @@ mod reading;
 mod registry;
 mod requests;
 mod shard;
+mod start;
 mod stop;
 mod table;
 mod task;
+mod threads;
 mod timers;
+mod upgrades;
 mod websocket;
 #[cfg(feature = "webtransport")]
 mod webtransport;
@@ -49,9 +54,10 @@ pub use http::{
     Admission, Content, EventAdmission, Reception, Reply, WebSocketAdmission, WebSocketRefusal,
     WebSocketTerms,
 };
+pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::{Config, Protocol, TransportKind};
+use crate::config::{Config, Protocol};
 use crate::embed::{Command, Event, Handshake, RequestId};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -59,12 +65,13 @@ use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
 use crate::trace::tell;
-use crate::transport::{Stream, polling};
+use crate::transport::polling;
 use addresses::Addresses;
 use inbox::Inbox;
 use listen::Transport;
+use moment::Moment;
 use registry::Registry;
-use task::{Attach, PollingKind, PollingRequest, Responder, Task};
+use task::{PollingKind, PollingRequest, Responder, Task};
 
 /// What receives an engine's events.
 pub trait Application: Send + Sync + 'static {
@@ -121,7 +128,10 @@ pub(crate) struct Shared {
     addresses: Option<Addresses>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,
+    /// Connections are dealt out in turn, and so is HTTP: dealt out together, each connection that HTTP
+    /// brings would skip the shard behind.
     next_shard: AtomicUsize,
+    next_for_http: AtomicUsize,
     next_request: AtomicU64,
     live_shards: AtomicUsize,
     is_closing: AtomicBool,
@@ -133,13 +143,20 @@ pub(crate) struct Shared {
     closing: Notify,
     /// When it must have closed, if the application said so.
     finish_by: OnceLock<Instant>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Where its shards run.
+    threads: Threads,
+    /// The threads of its listeners.
+    listeners: Mutex<Vec<JoinHandle<()>>>,
+    /// Told when [`Event::Closed`] has been.
+    over: Moment,
 }
 
 #[derive(Debug)]
 struct ShardHandle {
     inbox: Inbox,
     counters: Counters,
+    /// Told when the shard has ended.
+    ended: Moment,
 }
 
 /// A byte feed: a WebSocket whose bytes the application reads and writes.
@@ -197,54 +214,6 @@ pub struct Request<'a> {
 }
 
 impl Engine {
-    /// Starts the engine's threads.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] for a setting that cannot work, [`Error::Io`] if no thread or event queue
-    /// can be had.
-    pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
-        config.validate()?;
-        let settings = Arc::new(Settings {
-            ping_interval: config.ping_interval,
-            ping_timeout: config.ping_timeout,
-            upgrade_timeout: config.upgrade_timeout,
-            close_timeout: config.close_timeout,
-            max_payload: config.max_payload,
-            allow_upgrades: config.offers_upgrade(),
-            rate_limit: config.rate_limit,
-        });
-        let shared = Arc::new(Shared {
-            hub: Hub::new(config.shards, config.recovery),
-            settings,
-            registry: Registry::new(),
-            addresses: Addresses::new(&config),
-            application,
-            shards: (0..config.shards)
-                .map(|_| ShardHandle {
-                    inbox: Inbox::new(),
-                    counters: Counters::default(),
-                })
-                .collect(),
-            next_shard: AtomicUsize::new(0),
-            next_request: AtomicU64::new(1 << 63),
-            live_shards: AtomicUsize::new(config.shards),
-            is_closing: AtomicBool::new(false),
-            tells_heartbeats: AtomicBool::new(false),
-            #[cfg(feature = "webtransport")]
-            listens_webtransport: AtomicBool::new(false),
-            closing: Notify::new(),
-            finish_by: OnceLock::new(),
-            threads: Mutex::default(),
-            config,
-        });
-        let engine = Engine { shared };
-        for index in 0..engine.shared.shards.len() {
-            let thread = shard::spawn(engine.clone(), index as u8).inspect_err(|_| engine.close());
-            engine.shared.threads.lock().push(thread?);
-        }
-        Ok(engine)
-    }
-
     /// The settings it runs with.
     pub fn config(&self) -> &Config {
         &self.shared.config
@@ -336,21 +305,6 @@ impl Engine {
         );
     }
 
-    /// Takes on a WebSocket that is a TCP stream of its own from now on. [`Event::Open`],
-    /// [`Event::Upgraded`] or [`Event::Forget`] follows.
-    pub fn attach(&self, url: &str, stream: std::net::TcpStream, upgrade: Upgrade) {
-        self.attach_stream(url, Stream::Tcp(stream), upgrade);
-    }
-
-    /// Takes on a WebSocket whose bytes the application reads and writes.
-    pub fn attach_feed(&self, url: &str, upgrade: Upgrade) -> FeedId {
-        let request = upgrade.request;
-        FeedId {
-            shard: self.attach_stream(url, Stream::Feed, upgrade),
-            request,
-        }
-    }
-
     /// Bytes that came for a feed.
     pub fn feed(&self, feed: FeedId, bytes: Bytes) {
         self.push(
@@ -408,15 +362,6 @@ impl Engine {
     fn is_told_heartbeats(&self) -> bool {
         self.config().protocol == Protocol::EngineIo
             || self.shared.tells_heartbeats.load(Ordering::Relaxed)
-    }
-
-    /// Waits for the engine's threads after [`Engine::close`]. Not to be called from an event.
-    pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.shared.threads.lock());
-        for thread in threads {
-            // A panic of a shard has been reported by the panic hook already.
-            let _ = thread.join();
-        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -495,47 +440,6 @@ impl Engine {
         conn
     }
 
-    fn attach_stream(&self, url: &str, stream: Stream, upgrade: Upgrade) -> u8 {
-        let verified = self.verify("GET", url, true);
-        let (shard, upgrade_of) = match verified {
-            Ok(Verified::Session(conn, TransportKind::WebSocket)) => (conn.shard, Some(conn.slot)),
-            _ => (self.pick_shard(), None),
-        };
-        let Upgrade {
-            request,
-            answer,
-            head,
-            handshake,
-            deflate,
-            sid,
-            address,
-        } = upgrade;
-        let address = self.identify(address.as_deref(), handshake.as_deref());
-        let attach = Attach {
-            kind: TransportKind::WebSocket,
-            request,
-            stream,
-            answer,
-            head,
-            upgrade_of,
-            handshake,
-            deflate,
-            dialect: gateway::dialect(url),
-            sid,
-            address,
-        };
-        let may_open = matches!(verified, Ok(Verified::Handshake(TransportKind::WebSocket)));
-        if (may_open || upgrade_of.is_some()) && !self.is_closing() {
-            self.push(shard, Task::Attach(Box::new(attach)));
-        } else {
-            // The session or the engine ended since the caller's check: the stream is dropped.
-            let event = Event::Forget { request };
-            self.shared.application.handle(self, event);
-            self.shared.application.flush();
-        }
-        shard
-    }
-
     fn answer(&self, responder: Responder, answer: crate::embed::Answer) {
         match responder {
             Responder::Application(request) => {
@@ -554,9 +458,18 @@ impl Engine {
         self.shared.shards[0].counters.refused.increment_shared();
     }
 
+    /// The shard of the next connection.
     fn pick_shard(&self) -> u8 {
-        let next = self.shared.next_shard.fetch_add(1, Ordering::Relaxed);
-        (next % self.shared.shards.len()) as u8
+        self.deal_out(&self.shared.next_shard)
+    }
+
+    /// The shard that serves the next connection, or request, of HTTP.
+    fn pick_shard_for_http(&self) -> u8 {
+        self.deal_out(&self.shared.next_for_http)
+    }
+
+    fn deal_out(&self, next: &AtomicUsize) -> u8 {
+        (next.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len()) as u8
     }
 
     #[cfg(feature = "tower")]

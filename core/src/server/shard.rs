@@ -1,4 +1,4 @@
-//! One IO thread: a current-thread runtime, its connections, and the loop that takes turns.
+//! One shard of an engine: its connections on one IO thread, and the loop that takes turns.
 //!
 //! ```text
 //!  inbox ──► tasks ─┐
@@ -12,26 +12,26 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use super::compression::Compression;
 use super::http;
+use super::inbox::Inbox;
 use super::table::{Table, Tenant};
 use super::task::Task;
+use super::threads::Running;
 use super::timers::Timers;
 use super::websocket::MaskKeys;
-use super::{Engine, ShardHandle};
+use super::{Engine, ShardHandle, own};
 use crate::embed::{Event, RequestId};
-use crate::error::Error;
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
 use crate::trace::tell;
@@ -54,6 +54,8 @@ pub(super) struct Shard {
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
+    /// Asked of this shard on its own thread after its last look for them: done before all else.
+    own_tasks: Vec<Task>,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
@@ -97,49 +99,64 @@ const BUFFER_SIZE: usize = 256 * 1024;
 /// So many tasks at most are done before what they led to is written and streams are read.
 const TASKS_PER_TURN: usize = 1_024;
 
-/// Starts the thread of shard `index`.
-pub(super) fn spawn(engine: Engine, index: u8) -> Result<JoinHandle<()>, Error> {
-    let during = |error| Error::Io("cannot start an IO thread".to_owned(), error);
-    // The runtime belongs to the thread that makes it; whether it could be made is told here.
-    let (started, outcome) = std::sync::mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new()
-        .name(format!("sori-{index}"))
-        .spawn(move || {
-            let mut builder = Builder::new_current_thread();
-            let runtime = builder
-                .enable_io()
-                .enable_time()
-                .build_local(LocalOptions::default());
-            let (runtime, told) = match runtime {
-                Ok(runtime) => (Some(runtime), Ok(())),
-                Err(error) => (None, Err(error)),
-            };
-            // The caller waits for it.
-            let _ = started.send(told);
-            if let Some(runtime) = runtime {
-                runtime.block_on(run(engine, index));
-            }
-        })
-        .map_err(during)?;
-    let told = outcome
-        .recv()
-        .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
-    told.map_err(during)?;
-    Ok(thread)
+/// The life of shard `index`, as a task on one of `threads`.
+pub(super) async fn run(engine: Engine, index: u8, threads: Arc<Running>) {
+    let departure = Departure {
+        engine,
+        index,
+        threads: Some(threads),
+    };
+    let engine = &departure.engine;
+    let shard = Rc::new(RefCell::new(Shard::new(engine.clone(), index)));
+    take_turns(&shard, &departure.handle().inbox).await;
+    drop(shard);
+    if let Some(rest) = engine.shared.application.finish(index) {
+        // What takes longer than connections were given is dropped.
+        let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
+    }
 }
 
-async fn run(engine: Engine, index: u8) {
-    let shard = Rc::new(RefCell::new(Shard::new(engine.clone(), index)));
-    let inbox = &engine.shared.shards[usize::from(index)].inbox;
+/// A shard that will have ended when this is dropped, even by a panic.
+struct Departure {
+    engine: Engine,
+    index: u8,
+    threads: Option<Arc<Running>>,
+}
+
+impl Departure {
+    fn handle(&self) -> &ShardHandle {
+        &self.engine.shared.shards[usize::from(self.index)]
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        // Without one of its shards an engine cannot go on.
+        self.engine.close();
+        self.handle().ended.come();
+        // This thread goes on until the task has ended; another must not wait for what it did.
+        self.threads = None;
+        thread_ended(&self.engine);
+    }
+}
+
+async fn take_turns(shard: &Rc<RefCell<Shard>>, inbox: &Inbox) {
     let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     loop {
-        let wait_until = match take_turn(&shard) {
-            Turn::Unfinished => {
+        // Its state is not used any more but to let go of what is in it.
+        let turn = catch_unwind(AssertUnwindSafe(|| take_turn(shard)));
+        let wait_until = match turn {
+            Ok(Turn::Unfinished) => {
                 tokio::task::yield_now().await;
                 continue;
             }
-            Turn::Done(wait_until) => wait_until,
-            Turn::Last => break,
+            Ok(Turn::Done(wait_until)) => wait_until,
+            Ok(Turn::Last) => return,
+            Err(_) => {
+                let mut shard = shard.borrow_mut();
+                shard.keep_own_tasks();
+                return shard.abandon();
+            }
         };
         let mut notified = std::pin::pin!(inbox.notified());
         if let Some(deadline) = wait_until.map(tokio::time::Instant::from_std)
@@ -163,21 +180,19 @@ async fn run(engine: Engine, index: u8) {
             tokio::task::yield_now().await;
         }
     }
-    drop(shard);
-    if let Some(rest) = engine.shared.application.finish(index) {
-        // What takes longer than connections were given is dropped with the runtime.
-        let _ = tokio::time::timeout(engine.time_to_finish(), rest).await;
-    }
-    thread_ended(&engine);
 }
 
-/// One of the engine's threads is at its end. The last one says so.
+/// One of the engine's shards or listeners is at its end. The last one says so.
 pub(super) fn thread_ended(engine: &Engine) {
     if engine.shared.live_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
-        engine.turn_down_all();
-        tell!(info, "closed");
-        engine.shared.application.handle(engine, Event::Closed);
-        engine.shared.application.flush();
+        // Who waits for the end must hear of it, whatever the application does.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            engine.turn_down_all();
+            tell!(info, "closed");
+            engine.shared.application.handle(engine, Event::Closed);
+            engine.shared.application.flush();
+        }));
+        engine.shared.over.come();
     }
 }
 
@@ -188,10 +203,12 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let engine = this.engine.clone();
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
     inbox.begin_turn();
+    let attending = own::attend(inbox);
     this.is_in_turn = true;
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
+        this.handle_own_tasks();
         let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
@@ -223,7 +240,9 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     }
     engine.shared.application.flush();
     this.is_in_turn = false;
-    if is_unfinished {
+    this.keep_own_tasks();
+    drop(attending);
+    if is_unfinished || !this.own_tasks.is_empty() {
         return Turn::Unfinished;
     }
     let next = this.timers.next();
@@ -258,6 +277,7 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
+            own_tasks: Vec::new(),
             compression: Compression::default(),
             mask_keys: MaskKeys::new(),
             paused: Vec::new(),
@@ -295,6 +315,30 @@ impl Shard {
         }
     }
 
+    /// Does what has been asked of this shard on its own thread while it was at work.
+    fn handle_own_tasks(&mut self) {
+        let mut tasks = std::mem::take(&mut self.own_tasks);
+        loop {
+            tasks.drain(..).for_each(|task| self.handle_task(task));
+            if !own::is_waiting() {
+                break;
+            }
+            own::take(&mut tasks);
+        }
+        if tasks.capacity() <= KEPT_CAPACITY {
+            self.own_tasks = tasks;
+        }
+    }
+
+    /// Leaves for the next turn what has been asked since.
+    fn keep_own_tasks(&mut self) {
+        if own::is_waiting() {
+            let mut tasks = Vec::new();
+            own::take(&mut tasks);
+            self.own_tasks.append(&mut tasks);
+        }
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stops_by.is_some()
     }
@@ -306,6 +350,7 @@ impl Shard {
         if self.engine.shared.application.is_ready_for(conn) {
             return false;
         }
+        self.now = Instant::now();
         let now = self.now;
         if let Some(tenant) = self.connections.tenant_mut(slot)
             && tenant.pause(now)
@@ -390,7 +435,6 @@ impl Shard {
         id: LinkId,
         stream: &mut Inlet,
     ) -> Poll<Flow> {
-        self.now = Instant::now();
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -407,28 +451,52 @@ impl Shard {
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match stream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
+        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
+            return Poll::Pending;
+        };
+        // Most looks find nothing, and need not know the time.
+        self.now = Instant::now();
+        match read.map(|()| buffer.filled().len()) {
+            Err(error) => {
                 self.handle_stream_end(slot, id, Some(error));
                 Poll::Ready(Flow::Stop)
             }
-            Poll::Ready(Ok(())) => match buffer.filled().len() {
-                0 => {
-                    self.handle_stream_end(slot, id, None);
-                    Poll::Ready(Flow::Stop)
-                }
-                n => {
-                    self.handle_bytes(slot, id, n);
-                    Poll::Ready(if n == BUFFER_SIZE {
-                        Flow::Yield
-                    } else {
-                        Flow::Continue
-                    })
-                }
-            },
+            Ok(0) => {
+                self.handle_stream_end(slot, id, None);
+                Poll::Ready(Flow::Stop)
+            }
+            Ok(n) => {
+                self.handle_bytes(slot, id, n);
+                Poll::Ready(if n == BUFFER_SIZE {
+                    Flow::Yield
+                } else {
+                    Flow::Continue
+                })
+            }
         }
     }
+}
+
+/// One look by a task that reads a connection's stream, and what it led to. If it panics, the
+/// connection is given up.
+pub(super) fn guarded(
+    shard: &RefCell<Shard>,
+    slot: Slot,
+    look: impl FnOnce(&mut Shard) -> Poll<Flow>,
+) -> Poll<Flow> {
+    let looked = catch_unwind(AssertUnwindSafe(|| {
+        let mut shard = shard.borrow_mut();
+        let _attending = own::attend(&shard.handle().inbox);
+        let flow = look(&mut shard);
+        shard.handle_own_tasks();
+        flow
+    }));
+    looked.unwrap_or_else(|_| {
+        let mut shard = shard.borrow_mut();
+        shard.keep_own_tasks();
+        shard.give_up(slot);
+        Poll::Ready(Flow::Stop)
+    })
 }
 
 /// Reads a link's stream until either is over.
@@ -439,7 +507,12 @@ pub(super) async fn read_link(
     mut stream: Inlet,
 ) {
     loop {
-        match poll_fn(|cx| shard.borrow_mut().poll_link(cx, slot, id, &mut stream)).await {
+        let look = poll_fn(|cx| {
+            guarded(&shard, slot, |shard| {
+                shard.poll_link(cx, slot, id, &mut stream)
+            })
+        });
+        match look.await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,

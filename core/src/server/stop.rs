@@ -1,15 +1,18 @@
 //! How an engine comes to its end: at once, or within a time in which what has been said still
 //! arrives.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::http::unless;
 use super::requests::turn_down;
 use super::shard::Shard;
 use super::task::Task;
 use crate::error::DisconnectReason;
+use crate::hub::Slot;
 use crate::trace::tell;
 
 /// How a shard stops.
@@ -51,6 +54,27 @@ impl Engine {
             shard.inbox.push(Task::Stop(stop));
             shard.inbox.wake();
         }
+    }
+
+    /// Waits for the end of the engine after [`Engine::close`], and of its threads if no other engine
+    /// runs on them. Not to be called from an event of any of those.
+    pub fn join(&self) {
+        self.shared.over.block();
+        let listeners = std::mem::take(&mut *self.shared.listeners.lock());
+        for thread in listeners {
+            // A panic has been reported by the panic hook already.
+            let _ = thread.join();
+        }
+        self.shared.threads.join();
+    }
+
+    /// Drives `work` on the shard that calls, until it is done or the shard has ended.
+    pub(crate) fn spawn_local(&self, shard: u8, work: impl Future<Output = ()> + 'static) {
+        let engine = self.clone();
+        tokio::task::spawn_local(async move {
+            let ended = engine.shared.shards[usize::from(shard)].ended.wait();
+            unless(ended, work).await;
+        });
     }
 
     /// Ends when the engine begins to close.
@@ -107,12 +131,37 @@ impl Shard {
     /// The time to stop is over: what is left goes.
     pub(super) fn cut(&mut self) {
         for slot in self.connections.slots() {
-            self.close(slot, DisconnectReason::ServerShuttingDown, true);
-            if let Some(connection) = self.connections.get_mut(slot) {
-                connection.drop_links(self.now);
-            }
-            self.terminate_websocket(slot);
+            self.cut_off(slot);
         }
         self.flush_dirty();
+    }
+
+    /// A turn has panicked, and the shard ends: its connections go, and each that can be is told of.
+    pub(super) fn abandon(&mut self) {
+        tell!(error, shard = self.index, "shard panicked");
+        for slot in self.connections.slots() {
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                self.cut_off(slot);
+                self.flush(slot);
+            }));
+        }
+    }
+
+    /// The task that reads a connection has panicked: the connection goes, and no other.
+    pub(super) fn give_up(&mut self, slot: Slot) {
+        tell!(error, shard = self.index, "reader panicked");
+        self.fail(slot, "internal error".into());
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.drop_links(self.now);
+        }
+        self.terminate_websocket(slot);
+    }
+
+    fn cut_off(&mut self, slot: Slot) {
+        self.close(slot, DisconnectReason::ServerShuttingDown, true);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.drop_links(self.now);
+        }
+        self.terminate_websocket(slot);
     }
 }

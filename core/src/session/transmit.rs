@@ -19,6 +19,16 @@ impl Session {
         self.poll_rare_transmit()
     }
 
+    /// The next message that [`poll_transmit`](Session::poll_transmit) would give to a link, without a
+    /// look at what is rare: for those who write several.
+    #[inline]
+    pub fn poll_message(&mut self) -> Option<Frame> {
+        match self.carrier {
+            Carrier::Link => self.outbox.pop(),
+            Carrier::Polling | Carrier::Probing(_) => None,
+        }
+    }
+
     /// Whether [`poll_transmit`](Session::poll_transmit) would give something.
     #[inline]
     pub fn has_output(&self) -> bool {

@@ -22,7 +22,7 @@ use sori::Config;
 pub(crate) use sori::embed::websocket::{self, Failure, Gauge, MessageKind};
 pub(crate) use sori::embed::{
     AckRequest, Answer, Audience, Command, ConnId, Event, NamespaceId, Payload, Raw, RequestId,
-    SocketRef,
+    SocketRef, Telling,
 };
 use sori::proto::socket::{event_args, event_name};
 pub(crate) use sori::server::{Application, Engine};
@@ -169,6 +169,12 @@ impl Recorder {
             }
             Event::AckTimeout { socket, id } => {
                 log.write(socket.conn, format!("ack timeout {} {id}", name_of(socket)));
+            }
+            Event::BroadcastAnswer {
+                socket, id, data, ..
+            } => {
+                let line = format!("answer {} {id} {data}", name_of(socket));
+                log.write(socket.conn, line);
             }
             Event::BroadcastAck { id, outcome, .. } => {
                 let responses = outcome.responses.iter().map(|r| r.data.to_string());
@@ -368,6 +374,19 @@ impl Rig {
         let app = Arc::new(Recorder::default());
         let application: Arc<dyn Application> = Arc::clone(&app) as _;
         let engine = Engine::start(config, application).expect("an engine");
+        Rig::of(app, engine)
+    }
+
+    /// An engine on the threads of `other`.
+    pub(crate) fn beside(other: &Rig) -> Rig {
+        let app = Arc::new(Recorder::default());
+        let application: Arc<dyn Application> = Arc::clone(&app) as _;
+        let engine = Engine::start_on(other.engine.threads(), config(), application);
+        Rig::of(app, engine.expect("an engine"))
+    }
+
+    /// An engine whose events come to `app`, which is not listening yet.
+    pub(crate) fn of(app: Arc<Recorder>, engine: Engine) -> Rig {
         let address = engine.listen(("127.0.0.1", 0)).expect("a free port");
         Rig {
             engine,

@@ -104,7 +104,7 @@ class Carrier {
     stream.removeListener('close', this.onstreamClose);
     this.onstreamClose = null;
     const id = ws._id;
-    stream.once('close', () => engine.native.start(id));
+    stream.once('close', () => engine.starts.add(id));
     stream.destroy();
   }
 
@@ -120,7 +120,7 @@ class Carrier {
     }
     this.phase = PHASE.FED;
     this.holdProcess();
-    engine.native.start(id);
+    engine.native.start([id]);
     stream.on('data', (chunk) => {
       if (this.phase === PHASE.FED) {
         engine.native.feed(id, chunk);

@@ -3,6 +3,8 @@
 
 const native = require('../native');
 const { throwLater } = require('../errors');
+const { Starts } = require('../starts');
+const threads = require('../threads');
 const { EMPTY_BUFFER, OPCODE } = require('./constants');
 const { protocolError } = require('./errors');
 const { Orders, KIND, FLAG } = require('./orders');
@@ -39,6 +41,7 @@ const KIND_OF = { [OPCODE.PING]: KIND.PING, [OPCODE.PONG]: KIND.PONG };
 class Engine {
   constructor() {
     this.native = null;
+    this.starts = null;
     this.orders = new Orders();
     // WebSockets by number, and the numbers that are free again.
     this.sockets = [];
@@ -56,8 +59,9 @@ class Engine {
 
   start() {
     if (this.native === null) {
-      this.native = new native.WebSocketEngine(this.orders.memory, () => this.takeBatch());
+      this.native = new native.WebSocketEngine(threads, this.orders.memory, () => this.takeBatch());
       this.orders.native = this.native;
+      this.starts = new Starts(this.native);
       this.lend();
     }
     return this.native;

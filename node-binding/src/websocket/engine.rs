@@ -22,6 +22,7 @@ use super::sink::{Gathered, Sink};
 use super::sockets::{Place, Sockets};
 use crate::addon::{duplicate, type_error};
 use crate::metrics::Metrics;
+use crate::threads::Threads;
 
 /// A running engine for plain WebSockets. It ends with `close()`, or when it is collected.
 #[napi]
@@ -66,18 +67,20 @@ const NO_ROOM: i32 = -1;
 
 #[napi]
 impl WebSocketEngine {
-    /// Starts an engine. `onBatch()` is called on this thread when there is something to take with
+    /// Starts an engine, on threads of `threads`. `onBatch()` is called on this thread when there is something to take with
     /// `page()`. JavaScript writes orders into `orders`, which it lends for good.
     #[napi(constructor)]
     pub fn new(
         env: Env,
+        threads: &Threads,
         orders: Uint8Array,
         on_batch: Function<'_, (), ()>,
     ) -> Result<WebSocketEngine> {
         let mut config = Config::default();
         config.shards = config.shards.saturating_sub(1).max(1);
         let sink = Arc::new(Sink::default());
-        let native = Native::start(config, sink.clone())
+        let native = threads
+            .start(config, sink.clone())
             .map_err(|error| type_error(env, &error.to_string()))?;
         let thread = Arc::new(JavaScript::default());
         let wake = {
@@ -183,17 +186,24 @@ impl WebSocketEngine {
 
     /// Begins IO on what was adopted.
     #[napi]
-    pub fn start(&mut self, id: u32) {
-        let Some(Adopted { stream, upgrade }) = self.adopted.remove(&id) else {
-            return;
-        };
-        match stream {
-            Some(stream) => self.native.attach_websocket(stream, upgrade),
-            None => {
-                let feed = self.native.attach_websocket_feed(upgrade);
-                self.feeds.insert(id, feed);
+    pub fn start(&mut self, ids: Vec<u32>) {
+        let WebSocketEngine {
+            native,
+            adopted,
+            feeds,
+            ..
+        } = self;
+        let streams = ids.into_iter().filter_map(|id| {
+            let Adopted { stream, upgrade } = adopted.remove(&id)?;
+            match stream {
+                Some(stream) => Some((stream, upgrade)),
+                None => {
+                    feeds.insert(id, native.attach_websocket_feed(upgrade));
+                    None
+                }
             }
-        }
+        });
+        native.attach_websockets(streams);
     }
 
     /// Bytes of a feed's peer.

@@ -9,11 +9,23 @@ const { Server } = require('socket.io');
 
 const WORKERS = 2;
 
+// Node goes on reading from a connection that is on its way to a worker until the worker says that it has it, and throws
+// away what it reads. On a loaded machine that is now and then the client's next packet, whatever the server.
+function stopReadingWhenSent(socket) {
+  const handle = socket._handle;
+  socket.on('data', () => {
+    if (socket._handle === null) {
+      handle.readStop();
+    }
+  });
+}
+
 if (cluster.isPrimary) {
   // The first bytes of a connection go to its worker as a Buffer.
   cluster.setupPrimary({ serialization: 'advanced' });
   const httpServer = http.createServer();
   setupMaster(httpServer, { loadBalancingMethod: 'round-robin' });
+  httpServer.on('connection', stopReadingWhenSent);
   for (let i = 0; i < WORKERS; i++) {
     cluster.fork();
   }

@@ -48,7 +48,7 @@ use upgrade::Handover;
 /// Serves HTTP on one accepted connection, on the shard that calls it.
 pub(super) fn serve(engine: Engine, shard: u8, accepted: Accepted, mut stop: watch::Receiver<()>) {
     let (peer, read) = (accepted.peer(), accepted.read());
-    tokio::task::spawn_local(async move {
+    engine.clone().spawn_local(shard, async move {
         // A TLS handshake that takes too long is a head that takes too long.
         let timeout = engine.config().request_timeout;
         let begun = tokio::time::timeout(timeout, accepted.into_wire());

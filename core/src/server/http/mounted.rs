@@ -44,7 +44,7 @@ impl Engine {
             turn_down(mounted);
             return;
         }
-        self.push(self.pick_shard(), Task::Mounted(Box::new(mounted)));
+        self.push(self.pick_shard_for_http(), Task::Mounted(Box::new(mounted)));
         self.turn_down_if_ended();
     }
 }
@@ -63,7 +63,7 @@ pub(in crate::server) fn serve(
     mounted: Mounted,
     mut stop: watch::Receiver<()>,
 ) {
-    tokio::task::spawn_local(async move {
+    engine.clone().spawn_local(shard, async move {
         let Mounted {
             head,
             body,

@@ -55,6 +55,17 @@ pub enum PulledEvent {
         /// The ack's id.
         id: u64,
     },
+    /// One client's answer to a broadcast whose answers are told one by one.
+    BroadcastAnswer {
+        /// The socket.
+        socket: Arc<SocketIdentity>,
+        /// The ack's id.
+        id: u64,
+        /// Raw JSON array of the arguments.
+        data: Box<str>,
+        /// The attachments in order.
+        attachments: Vec<Bytes>,
+    },
     /// A broadcast's acks are complete, or their time is up.
     BroadcastAck {
         /// The namespace's name.
@@ -93,6 +104,15 @@ pub enum PulledEvent {
     Handshake {
         /// What to decide about.
         ticket: u64,
+        /// Its request.
+        handshake: Arc<Handshake>,
+    },
+    /// A client wants a plain WebSocket, and waits for `PullServer::decide_about_websocket`.
+    WebSocketHandshake {
+        /// What to decide about.
+        ticket: u64,
+        /// What the application calls the WebSockets of that path.
+        namespace: Arc<str>,
         /// Its request.
         handshake: Arc<Handshake>,
     },
@@ -187,6 +207,9 @@ impl PulledEvent {
             } => data.len() + sum(attachments),
             PulledEvent::Ack {
                 data, attachments, ..
+            }
+            | PulledEvent::BroadcastAnswer {
+                data, attachments, ..
             } => data.len() + sum(attachments),
             PulledEvent::BroadcastAck { outcome, .. } => outcome
                 .responses
@@ -201,8 +224,9 @@ impl PulledEvent {
                 event: RawEvent::Message { data, .. },
                 ..
             } => data.len(),
+            PulledEvent::Handshake { handshake, .. }
+            | PulledEvent::WebSocketHandshake { handshake, .. } => handshake.size(),
             PulledEvent::Raw { .. }
-            | PulledEvent::Handshake { .. }
             | PulledEvent::AckTimeout { .. }
             | PulledEvent::WebSocket { .. }
             | PulledEvent::Disconnect { .. }

@@ -15,6 +15,7 @@ mod queue;
 mod raw;
 mod reception;
 mod roster;
+mod tickets;
 mod websocket;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -23,13 +24,14 @@ use std::time::Duration;
 
 pub use event::{PulledEvent, RawEvent, WebSocketEvent};
 pub use raw::RawOptions;
+pub use reception::WebSocketVerdict;
 pub use roster::{SocketIdentity, SocketKey};
 pub use websocket::WebSocketPath;
 
-use super::{Batch, Engine};
+use super::{Batch, Engine, Threads};
 use crate::config::Config;
 use crate::embed::websocket::Gauge;
-use crate::embed::{AckRequest, Command, Payload, SocketRef};
+use crate::embed::{AckRequest, Command, Payload, SocketRef, Telling};
 use crate::error::Error;
 use crate::hub::{ConnId, Namespace};
 use queue::EventQueue;
@@ -56,7 +58,8 @@ impl std::fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// Dropping it closes every connection and waits for the engine's threads.
+/// Dropping it closes every connection and waits for the engine's end, and for its threads if no other
+/// engine runs on them.
 impl Drop for PullServer {
     fn drop(&mut self) {
         self.engine.close();
@@ -74,6 +77,18 @@ impl PullServer {
         config.validate()?;
         let queue = Arc::new(EventQueue::new(&config));
         let engine = Engine::start(config, Arc::clone(&queue) as _)?;
+        Ok(PullServer { engine, queue })
+    }
+
+    /// As [`PullServer::start`], but on the threads of another engine, whatever `shards` is.
+    ///
+    /// # Errors
+    /// As [`Engine::start_on`].
+    pub fn start_on(threads: &Threads, mut config: Config) -> Result<PullServer, Error> {
+        config.shards = threads.count();
+        config.validate()?;
+        let queue = Arc::new(EventQueue::new(&config));
+        let engine = Engine::start_on(threads, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }
 
@@ -250,7 +265,11 @@ impl PullServer {
             socket,
             payload,
             volatile,
-            ack: Some(AckRequest { id, timeout }),
+            ack: Some(AckRequest {
+                id,
+                timeout,
+                telling: Telling::default(),
+            }),
         });
         Ok(id)
     }

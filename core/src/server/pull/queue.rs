@@ -2,9 +2,9 @@
 //!
 //! # When it is full
 //! It takes every event all the same, but answers [`Application::is_ready`] with no, so that the
-//! engine stops reading. What it holds is bounded by `Config::max_pending_events` and
-//! the bytes of [`Space`], plus what one read of each shard brought, plus a connection's end for each
-//! connection.
+//! engine stops reading, and who asks for a plain WebSocket or for a decision is refused. What it holds
+//! is bounded by `Config::max_pending_events` and the bytes of [`Space`], plus what one read of each
+//! shard brought, plus a connection's end for each connection.
 //!
 //! # Order
 //! An event is queued under the lock of its shard's roster, and so is the end that the application
@@ -240,6 +240,11 @@ impl EventQueue {
         });
     }
 
+    /// Whether it is not full.
+    pub(super) fn has_space(&self) -> bool {
+        self.space.is_left()
+    }
+
     pub(super) fn push(&self, event: PulledEvent) {
         self.space.take(event.size());
         self.mailbox.put(event);
@@ -291,6 +296,22 @@ impl Application for EventQueue {
                 if let Some(socket) = asked {
                     self.push(PulledEvent::Ack {
                         socket,
+                        id,
+                        data: data.into(),
+                        attachments,
+                    });
+                }
+            }
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => {
+                let roster = self.roster(socket.conn.shard);
+                if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                    self.push(PulledEvent::BroadcastAnswer {
+                        socket: Arc::clone(found),
                         id,
                         data: data.into(),
                         attachments,

@@ -1,16 +1,16 @@
 //! A pull application's part in HTTP: handshakes wait for its word, and its headers stand in the
 //! answers.
 
-use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::oneshot;
+use parking_lot::RwLock;
 
 use super::event::PulledEvent;
 use super::queue::EventQueue;
+use super::tickets::{Ticket, Tickets};
 use super::{Gone, PullServer};
 use crate::embed::Handshake;
 use crate::error::Error;
@@ -20,26 +20,54 @@ use crate::server::{Admission, Reception, WebSocketAdmission};
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     asks: AtomicBool,
-    tickets: Arc<Mutex<Tickets>>,
+    last_ticket: AtomicU64,
+    handshakes: Tickets<Result<(), String>>,
+    websockets: Tickets<WebSocketVerdict>,
     headers: RwLock<HeaderMap>,
 }
 
-/// Handshakes that wait, at most one for each open HTTP connection.
-#[derive(Debug, Default)]
-struct Tickets {
-    last: u64,
-    open: HashMap<u64, oneshot::Sender<Result<(), String>>>,
+/// What the application says about a client that asks for a plain WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebSocketVerdict {
+    /// It gets it.
+    Allow {
+        /// The subprotocol, told only to a client that offered it; `None` for the one that the path
+        /// agrees on.
+        protocol: Option<String>,
+    },
+    /// It does not.
+    Deny {
+        /// The HTTP status, 400 to 599.
+        status: u16,
+        /// The body of the answer; if it is empty, the status's own phrase.
+        message: String,
+    },
 }
 
-/// A handshake that waits. Dropped, when its time is up or its client gone, it waits no more.
-struct Ticket {
-    number: u64,
-    tickets: Arc<Mutex<Tickets>>,
+impl Desk {
+    /// Of all kinds, so that a ticket of one is none of another.
+    fn next_ticket(&self) -> u64 {
+        self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.tickets.lock().open.remove(&self.number);
+impl EventQueue {
+    /// Asks the application about a client that wants a plain WebSocket.
+    pub(super) fn ask_about_websocket(
+        &self,
+        namespace: Arc<str>,
+        handshake: &Arc<Handshake>,
+    ) -> Ticket<WebSocketVerdict> {
+        let number = self.desk().next_ticket();
+        let ticket = self.desk().websockets.issue(number);
+        self.push(PulledEvent::WebSocketHandshake {
+            ticket: number,
+            namespace,
+            handshake: Arc::clone(handshake),
+        });
+        // No turn of the shard need follow.
+        self.announce();
+        ticket
     }
 }
 
@@ -49,28 +77,20 @@ impl Reception for EventQueue {
         if !desk.asks.load(Ordering::Acquire) {
             return None;
         }
-        let (sender, decided) = oneshot::channel();
-        let number = {
-            let mut tickets = desk.tickets.lock();
-            tickets.last += 1;
-            let number = tickets.last;
-            tickets.open.insert(number, sender);
-            number
-        };
-        let ticket = Ticket {
-            number,
-            tickets: Arc::clone(&desk.tickets),
-        };
+        if !self.has_space() {
+            // Its question would wait behind all the others, and longer than the client.
+            return Some(Box::pin(ready(Err("too many events wait".to_owned()))));
+        }
+        let number = desk.next_ticket();
+        let ticket = desk.handshakes.issue(number);
         self.push(PulledEvent::Handshake {
             ticket: number,
             handshake: Arc::clone(handshake),
         });
-        // No turn of the shard need follow.
         self.announce();
         Some(Box::pin(async move {
-            let decided = decided.await;
-            drop(ticket);
-            decided.unwrap_or_else(|_| Err(String::new()))
+            let verdict = ticket.verdict().await;
+            verdict.unwrap_or_else(|| Err(String::new()))
         }))
     }
 
@@ -101,8 +121,22 @@ impl PullServer {
     /// # Errors
     /// [`Gone`] if the client has left, its time was up, or it has been decided about.
     pub fn decide(&self, ticket: u64, verdict: Result<(), String>) -> Result<(), Gone> {
-        let waiting = self.queue.desk().tickets.lock().open.remove(&ticket);
-        waiting.ok_or(Gone)?.send(verdict).map_err(|_| Gone)
+        let is_decided = self.queue.desk().handshakes.decide(ticket, verdict);
+        is_decided.then_some(()).ok_or(Gone)
+    }
+
+    /// Gives a client the plain WebSocket that [`PulledEvent::WebSocketHandshake`] asks for, or turns
+    /// it away. Who is not answered within `connect_timeout` is refused (503).
+    ///
+    /// # Errors
+    /// [`Gone`] if the client has left, its time was up, or it has been decided about.
+    pub fn decide_about_websocket(
+        &self,
+        ticket: u64,
+        verdict: WebSocketVerdict,
+    ) -> Result<(), Gone> {
+        let is_decided = self.queue.desk().websockets.decide(ticket, verdict);
+        is_decided.then_some(()).ok_or(Gone)
     }
 
     /// From now on this header stands in every answer under the engine's path that is no refusal,

@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 
 use super::event::{PulledEvent, WebSocketEvent};
 use super::queue::EventQueue;
+use super::reception::WebSocketVerdict;
 use crate::config::WebSocketSettings;
 use crate::embed::websocket::{Command, Event, Failure};
 use crate::embed::{Command as EngineCommand, Handshake, NamespaceId};
@@ -29,6 +30,11 @@ pub struct WebSocketPath {
     /// Origins of the pages that may open one; a request that names another is refused (403). With
     /// none here, all may. Programs that are no browsers name none.
     pub origins: Vec<String>,
+    /// Whether the application decides about every client that none of the above turns away:
+    /// [`PulledEvent::WebSocketHandshake`] asks, [`PullServer::decide_about_websocket`] answers.
+    ///
+    /// [`PullServer::decide_about_websocket`]: super::PullServer::decide_about_websocket
+    pub asks: bool,
     /// Their settings.
     pub settings: WebSocketSettings,
 }
@@ -45,6 +51,7 @@ struct Opened {
     group: NamespaceId,
     protocols: Vec<String>,
     origins: Vec<String>,
+    asks: bool,
     settings: Arc<WebSocketSettings>,
 }
 
@@ -54,6 +61,7 @@ impl Paths {
             path,
             protocols,
             origins,
+            asks,
             mut settings,
         } = wanted;
         // What it says about the messages before an end leaves before the answer.
@@ -81,6 +89,7 @@ impl Paths {
             group: engine.open_group(),
             protocols,
             origins,
+            asks,
             settings: Arc::new(settings),
         }));
         Ok(())
@@ -111,33 +120,57 @@ impl EventQueue {
     pub(super) fn admit_plain(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
         let path = request.url().split('?').next().unwrap_or_default();
         let opened = self.paths().find(|opened| *opened.path == *path)?;
-        Some(opened.admit(request))
+        if !opened.lets_in(request.header("origin")) {
+            return Some(Box::pin(ready(Err(refusal(403)))));
+        }
+        if !self.has_space() {
+            return Some(Box::pin(ready(Err(refusal(503)))));
+        }
+        if !opened.asks {
+            return Some(Box::pin(ready(Ok(opened.terms(request, None)))));
+        }
+        let ticket = self.ask_about_websocket(Arc::clone(&opened.name), request);
+        let request = Arc::clone(request);
+        Some(Box::pin(async move {
+            match ticket.verdict().await {
+                Some(WebSocketVerdict::Allow { protocol }) => Ok(opened.terms(&request, protocol)),
+                Some(WebSocketVerdict::Deny { status, message }) => Err(WebSocketRefusal {
+                    message,
+                    ..refusal(status)
+                }),
+                None => Err(refusal(503)),
+            }
+        }))
+    }
+}
+
+fn refusal(status: u16) -> WebSocketRefusal {
+    WebSocketRefusal {
+        status,
+        message: String::new(),
+        headers: HeaderMap::new(),
     }
 }
 
 impl Opened {
-    fn admit(&self, request: &Handshake) -> WebSocketAdmission {
-        if let Some(origin) = request.header("origin")
-            && !self.origins.is_empty()
-            && !self.origins.iter().any(|allowed| allowed == origin)
-        {
-            return Box::pin(ready(Err(WebSocketRefusal {
-                status: 403,
-                message: String::new(),
-                headers: HeaderMap::new(),
-            })));
-        }
+    fn lets_in(&self, origin: Option<&str>) -> bool {
+        let is_allowed = |origin| self.origins.iter().any(|allowed| allowed == origin);
+        self.origins.is_empty() || origin.is_none_or(is_allowed)
+    }
+
+    /// What a client gets, with `protocol` or else the first offered one that is spoken.
+    fn terms(&self, request: &Handshake, protocol: Option<String>) -> WebSocketTerms {
         let offered = request.header("sec-websocket-protocol").unwrap_or_default();
-        let protocol = offered
+        let spoken = offered
             .split(',')
             .map(str::trim)
             .find(|offer| self.protocols.iter().any(|spoken| spoken == offer));
-        Box::pin(ready(Ok(WebSocketTerms {
+        WebSocketTerms {
             group: self.group,
             settings: Arc::clone(&self.settings),
-            protocol: protocol.map(str::to_owned),
+            protocol: protocol.or_else(|| spoken.map(str::to_owned)),
             headers: HeaderMap::new(),
-        })))
+        }
     }
 }
 

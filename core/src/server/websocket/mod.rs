@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::task::Task;
 use super::{Engine, FeedId};
 use crate::config::WebSocketSettings;
-use crate::embed::{Event, Handshake, RequestId};
+use crate::embed::{Handshake, RequestId};
 use crate::hub::NamespaceId;
 use crate::proto::websocket::Role;
 use crate::proto::websocket::deflate::DeflateParams;
@@ -71,25 +71,35 @@ impl Engine {
         }
     }
 
+    /// [`Engine::attach_websocket`] for many at once. Shards are woken once.
+    pub fn attach_websockets(
+        &self,
+        upgrades: impl IntoIterator<Item = (std::net::TcpStream, WebSocketUpgrade)>,
+    ) {
+        let tasks = upgrades.into_iter().map(|(stream, upgrade)| {
+            let request = upgrade.request;
+            let task = self.websocket_task(Stream::Tcp(stream), upgrade);
+            (self.pick_shard(), request, task)
+        });
+        self.push_all(tasks);
+    }
+
     pub(super) fn attach_websocket_stream(&self, stream: Stream, upgrade: WebSocketUpgrade) -> u8 {
         let shard = self.pick_shard();
         let request = upgrade.request;
-        let group = self.shared.hub.namespace(upgrade.group);
-        match group.filter(|_| !self.is_closing()) {
-            Some(group) => {
-                let attach = Attach {
-                    stream,
-                    upgrade,
-                    group,
-                };
-                self.push(shard, Task::AttachWebSocket(Box::new(attach)));
-            }
-            None => {
-                let event = Event::Forget { request };
-                self.shared.application.handle(self, event);
-                self.shared.application.flush();
-            }
-        }
+        let task = self.websocket_task(stream, upgrade);
+        self.push_all([(shard, request, task)]);
         shard
+    }
+
+    /// The task that takes on a plain WebSocket. `None`: its group or the engine has ended.
+    fn websocket_task(&self, stream: Stream, upgrade: WebSocketUpgrade) -> Option<Task> {
+        let group = self.shared.hub.namespace(upgrade.group);
+        let group = group.filter(|_| !self.is_closing())?;
+        Some(Task::AttachWebSocket(Box::new(Attach {
+            stream,
+            upgrade,
+            group,
+        })))
     }
 }

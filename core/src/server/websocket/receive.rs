@@ -17,7 +17,7 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard};
+use crate::server::shard::{Flow, Shard, guarded};
 use crate::transport::Inlet;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
@@ -177,7 +177,6 @@ impl Shard {
         slot: Slot,
         stream: &mut Inlet,
     ) -> Poll<Flow> {
-        self.now = Instant::now();
         let Some(websocket) = self.connections.websocket_mut(slot) else {
             return Poll::Ready(Flow::Stop);
         };
@@ -202,27 +201,22 @@ impl Shard {
         }
         let size = self.buffer.len();
         let mut buffer = ReadBuf::new(&mut self.buffer);
-        match stream.poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
-                self.handle_websocket_end(slot, Some(error));
-                Poll::Ready(Flow::Continue)
+        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
+            return Poll::Pending;
+        };
+        // Most looks find nothing, and need not know the time.
+        self.now = Instant::now();
+        match read.map(|()| buffer.filled().len()) {
+            Err(error) => self.handle_websocket_end(slot, Some(error)),
+            Ok(0) => self.handle_websocket_end(slot, None),
+            Ok(n) => {
+                self.handle_websocket_bytes(slot, n);
+                if n == size {
+                    return Poll::Ready(Flow::Yield);
+                }
             }
-            Poll::Ready(Ok(())) => match buffer.filled().len() {
-                0 => {
-                    self.handle_websocket_end(slot, None);
-                    Poll::Ready(Flow::Continue)
-                }
-                n => {
-                    self.handle_websocket_bytes(slot, n);
-                    Poll::Ready(if n == size {
-                        Flow::Yield
-                    } else {
-                        Flow::Continue
-                    })
-                }
-            },
         }
+        Poll::Ready(Flow::Continue)
     }
 }
 
@@ -249,7 +243,12 @@ pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
 /// Reads a plain WebSocket's stream until it is over.
 pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
     loop {
-        match poll_fn(|cx| shard.borrow_mut().poll_websocket(cx, slot, &mut stream)).await {
+        let look = poll_fn(|cx| {
+            guarded(&shard, slot, |shard| {
+                shard.poll_websocket(cx, slot, &mut stream)
+            })
+        });
+        match look.await {
             Flow::Continue => {}
             Flow::Yield => tokio::task::yield_now().await,
             Flow::Stop => return,

@@ -221,30 +221,38 @@ impl Shard {
     /// Writes what is queued for a plain WebSocket, tells the application what became of it, and lets
     /// the connection go once all is over.
     pub(in crate::server) fn flush_websocket(&mut self, slot: Slot) {
-        let engine = self.engine.clone();
         let conn = self.conn_id(slot);
-        let Some(websocket) = self.connections.websocket_mut(slot) else {
+        let Shard {
+            connections,
+            engine,
+            cork,
+            now,
+            mask_keys,
+            ..
+        } = self;
+        let Some(websocket) = connections.websocket_mut(slot) else {
             return;
         };
         websocket.is_dirty = false;
-        websocket.expire_parting(self.now, &mut self.mask_keys);
-        let mut feed = feed_writer(&engine);
+        websocket.expire_parting(*now, mask_keys);
+        let mut feed = feed_writer(engine);
         let mut cork = Cork {
-            buffer: &mut self.cork,
+            buffer: cork,
             feed: &mut feed,
         };
         while let Some(frame) = websocket.outbox.pop() {
             websocket.link.write(&frame, &mut cork);
         }
         websocket.link.flush(&mut cork);
+        drop(feed);
         let taken = websocket.link.taken_bytes();
         let high_water = websocket.settings.high_water;
         websocket.outbox.set_taken(taken, high_water);
         while let Some((token, ok)) = websocket.outbox.pop_receipt() {
-            tell(&engine, conn, Event::Sent { token, ok });
+            tell(engine, conn, Event::Sent { token, ok });
         }
         if websocket.outbox.take_drained() && websocket.is_open() {
-            tell(&engine, conn, Event::Drain);
+            tell(engine, conn, Event::Drain);
         }
         self.settle_websocket(slot);
     }

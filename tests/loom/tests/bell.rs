@@ -1,8 +1,6 @@
 //! The wake-up of a shard under every interleaving: no push is ever left without one.
-//! Run with `RUSTFLAGS="--cfg sori_loom" cargo test -p sori --no-default-features --test loom_bell`.
-#![cfg(sori_loom)]
 
-#[path = "../src/server/bell.rs"]
+#[path = "../../../core/src/server/bell.rs"]
 mod bell;
 
 use loom::sync::{Arc, Condvar, Mutex};

@@ -1,0 +1,148 @@
+//! IO threads: each a current-thread runtime on which shards of any number of engines run, as tasks
+//! that take turns.
+//!
+//! ```text
+//!  thread 0   shard 0 of one engine, shard 0 of another, their readers
+//!  thread 1   shard 1 of one engine, shard 1 of another, their readers
+//! ```
+//! What keeps the threads is held by the shards on them alone: with the last of them they end.
+
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
+
+use super::{Engine, shard};
+use crate::error::Error;
+
+/// A handle on the IO threads of an engine, for others to run there too; see [`Engine::start_on`].
+/// It does not keep them: they end with the last engine on them.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    running: Weak<Running>,
+    count: usize,
+    handles: Handles,
+}
+
+type Handles = Arc<Mutex<Vec<JoinHandle<()>>>>;
+
+/// Threads that go on as long as somebody holds this.
+#[derive(Debug)]
+pub(super) struct Running {
+    doors: Box<[mpsc::UnboundedSender<Arrival>]>,
+}
+
+/// A shard that comes to a thread.
+struct Arrival {
+    engine: Engine,
+    index: u8,
+    threads: Arc<Running>,
+}
+
+impl Threads {
+    /// Starts so many threads. They end if nothing comes to run on them.
+    pub(super) fn start(count: usize) -> Result<(Threads, Arc<Running>), Error> {
+        let handles = Handles::default();
+        let doors = (0..count).map(|index| {
+            let (door, arrivals) = mpsc::unbounded_channel();
+            handles.lock().push(spawn(index, arrivals)?);
+            Ok(door)
+        });
+        let running = Arc::new(Running {
+            doors: doors.collect::<Result<_, Error>>()?,
+        });
+        let threads = Threads {
+            running: Arc::downgrade(&running),
+            count,
+            handles,
+        };
+        Ok((threads, running))
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the last engine on them has ended, and they with it.
+    pub fn have_ended(&self) -> bool {
+        self.running().is_none()
+    }
+
+    pub(super) fn running(&self) -> Option<Arc<Running>> {
+        self.running.upgrade()
+    }
+
+    /// Waits for the threads if nothing runs there any more.
+    pub(super) fn join(&self) {
+        if self.have_ended() {
+            let handles = std::mem::take(&mut *self.handles.lock());
+            for thread in handles {
+                // A panic has been reported by the panic hook already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Lets every shard of `engine` begin, each on the thread of its number.
+    pub(super) fn take_on(self: &Arc<Running>, engine: &Engine) {
+        for (index, door) in self.doors.iter().enumerate() {
+            let arrival = Arrival {
+                engine: engine.clone(),
+                index: index as u8,
+                threads: Arc::clone(self),
+            };
+            // The thread listens as long as somebody holds `self`.
+            let _ = door.send(arrival);
+        }
+    }
+}
+
+fn spawn(
+    index: usize,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+) -> Result<JoinHandle<()>, Error> {
+    let during = |error| Error::Io("cannot start an IO thread".to_owned(), error);
+    // The runtime belongs to the thread that makes it; whether it could be made is told here.
+    let (started, outcome) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new()
+        .name(format!("sori-{index}"))
+        .spawn(move || {
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder
+                .enable_io()
+                .enable_time()
+                .build_local(LocalOptions::default());
+            let (runtime, told) = match runtime {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            // The caller waits for it.
+            let _ = started.send(told);
+            if let Some(runtime) = runtime {
+                runtime.block_on(host(arrivals));
+            }
+        })
+        .map_err(during)?;
+    let told = outcome
+        .recv()
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));
+    told.map_err(during)?;
+    Ok(thread)
+}
+
+/// Runs what comes, until nobody is left that could send more.
+async fn host(mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
+    while let Some(arrival) = arrivals.recv().await {
+        let Arrival {
+            engine,
+            index,
+            threads,
+        } = arrival;
+        tokio::task::spawn_local(shard::run(engine, index, threads));
+    }
+}
