@@ -58,6 +58,9 @@ impl Engine {
 
     /// Takes on a plain WebSocket that is a TCP stream of its own from now on. The event `Open` of
     /// [`Event::WebSocket`] follows, or [`Event::Forget`].
+    ///
+    /// [`Event::WebSocket`]: crate::embed::Event::WebSocket
+    /// [`Event::Forget`]: crate::embed::Event::Forget
     pub fn attach_websocket(&self, stream: std::net::TcpStream, upgrade: WebSocketUpgrade) {
         self.attach_websocket_stream(Stream::Tcp(stream), upgrade);
     }
