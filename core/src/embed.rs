@@ -137,6 +137,11 @@ pub enum Event<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// A ping is on its way to the client; its pong will be a `Heartbeat`. Comes where those come.
+    Ping {
+        /// The connection.
+        conn: ConnId,
+    },
     /// The connection is carried by a WebSocket from now on.
     Upgraded {
         /// The connection.

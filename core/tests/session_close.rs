@@ -76,6 +76,41 @@ fn close_waits_no_longer_than_the_close_timeout() {
 }
 
 #[test]
+fn a_client_that_no_longer_polls_may_time_out_before_the_close_does() {
+    let quick = Settings {
+        ping_interval: millis(500),
+        ping_timeout: millis(400),
+        ..settings()
+    };
+    let mut rig = Rig::new(Polling, quick.clone());
+    rig.poll();
+    rig.outputs();
+    rig.close();
+    assert_eq!(rig.pass(millis(899)), [""; 0], "no ping while closing");
+    assert_eq!(rig.pass(millis(1)), ["900 closed ping timeout"]);
+
+    let mut rig = Rig::new(Polling, quick.clone());
+    rig.poll();
+    rig.outputs();
+    assert_eq!(rig.pass(millis(500)), [""; 0]);
+    rig.close();
+    rig.receive(Polling, Packet::Pong(""));
+    assert_eq!(rig.pass(millis(899)), [""; 0], "it lives");
+    assert_eq!(rig.pass(millis(1)), ["1400 closed ping timeout"]);
+
+    let mut rig = Rig::new(WebSocket, quick);
+    rig.outputs();
+    rig.send("a");
+    rig.close();
+    rig.now += millis(29_999);
+    rig.session.handle_timeout(rig.now);
+    assert!(
+        !rig.session.is_closed(),
+        "a WebSocket that takes its last bytes slowly is given the whole time"
+    );
+}
+
+#[test]
 fn a_poll_dropped_while_closing_is_no_error_and_the_next_one_is_answered() {
     let mut rig = Rig::polled();
     rig.close();

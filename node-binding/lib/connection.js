@@ -6,7 +6,7 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
-const { announceDrain, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
+const { announceDrain, announceHeartbeat, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
 const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
@@ -90,6 +90,10 @@ class Connection {
     return token;
   }
 
+  get _isDraining() {
+    return this._drain !== DRAIN.IDLE;
+  }
+
   /**
    * Tells of `drain` when what has been sent is on its way: once for all of a turn. Only one question is open at a time,
    * however much is sent to a client that takes nothing.
@@ -106,9 +110,13 @@ class Connection {
   _askDrain() {
     this._drain = DRAIN.ASKED;
     if (this.readyState === 'open') {
-      const token = this._expect(() => this._ondrain());
-      this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
+      this._askSent(this._expect(() => this._ondrain()));
     }
+  }
+
+  /** The engine is to tell when all that it has been given until now is on its way. */
+  _askSent(token) {
+    this._bridge.queue.push(`t${FIELD}${this._number}${FIELD}${token}${RECORD}`);
   }
 
   _ondrain() {
@@ -201,7 +209,14 @@ class Connection {
 
   _onheartbeat() {
     this.emit('packet', { type: this.protocol === 3 ? 'ping' : 'pong' });
+    if (this.protocol === 3) {
+      announceHeartbeat(this, 'pong');
+    }
     this.emit('heartbeat');
+  }
+
+  _onping() {
+    announceHeartbeat(this, 'ping');
   }
 
   /** All up to the message of this token has been handed to the transport. */
@@ -258,7 +273,8 @@ class Connection {
       }
       socket._onclose(END.LOST, reason, isInvalidPacket ? undefined : detail);
     }
-    this.emit('close', reason, detail);
+    // engine.io knows why sockets end only where it ends them itself.
+    this.emit('close', reason === 'server shutting down' ? 'forced close' : reason, isInvalidPacket ? undefined : detail);
   }
 
   /** What listeners get beside the reason: an Error for a transport's failure, else the text the engine has. */

@@ -34,6 +34,7 @@ const RECORD = Object.freeze({
   RAW_BINARY: 17, //           conn, length: the same of bytes
   SENT: 18, //                 conn, token of op `s`, `S` or `t`: all up to there has been handed to the transport
   HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; with Socket.IO only when it was asked for
+  PING: 20, //                 conn: a ping is on its way; told where heartbeats are
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -116,6 +117,13 @@ function handle(bridge, record, reader) {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
         connection._onheartbeat();
+      }
+      break;
+    }
+    case RECORD.PING: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onping();
       }
       break;
     }

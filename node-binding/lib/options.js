@@ -45,6 +45,21 @@ const NATIVE = [
   'shards',
   'protocol',
 ];
+// Those that are numbers; socket.io takes them as text too, as they come from the environment.
+const NUMBERS = [
+  'pingInterval',
+  'pingTimeout',
+  'upgradeTimeout',
+  'connectTimeout',
+  'maxHttpBufferSize',
+  'maxQueuedBytes',
+  'maxConnections',
+  'maxConnectionsPerAddress',
+  'ackTimeout',
+  'shards',
+];
+// What it asks only whether it is true.
+const FLAGS = ['allowUpgrades', 'allowEIO3'];
 const NATIVE_DEFLATE = ['threshold', 'serverNoContextTakeover', 'clientNoContextTakeover', 'serverMaxWindowBits', 'clientMaxWindowBits'];
 const NATIVE_RECOVERY = ['maxDisconnectionDuration', 'maxPackets', 'maxBytes'];
 
@@ -61,6 +76,11 @@ function checkOptions(given) {
   if (given.adapter && typeof given.adapter !== 'function') {
     throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
   }
+  for (const name of NUMBERS) {
+    if (given[name] !== undefined && !isNumber(given[name])) {
+      throw new TypeError(`sori: the option "${name}" takes a number`);
+    }
+  }
   if (isForeignWsEngine(given.wsEngine)) {
     warn('the option "wsEngine" has no effect: Sori speaks WebSocket itself, and the class that was given is never used');
   }
@@ -75,9 +95,13 @@ function checkOptions(given) {
       throw new TypeError(`sori: the option "${name}" takes a number above 0`);
     }
   }
-  if (Array.isArray(given.transports) && given.transports.includes('webtransport')) {
+  if (given.transports && given.transports.includes('webtransport')) {
     warn('the transport "webtransport" is not supported yet: clients use the others');
   }
+}
+
+function isNumber(value) {
+  return typeof value === 'number' ? !Number.isNaN(value) : typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value));
 }
 
 /** Whether it may do more than speak WebSocket, so that somebody may miss it. */
@@ -101,6 +125,16 @@ function completeOptions(given) {
       options[name] = given[name];
     }
   }
+  for (const name of NUMBERS) {
+    if (typeof options[name] === 'string') {
+      options[name] = Number(options[name]);
+    }
+  }
+  for (const name of FLAGS) {
+    options[name] = Boolean(options[name]);
+  }
+  // A single name will do.
+  options.transports = [].concat(options.transports);
   if (options.cookie) {
     options.cookie = { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...(options.cookie === true ? {} : options.cookie) };
   }
@@ -115,9 +149,7 @@ function completeOptions(given) {
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
   }
-  if (Array.isArray(options.transports)) {
-    options.transports = options.transports.filter((name) => name !== 'webtransport');
-  }
+  options.transports = options.transports.filter((name) => name !== 'webtransport');
   return options;
 }
 

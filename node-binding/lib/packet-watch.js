@@ -12,8 +12,8 @@ const BINARY = PACKET.BINARY_EVENT - PACKET.EVENT;
 // Events of a connection about what is sent, and about what arrives.
 const OUTGOING = ['packetCreate', 'flush', 'drain'];
 const INCOMING = ['packet', 'data', 'message'];
-// Those that the engine must be asked for: it answers heartbeats by itself.
-const OF_HEARTBEATS = ['packet', 'heartbeat'];
+// Those that the engine must be asked for: it deals with heartbeats by itself.
+const OF_HEARTBEATS = [...OUTGOING, 'packet', 'heartbeat'];
 // Events of an engine about what its connections send.
 const OF_ENGINE = ['flush', 'drain'];
 
@@ -54,6 +54,7 @@ const connectionWatch = watching((connection, event) => {
 const engineWatch = watching((engine, event) => {
   if (OF_ENGINE.includes(event) && !engine._isWatched) {
     engine._isWatched = true;
+    engine._bridge?.tellHeartbeats();
     for (const connection of engine._connections()) {
       setWatched(connection, true);
     }
@@ -97,12 +98,40 @@ function isStillWatched(connection) {
 
 /** Tells of Engine.IO messages that the engine is given in this turn. */
 function announceMessages(connection, messages, isCompressed) {
+  const options = { compress: isCompressed !== false };
+  announcePackets(
+    connection,
+    messages.map((data) => ({ type: 'message', data, options })),
+  );
+}
+
+/** Tells of a ping or a pong that the engine sends: over a WebSocket at once, if nothing is before it. */
+function announceHeartbeat(connection, type) {
+  if (!connection._isWatched || !isStillWatched(connection)) {
+    return;
+  }
+  announceFlush(connection, [{ type, options: { compress: true } }]);
+  if (connection._transportName === 'websocket' && !connection._isDraining) {
+    announceDrain(connection);
+  } else {
+    expectDrain(connection);
+  }
+}
+
+function announcePackets(connection, packets) {
+  announceFlush(connection, packets);
+  expectDrain(connection);
+}
+
+function announceFlush(connection, packets) {
   const { server: engine } = connection;
-  const packets = messages.map((data) => ({ type: 'message', data, options: { compress: isCompressed !== false } }));
   packets.forEach((packet) => connection.emit('packetCreate', packet));
   connection.emit('flush', packets);
   engine.emit('flush', connection, packets);
-  if (connection.listenerCount('drain') > 0 || engine.listenerCount('drain') > 0) {
+}
+
+function expectDrain(connection) {
+  if (connection.listenerCount('drain') > 0 || connection.server.listenerCount('drain') > 0) {
     connection._expectDrain();
   }
 }
@@ -135,4 +164,4 @@ function messagesOf(nspName, type, id, payload) {
   return [`${start}${name}${id === null ? '' : id}${json}`, ...attachments];
 }
 
-module.exports = { PACKET, connectionWatch, engineWatch, isStillWatched, announceDrain, announceMessages, announcePacket, announceArrival };
+module.exports = { PACKET, connectionWatch, engineWatch, isStillWatched, announceDrain, announceHeartbeat, announceMessages, announcePacket, announceArrival };

@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     RawBinary = 17,
     Sent = 18,
     Heartbeat = 19,
+    Ping = 20,
 }
 
 /// A record being written; it is complete when dropped.

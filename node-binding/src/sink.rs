@@ -239,6 +239,10 @@ impl Application for Sink {
                 let name = state.names.of(conn);
                 Record::new(&mut state.batch.text, Kind::Heartbeat).number(name.into());
             }),
+            Event::Ping { conn } => self.write(|state| {
+                let name = state.names.of(conn);
+                Record::new(&mut state.batch.text, Kind::Ping).number(name.into());
+            }),
             Event::AckTimeout { socket, id } => self.write(|state| {
                 let (text, conn) = state.socket(socket);
                 Record::new(text, Kind::AckTimeout)

@@ -7,7 +7,7 @@ const path = require('path');
 const { once } = require('events');
 const { pathToFileURL } = require('url');
 const { test } = require('node:test');
-const { sori, isOriginal, serve, join, pair, next, request, TRANSPORTS } = require('./harness');
+const { sori, isOriginal, serve, join, pair, next, request, POLLING, TRANSPORTS } = require('./harness');
 
 test('the module is a function that makes a Server and carries the three classes', (t) => {
   const httpServer = http.createServer();
@@ -198,4 +198,18 @@ test('wsEngine is for WebSocket itself, or a warning says that it has no effect'
     'sori: the option "wsEngine" has no effect: Sori speaks WebSocket itself, and the class that was given is never used',
     { code: 'SORI_UNSUPPORTED_OPTION' },
   ]);
+});
+
+test('options come from the environment as text, and a single transport without an array', async (t) => {
+  const { io, port } = await serve(t, { pingInterval: '1234', pingTimeout: '567', maxHttpBufferSize: '1e5', transports: 'polling', allowUpgrades: 1 });
+  const { body } = await request(port, POLLING);
+  const { sid, ...open } = JSON.parse(body.slice(1));
+  assert.deepEqual(open, { upgrades: [], pingInterval: 1234, pingTimeout: 567, maxPayload: 100000 });
+  assert.equal(io.engine.clientsCount, 1);
+});
+
+test('an option that is no number is refused by its name', { skip: isOriginal }, () => {
+  for (const wrong of ['soon', '', null, NaN, {}]) {
+    assert.throws(() => new sori.Server().attach(0, { pingTimeout: wrong }), { name: 'TypeError', message: 'sori: the option "pingTimeout" takes a number' });
+  }
 });

@@ -249,6 +249,43 @@ for (const transports of [['websocket'], ['polling']]) {
   });
 }
 
+for (const transports of [['websocket'], ['polling']]) {
+  test(`a ping is told of when it is sent, with io.engine, too (${transports})`, async (t) => {
+    const { io, port } = await serve(t, { pingInterval: 50 });
+    const { socket } = await pair(t, io, port, { transports });
+    const { conn } = socket;
+    const steps = [];
+    conn.on('packetCreate', (packet) => steps.push(['packetCreate', packet]));
+    conn.on('flush', ([{ type }]) => steps.push(['flush', type]));
+    io.engine.on('flush', (which, [{ type }]) => steps.push(['engine flush', which === conn, type]));
+    conn.on('drain', () => steps.push(['drain']));
+    io.engine.on('drain', (which) => steps.push(['engine drain', which === conn]));
+    conn.on('packet', ({ type }) => steps.push(['packet', type]));
+    await next(conn, 'heartbeat');
+    assert.deepEqual(steps, [
+      ['packetCreate', { type: 'ping', options: { compress: true } }],
+      ['flush', 'ping'],
+      ['engine flush', true, 'ping'],
+      ['drain'],
+      ['engine drain', true],
+      ['packet', 'pong'],
+    ]);
+  });
+}
+
+test('a ping that is never answered is told of', async (t) => {
+  const { io, port } = await serve(t, { pingInterval: 100, pingTimeout: 50, transports: ['websocket'] });
+  const connected = next(io, 'connection');
+  const client = clientOf(t, port, '/', { transports: ['websocket'] });
+  const [socket] = await connected;
+  client.io.engine.transport.ws._socket?.pause();
+  const types = [];
+  socket.conn.on('packetCreate', ({ type }) => types.push(type));
+  const [reason] = await next(socket, 'disconnect');
+  assert.equal(reason, 'ping timeout');
+  assert.deepEqual(types, ['ping']);
+});
+
 test('heartbeat tells of the pings of an EIO=3 client', async (t) => {
   const { io, port } = await serve(t, { allowEIO3: true });
   const connected = next(io, 'connection');
@@ -256,9 +293,10 @@ test('heartbeat tells of the pings of an EIO=3 client', async (t) => {
   const { body } = await request(port, path);
   const { sid } = JSON.parse(body.slice(body.indexOf('{'), body.indexOf('}') + 1));
   const [socket] = await connected;
-  const beaten = Promise.all([next(socket.conn, 'packet'), next(socket.conn, 'heartbeat')]);
+  const beaten = Promise.all([next(socket.conn, 'packet'), next(socket.conn, 'packetCreate'), next(socket.conn, 'heartbeat')]);
   await request(port, `${path}&sid=${sid}`, { method: 'POST', body: '1:2', headers: { 'content-type': 'text/plain;charset=UTF-8' } });
-  assert.equal((await beaten)[0][0].type, 'ping');
+  const [[packet], [created]] = await beaten;
+  assert.deepEqual([packet.type, created], ['ping', { type: 'pong', options: { compress: true } }]);
 });
 
 test('conn.send and conn.write put messages between the packets, and call back when they are on their way', async (t) => {
@@ -273,4 +311,24 @@ test('conn.send and conn.write put messages between the packets, and call back w
   await barrier(client);
   assert.deepEqual(client.received, [['first'], ['by hand', 2], ['and again']]);
   assert.deepEqual(messages(created), ['2["first"]', '2["by hand",2]', '2["and again"]', '30[]']);
+});
+
+test('socket.conn closes as an engine knows it: forced, whatever its sockets are told', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const other = await pair(t, io, port, { transports: ['polling'] });
+  assert.equal(socket.conn.transport.supportsBinary, true);
+  assert.equal(other.socket.conn.transport.supportsBinary, true);
+  const broken = Promise.all([next(socket, 'disconnect'), next(socket.conn, 'close')]);
+  client.io.engine.write('2{}');
+  assert.deepEqual(await broken, [
+    ['forced close', undefined],
+    ['forced close', undefined],
+  ]);
+  const shut = Promise.all([next(other.socket, 'disconnect'), next(other.socket.conn, 'close')]);
+  await io.close();
+  assert.deepEqual(await shut, [
+    ['server shutting down', undefined],
+    ['forced close', undefined],
+  ]);
 });

@@ -175,15 +175,19 @@ test('a candidate that does not finish its upgrade is closed, and polling goes o
   assert.deepStrictEqual([socket.upgrading, socket.upgraded, socket.readyState, socket.transport.name], [false, false, 'open', 'polling']);
 });
 
-test('heartbeats are told of', async (t) => {
-  const server = await serve(t, { pingInterval: 20 });
-  const { socket } = await meet(t, server, ['websocket']);
-  const created = next(socket, 'packetCreate');
-  const [packet] = await next(socket, 'packet');
-  assert.strictEqual(packet.type, 'pong');
-  assert.strictEqual((await created)[0].type, 'ping');
-  await next(socket, 'heartbeat');
-});
+for (const transports of TRANSPORTS) {
+  test(`heartbeats are told of, each part when it happens (${transports})`, async (t) => {
+    const server = await serve(t, { pingInterval: 50 });
+    const { socket } = await meet(t, server, transports);
+    const steps = [];
+    socket.on('packetCreate', (packet) => steps.push(['packetCreate', packet.type, packet.options.compress]));
+    socket.on('flush', (packets) => steps.push(['flush', packets[0].type]));
+    socket.on('drain', () => steps.push(['drain']));
+    socket.on('packet', ({ type }) => steps.push(['packet', type]));
+    await next(socket, 'heartbeat');
+    assert.deepStrictEqual(steps, [['packetCreate', 'ping', true], ['flush', 'ping'], ['drain'], ['packet', 'pong']]);
+  });
+}
 
 test('close waits for what is queued, unless it is to be discarded', async (t) => {
   const server = await serve(t);
@@ -201,6 +205,17 @@ test('close waits for what is queued, unless it is to be discarded', async (t) =
   other.socket.close();
   other.socket.close(true);
   assert.strictEqual((await discarded)[0], 'forced close');
+});
+
+test('a client that polls no more times out, though the application closes it', async (t) => {
+  const { engine, port } = await serve(t, { pingInterval: 100, pingTimeout: 100 });
+  const connected = next(engine, 'connection');
+  await request(port, '/engine.io/?EIO=4&transport=polling');
+  const [socket] = await connected;
+  const ended = next(socket, 'close');
+  socket.close();
+  assert.strictEqual(socket.readyState, 'closing');
+  assert.deepStrictEqual(await ended, ['ping timeout', undefined]);
 });
 
 test('a message that is not to be compressed answers a poll as it is', async (t) => {

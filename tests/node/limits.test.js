@@ -61,7 +61,7 @@ for (const transports of TRANSPORTS) {
   });
 }
 
-test('the address of a rate limit is the peer, over a byte feed too', { skip: isOriginal }, async (t) => {
+test('a rate limit by address is about the peer if nothing else is said', { skip: isOriginal }, async (t) => {
   const { io, port } = await serve(t, { rateLimitPerAddress: 5 });
   const { client, socket } = await pair(t, io, port);
   const gone = next(socket, 'disconnect');

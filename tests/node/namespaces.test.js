@@ -184,7 +184,7 @@ test('an empty dynamic namespace goes when it is asked to, and comes back when w
 
 test('the engine forgets dynamic namespaces that are gone', { skip: isOriginal }, async (t) => {
   const { io, port } = await serve(t, { cleanupEmptyChildNamespaces: true });
-  const count = () => JSON.parse(io.engine._bridge.native.metrics()).namespaces;
+  const count = () => io.engine.metrics().namespaces;
   io.of(/^\/d\d$/);
   const before = count();
   const clients = await Promise.all([1, 2, 3].map((n) => join(t, port, `/d${n}`)));

@@ -36,7 +36,7 @@ async function breakAndReturn(io, client, socket, meanwhile = () => {}) {
 function engineNotices(io) {
   const isTold = isOriginal || process.env.SORI_NO_TAKEOVER === '1';
   const deadline = Date.now() + 5000;
-  while (!isTold && JSON.parse(io._bridge.native.metrics()).connections > 0) {
+  while (!isTold && io.engine.metrics().connections > 0) {
     assert.ok(Date.now() < deadline, 'the engine does not notice');
   }
 }

@@ -214,6 +214,7 @@ impl Application for Entrance {
             Event::Raw { .. }
             | Event::Sent { .. }
             | Event::Heartbeat { .. }
+            | Event::Ping { .. }
             | Event::Upgraded { .. }
             | Event::Answer { .. }
             | Event::FeedWrite { .. }

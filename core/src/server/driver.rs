@@ -60,7 +60,7 @@ impl Shard {
             self.touch(slot);
             return;
         };
-        connection.session.handle_timeout(now);
+        let has_pinged = connection.session.handle_timeout(now);
         if connection.is_paused {
             connection.session.assume_heartbeat(now);
         }
@@ -76,6 +76,9 @@ impl Shard {
         let mut expired = Vec::new();
         while let Some(ack) = connection.client.poll_expired_ack(now) {
             expired.push(ack);
+        }
+        if has_pinged && self.engine.is_told_heartbeats() {
+            self.tell(Event::Ping { conn });
         }
         for (namespace, id) in expired {
             self.tell(Event::AckTimeout {

@@ -1,7 +1,6 @@
 //! What a client's message asks for, and who is told of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::config::{Config, Parser, Protocol, TransportKind};
@@ -46,7 +45,7 @@ pub(super) fn receive(
     let incoming = match received {
         Received::Nothing => return None,
         Received::Heartbeat => {
-            if engine.shared.tells_heartbeats.load(Ordering::Relaxed) {
+            if engine.is_told_heartbeats() {
                 tell_heartbeat(engine, peer.conn);
             }
             return None;

@@ -60,7 +60,7 @@ pub use start::Placement;
 pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub};
@@ -381,10 +381,15 @@ impl Engine {
         }
     }
 
-    /// From now on [`Event::Heartbeat`] comes also while the engine
-    /// speaks Socket.IO.
+    /// From now on [`Event::Heartbeat`] and [`Event::Ping`] come also while the engine speaks
+    /// Socket.IO.
     pub fn tell_heartbeats(&self) {
         self.shared.tells_heartbeats.store(true, Ordering::Relaxed);
+    }
+
+    fn is_told_heartbeats(&self) -> bool {
+        self.config().protocol == Protocol::EngineIo
+            || self.shared.tells_heartbeats.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

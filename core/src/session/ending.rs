@@ -13,7 +13,8 @@ impl Session {
     /// A WebSocket then gets an empty close frame. A poll gets what is queued, and the next one `6`
     /// and `1`; with nothing queued a pending poll gets `1` at once. After `close_timeout` the
     /// session closes all the same. An upgrade under way may still complete. `reason` stands,
-    /// whatever ends the session meanwhile; later calls change nothing.
+    /// whatever ends the session meanwhile, but for a client that no longer polls: of that the end is
+    /// "ping timeout" if its heartbeat is sooner overdue. Later calls change nothing.
     pub fn close(&mut self, reason: DisconnectReason, now: Instant) {
         if self.is_open() {
             let give_up_at = deadline(now, self.settings.close_timeout);

@@ -290,21 +290,25 @@ impl Session {
         }
     }
 
-    /// Time has passed: pings, ping timeout, upgrade timeout, delayed no-op, close timeout.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// Time has passed: pings, ping timeout, upgrade timeout, delayed no-op, close timeout. Says
+    /// whether a ping has been queued.
+    pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        let mut has_pinged = false;
         match &self.phase {
-            Phase::Open => self.beat(now),
+            Phase::Open => has_pinged = self.beat(now),
             Phase::Closing(closing) if closing.give_up_at <= now => {
                 let reason = closing.reason;
                 self.fail(reason, None);
             }
-            Phase::Closing(_) | Phase::Closed(_) => {}
+            Phase::Closing(_) => self.beat_while_closing(now),
+            Phase::Closed(_) => {}
         }
         if let Carrier::Probing(probe) = &mut self.carrier
             && probe.handle_timeout(now)
         {
             self.give_up_upgrade();
         }
+        has_pinged
     }
 
     /// What the peer sends is left unread for now, and its heartbeat may lie among it: that counts as
@@ -358,6 +362,9 @@ impl Session {
     pub fn next_timeout(&self) -> Option<Instant> {
         let due = match &self.phase {
             Phase::Open => self.heartbeat.due(),
+            Phase::Closing(closing) if self.transport() == TransportKind::Polling => {
+                closing.give_up_at.min(self.heartbeat.due())
+            }
             Phase::Closing(closing) => closing.give_up_at,
             Phase::Closed(_) => return None,
         };
@@ -428,17 +435,36 @@ impl Session {
 
 /// Private parts.
 impl Session {
-    fn beat(&mut self, now: Instant) {
-        match self
+    /// Whether a ping has been queued.
+    fn beat(&mut self, now: Instant) -> bool {
+        let beat = self
             .heartbeat
-            .handle_timeout(now, self.settings.ping_timeout)
-        {
+            .handle_timeout(now, self.settings.ping_timeout);
+        match beat {
             Beat::NotDue => {}
             Beat::Ping => {
                 self.outbox.release();
                 self.outbox.push(frames::PING);
             }
             Beat::TimedOut => self.fail(DisconnectReason::PingTimeout, None),
+        }
+        beat == Beat::Ping
+    }
+
+    /// A client that polls no more is not waited for longer than its heartbeat says, and then it is
+    /// the reason of the end. It is sent no pings. A WebSocket may be busy with its last bytes.
+    fn beat_while_closing(&mut self, now: Instant) {
+        if self.transport() != TransportKind::Polling {
+            return;
+        }
+        let beat = self
+            .heartbeat
+            .handle_timeout(now, self.settings.ping_timeout);
+        if beat == Beat::TimedOut {
+            if let Phase::Closing(closing) = &mut self.phase {
+                closing.reason = DisconnectReason::PingTimeout;
+            }
+            self.fail(DisconnectReason::PingTimeout, None);
         }
     }
 

@@ -26,7 +26,7 @@ impl Session {
         now: Instant,
     ) -> Received<'p> {
         if from != self.transport() || !self.is_open() {
-            self.handle_side_packet(from, packet);
+            self.handle_side_packet(from, packet, now);
             return Received::Nothing;
         }
         match packet {
@@ -98,10 +98,13 @@ impl Session {
 
     /// From a candidate, from a transport that was left behind, or while closing.
     #[cold]
-    fn handle_side_packet(&mut self, from: TransportKind, packet: Packet<'_>) {
+    fn handle_side_packet(&mut self, from: TransportKind, packet: Packet<'_>, now: Instant) {
         let is_current = from == self.transport();
         match packet {
             Packet::Close if is_current => self.end_by_peer(),
+            Packet::Pong(_) if is_current && !self.heartbeat.is_listening() => {
+                self.heartbeat.handle_pong(now, self.settings.ping_interval);
+            }
             _ if is_current => {}
             packet if from != TransportKind::Polling => self.handle_candidate_packet(packet),
             _ => {}

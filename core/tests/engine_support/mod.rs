@@ -195,6 +195,7 @@ impl Recorder {
             }
             Event::Sent { conn, token } => log.write(*conn, format!("sent {token}")),
             Event::Heartbeat { conn } => log.write(*conn, "heartbeat".to_owned()),
+            Event::Ping { conn } => log.write(*conn, "ping".to_owned()),
             Event::Upgraded { conn, .. } => log.write(*conn, "upgraded".to_owned()),
             Event::Close {
                 conn,

@@ -37,14 +37,19 @@ class EngineSocket extends Connection {
     if (data) {
       packet.data = data;
     }
+    sendRaw(this._bridge.queue, this._number, data, options, this._expectPacket(packet, callback));
+    return this;
+  }
+
+  /** Tells of a packet on its way; gives the token that tells that it is out. */
+  _expectPacket(packet, callback) {
     this.emit('packetCreate', packet);
     const token = this._bridge.nextToken();
     this.writeBuffer.push(packet);
     this._waiting.push({ token, callback: typeof callback === 'function' ? callback : null });
     this.emit('flush', [packet]);
     this.server.emit('flush', this, [packet]);
-    sendRaw(this._bridge.queue, this._number, data, options, token);
-    return this;
+    return token;
   }
 
   /** Also after `close()` has begun: a transport that is to be discarded does not wait for what is queued. */
@@ -71,17 +76,30 @@ class EngineSocket extends Connection {
     this.emit('message', data);
   }
 
-  /** The engine answers heartbeats by itself: what it sends is told of when the client's part arrives. */
   _onheartbeat() {
-    const [received, sent] = this.protocol === 3 ? ['ping', 'pong'] : ['pong', 'ping'];
+    this._receive({ type: this.protocol === 3 ? 'ping' : 'pong' });
     if (this.protocol === 3) {
-      this._receive({ type: received });
-    }
-    this.emit('packetCreate', { type: sent, options: { compress: true } });
-    if (this.protocol !== 3) {
-      this._receive({ type: received });
+      this._onbeat('pong');
     }
     this.emit('heartbeat');
+  }
+
+  _onping() {
+    this._onbeat('ping');
+  }
+
+  /** The engine sends a packet of its heartbeat: over a WebSocket at once, if nothing is before it. */
+  _onbeat(type) {
+    if (this.readyState !== 'open') {
+      return;
+    }
+    const isAtOnce = this._transportName === 'websocket' && this.writeBuffer.length === 0;
+    const token = this._expectPacket({ type, options: { compress: true } });
+    if (isAtOnce) {
+      this._onsent(token);
+    } else {
+      this._askSent(token);
+    }
   }
 
   _receive(packet) {

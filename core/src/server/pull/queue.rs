@@ -421,7 +421,8 @@ impl Application for EventQueue {
             Event::Upgraded { .. }
             | Event::Raw { .. }
             | Event::Sent { .. }
-            | Event::Heartbeat { .. } => {}
+            | Event::Heartbeat { .. }
+            | Event::Ping { .. } => {}
             // Only for applications that bring requests or streams themselves.
             Event::Answer { .. }
             | Event::FeedWrite { .. }
