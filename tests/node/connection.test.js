@@ -273,19 +273,6 @@ for (const transports of [['websocket'], ['polling']]) {
   });
 }
 
-test('a ping that is never answered is told of', async (t) => {
-  const { io, port } = await serve(t, { pingInterval: 100, pingTimeout: 50, transports: ['websocket'] });
-  const connected = next(io, 'connection');
-  const client = clientOf(t, port, '/', { transports: ['websocket'] });
-  const [socket] = await connected;
-  client.io.engine.transport.ws._socket?.pause();
-  const types = [];
-  socket.conn.on('packetCreate', ({ type }) => types.push(type));
-  const [reason] = await next(socket, 'disconnect');
-  assert.equal(reason, 'ping timeout');
-  assert.deepEqual(types, ['ping']);
-});
-
 test('heartbeat tells of the pings of an EIO=3 client', async (t) => {
   const { io, port } = await serve(t, { allowEIO3: true });
   const connected = next(io, 'connection');
