@@ -232,18 +232,18 @@ enum sori_event_kind
     // sori_event_args() and its attachments. If sori_event_has_ack(), it waits for
     // sori_server_answer_server(). While too many events wait for sori_server_poll(), what other
     // servers say is dropped.
-    SORI_EVENT_SERVER_MESSAGE = 9,
+    SORI_EVENT_SERVER_MESSAGE = 10,
     // The other servers have answered sori_server_ask_servers(), or the time is up:
     // sori_event_ack(), sori_event_answer_count() and others, sori_event_is_timed_out().
-    SORI_EVENT_SERVER_ANSWERS = 10,
+    SORI_EVENT_SERVER_ANSWERS = 11,
     // What sori_server_fetch_sockets() asked for: sori_event_ack() is the request's id,
     // sori_event_args() a JSON array of objects {"id","handshake","rooms","data"} as socket.io's
     // fetchSockets() gives them, where `data` is what sori_server_set_recovery_data() was given.
     // sori_event_is_timed_out() tells whether a server had not answered.
-    SORI_EVENT_SOCKETS = 11,
+    SORI_EVENT_SOCKETS = 12,
     // What sori_server_count_servers() asked for: sori_event_ack() is the request's id,
     // sori_event_token() the number; 0 if nobody could tell in time.
-    SORI_EVENT_SERVER_COUNT = 12,
+    SORI_EVENT_SERVER_COUNT = 13,
     // A plain WebSocket is open. Of its HTTP request tell sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_OPEN = 16,
@@ -990,17 +990,14 @@ bool sori_event_is_recovered(const struct sori_event *event);
 struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
 // SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
-// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE: the
-// ticket for sori_server_allow() and sori_server_deny(). SORI_EVENT_SERVER_COUNT: the number.
+// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies. SORI_EVENT_SERVER_COUNT: the number.
 uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE: the event's name.
 struct sori_text sori_event_name(const struct sori_event *event);
 
-// SORI_EVENT_MESSAGE and the answers to acks: the arguments, a valid JSON array. Binary ones stand as
-// SORI_EVENT_MESSAGE, SORI_EVENT_ACK, SORI_EVENT_SERVER_MESSAGE: the arguments, a valid JSON array;
-// SORI_EVENT_SOCKETS: the sockets. Binary ones stand as
+// SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE and the answers to acks: the arguments, a valid JSON
+// array; SORI_EVENT_SOCKETS: the sockets. Binary ones stand as
 // {"_placeholder":true,"num":N} for the attachment at index N; a client can write any N.
 struct sori_text sori_event_args(const struct sori_event *event);
 

@@ -100,7 +100,7 @@ const BUFFER_SIZE: usize = 256 * 1024;
 /// So many tasks at most are done before what they led to is written and streams are read.
 const TASKS_PER_TURN: usize = 1_024;
 
-/// The life of shard `index`, as a task on one of `threads`.
+/// The life of shard `index`, on one of `threads`.
 pub(super) async fn run(engine: Engine, index: u8, threads: Arc<Running>) {
     let departure = Departure {
         engine,

@@ -1,5 +1,5 @@
-//! IO threads: each a current-thread runtime on which shards of any number of engines run, as tasks
-//! that take turns.
+//! IO threads: each a current-thread runtime on which shards of any number of engines run and take
+//! turns.
 //!
 //! ```text
 //!  thread 0   shard 0 of one engine, shard 0 of another, their readers
@@ -7,7 +7,11 @@
 //! ```
 //! What keeps the threads is held by the shards on them alone: with the last of them they end.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -135,14 +139,33 @@ fn spawn(
     Ok(thread)
 }
 
-/// Runs what comes, until nobody is left that could send more.
+/// Runs the shards that come, until nobody is left that could send more.
+///
+/// They are no tasks: of what a thread is woken for, the runtime looks at this first and at tasks
+/// later. So a shard does what other threads have asked for before its readers run.
 async fn host(mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
-    while let Some(arrival) = arrivals.recv().await {
-        let Arrival {
-            engine,
-            index,
-            threads,
-        } = arrival;
-        tokio::task::spawn_local(shard::run(engine, index, threads));
-    }
+    let mut lives: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
+    poll_fn(|cx| {
+        let is_over = loop {
+            match arrivals.poll_recv(cx) {
+                Poll::Ready(Some(Arrival {
+                    engine,
+                    index,
+                    threads,
+                })) => lives.push(Box::pin(shard::run(engine, index, threads))),
+                Poll::Ready(None) => break true,
+                Poll::Pending => break false,
+            }
+        };
+        // The panic of one is not the others' end.
+        lives.retain_mut(|life| {
+            let polled = catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(cx)));
+            polled.is_ok_and(|polled| polled.is_pending())
+        });
+        match is_over && lives.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
 }
