@@ -60,7 +60,9 @@ function useBrowser() {
 
 class Browser {
   async launch() {
-    this.process = await chromium.launch({ executablePath: findChromium(), args: FLAGS, timeout: 30_000 });
+    const launch = () => chromium.launch({ executablePath: findChromium(), args: FLAGS, timeout: 30_000 });
+    // Now and then Chromium dies of itself before it has seen a page (SIGSEGV).
+    this.process = await launch().catch(launch);
   }
 
   async close() {
