@@ -25,6 +25,8 @@ mod tray;
 
 mod options;
 
+mod metrics;
+
 mod server;
 
 mod tls;

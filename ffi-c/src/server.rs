@@ -14,7 +14,8 @@ use sori_core::server::pull::PullServer;
 
 use crate::cork;
 use crate::event::sori_event;
-use crate::options::{sori_metrics, sori_server_options};
+use crate::metrics::sori_metrics;
+use crate::options::sori_server_options;
 use crate::pointer;
 use crate::push::Handlers;
 use crate::status::{Failure, guard, guard_or, sori_status};
