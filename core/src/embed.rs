@@ -142,6 +142,12 @@ pub enum Event<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// A WebSocket that may come to carry the connection has been probed by the client, which is
+    /// answered. May come more than once.
+    Probed {
+        /// The connection.
+        conn: ConnId,
+    },
     /// The connection is carried by a WebSocket from now on.
     Upgraded {
         /// The connection.

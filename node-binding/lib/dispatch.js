@@ -35,6 +35,7 @@ const RECORD = Object.freeze({
   SENT: 18, //                 conn, token of op `s`, `S` or `t`: all up to there has been handed to the transport
   HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; with Socket.IO only when it was asked for
   PING: 20, //                 conn: a ping is on its way; told where heartbeats are
+  PROBED: 21, //               conn: the client has probed a WebSocket that may come to carry it
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -161,6 +162,13 @@ function handle(bridge, record, reader) {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
         connection._onclose(record[2], record[3]);
+      }
+      break;
+    }
+    case RECORD.PROBED: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onprobed();
       }
       break;
     }

@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Sent = 18,
     Heartbeat = 19,
     Ping = 20,
+    Probed = 21,
 }
 
 /// A record being written; it is complete when dropped.

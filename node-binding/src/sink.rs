@@ -280,6 +280,10 @@ impl Application for Sink {
                     .string(reason.as_str())
                     .string_or_null(description);
             }),
+            Event::Probed { conn } => self.write(|state| {
+                let name = state.names.of(conn);
+                Record::new(&mut state.batch.text, Kind::Probed).number(name.into());
+            }),
             Event::Upgraded { conn, request } => self.write(|state| {
                 let name = state.names.of(conn);
                 let record = Record::new(&mut state.batch.text, Kind::Upgraded);

@@ -215,6 +215,7 @@ impl Application for Entrance {
             | Event::Sent { .. }
             | Event::Heartbeat { .. }
             | Event::Ping { .. }
+            | Event::Probed { .. }
             | Event::Upgraded { .. }
             | Event::Answer { .. }
             | Event::FeedWrite { .. }

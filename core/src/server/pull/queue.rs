@@ -418,7 +418,8 @@ impl Application for EventQueue {
                 self.handle_raw(event);
             }
             // Of no concern to somebody who knows sockets, not connections.
-            Event::Upgraded { .. }
+            Event::Probed { .. }
+            | Event::Upgraded { .. }
             | Event::Raw { .. }
             | Event::Sent { .. }
             | Event::Heartbeat { .. }
