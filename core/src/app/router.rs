@@ -217,6 +217,9 @@ impl Application for Entrance {
             | Event::Ping { .. }
             | Event::Probed { .. }
             | Event::Upgraded { .. }
+            // What a cluster's connection does goes to `tracing`, and sockets are described by the engine.
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }

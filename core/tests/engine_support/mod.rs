@@ -232,6 +232,8 @@ impl Recorder {
             | Event::ServerAnswers { .. }
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::DisconnectAsked { .. } => {}
             Event::Closed => log.is_closed = true,
         }

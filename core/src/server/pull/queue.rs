@@ -273,6 +273,8 @@ impl Application for EventQueue {
             | Event::ServerAnswers { .. }
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::DisconnectAsked { .. } => self.handle_cluster(engine, event),
             Event::Message {
                 socket,
