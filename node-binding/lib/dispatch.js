@@ -3,7 +3,7 @@
 
 const debug = require('debug')('engine');
 const { putBack } = require('./binary');
-const { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked } = require('./cluster/events');
+const { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked, onRoomsAsked } = require('./cluster/events');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
 const { PACKET, announceArrival } = require('./packet-watch');
@@ -44,6 +44,10 @@ const RECORD = Object.freeze({
   SOCKETS_ASKED: 25, //        nspId, ticket, [conn, ...]: to be answered with op `Z`
   DISCONNECT_ASKED: 26, //     conn, nspId, 1 to close its connection too
   BUS: 27, //                  null when the cluster's bus is connected, or why it is not
+  BROADCAST_ANSWER: 28, //     conn, nspId, token, args, lengths: one of those that are told one by one; BROADCAST_ACK is the end
+  JOIN_ASKED: 29, //           conn, nspId, rooms: another server puts the socket there, where that is watched
+  LEAVE_ASKED: 30, //          the same, out of rooms
+  CLOSED: 31, //               nothing: every connection is closed
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -237,6 +241,13 @@ function handle(bridge, record, reader) {
       break;
     case RECORD.BUS:
       bridge.server._wire.adapter._onbus(record[1]);
+      break;
+    case RECORD.JOIN_ASKED:
+    case RECORD.LEAVE_ASKED:
+      onRoomsAsked(bridge, record, record[0] === RECORD.JOIN_ASKED ? 'join' : 'leave');
+      break;
+    case RECORD.CLOSED:
+      bridge.onclosed();
       break;
     default:
       throw new Error(`sori: the native engine sent a record of unknown kind ${record[0]}`);

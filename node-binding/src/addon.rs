@@ -130,9 +130,16 @@ impl Engine {
     #[napi]
     pub fn forget_namespace(&self, namespace: u32) {
         self.native.hub().release(NamespaceId(namespace));
+        self.sink.watch_rooms(NamespaceId(namespace), false);
     }
 
     /// From now on heartbeats are told of, whatever the engine speaks.
+    /// Whether JavaScript does itself what other servers of the cluster do to the rooms of a namespace.
+    #[napi]
+    pub fn watch_rooms(&self, namespace: u32, is_watched: bool) {
+        self.sink.watch_rooms(NamespaceId(namespace), is_watched);
+    }
+
     #[napi]
     pub fn tell_heartbeats(&self) {
         self.native.tell_heartbeats();

@@ -1,14 +1,16 @@
 //! Gathers the engine's events for JavaScript: each is written as text where it happens, on its
 //! shard's thread; the JavaScript thread takes all that has gathered at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use sori::embed::{Answer, BroadcastAck, ConnId, Event, Raw, RequestId, Revision, SocketRef};
+use parking_lot::{Mutex, RwLock};
+use sori::embed::{
+    Answer, BroadcastAck, ConnId, Event, NamespaceId, Raw, RequestId, Revision, SocketRef,
+};
 use sori::hub::Namespace;
 use sori::proto::cluster::sockets_json;
 use sori::server::{Application, Engine};
@@ -33,6 +35,8 @@ pub(crate) struct Sink {
     /// Whether JavaScript has been woken for what waits.
     is_woken: AtomicBool,
     wake: OnceLock<Wake>,
+    /// Namespaces of whose rooms JavaScript wants to know who comes and goes.
+    watched: RwLock<HashSet<NamespaceId>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +81,7 @@ impl Sink {
             most_waiting,
             is_woken: AtomicBool::new(false),
             wake: OnceLock::new(),
+            watched: RwLock::default(),
         }
     }
 
@@ -131,6 +136,15 @@ impl Sink {
     /// The name JavaScript knows a connection by.
     pub(crate) fn name_of(&self, conn: ConnId) -> Option<u32> {
         self.state.lock().names.known(conn)
+    }
+
+    /// From now on, JavaScript watches the rooms of a namespace, or no more.
+    pub(crate) fn watch_rooms(&self, namespace: NamespaceId, is_watched: bool) {
+        let mut watched = self.watched.write();
+        match is_watched {
+            true => watched.insert(namespace),
+            false => watched.remove(&namespace),
+        };
     }
 
     fn write(&self, work: impl FnOnce(&mut State)) {
@@ -371,6 +385,12 @@ impl Application for Sink {
         }
     }
 
+            Event::JoinAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::JoinAsked, socket, rooms));
+            }
+            Event::LeaveAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::LeaveAsked, socket, rooms));
+            }
     fn flush(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0
             && !self.is_woken.swap(true, Ordering::SeqCst)
@@ -405,6 +425,10 @@ impl State {
         }
     }
 
+    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
+        self.watched.read().contains(&namespace)
+    }
+
     fn raw(&mut self, conn: ConnId, message: Raw<'_>) {
         let name = self.names.of(conn).into();
         match message {
@@ -416,6 +440,14 @@ impl State {
                 let record = Record::new(&mut self.batch.text, Kind::RawBinary);
                 record.number(name).number(bytes.len() as u64);
                 self.batch.bytes.extend_from_slice(bytes);
+    fn rooms_asked(&mut self, kind: Kind, socket: SocketRef, rooms: &[Box<str>]) {
+        let (text, conn) = self.socket(socket);
+        Record::new(text, kind)
+            .number(conn)
+            .number(socket.namespace.0.into())
+            .strings(rooms.iter().map(|room| &**room));
+    }
+
             }
         }
     }

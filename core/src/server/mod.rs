@@ -63,7 +63,7 @@ pub use websocket::WebSocketUpgrade;
 use crate::config::{Config, Protocol};
 use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
 use crate::error::Error;
-use crate::hub::{ConnId, Hub};
+use crate::hub::{ConnId, Hub, NamespaceId};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
@@ -114,6 +114,13 @@ pub trait Application: Send + Sync + 'static {
     /// Whether it describes its sockets itself: another server that asks for some comes as
     /// [`Event::SocketsAsked`], and [`Event::Sockets`] has only those of other servers.
     fn describes_sockets(&self) -> bool {
+        false
+    }
+
+    /// Whether it wants to know who comes into the rooms of a namespace and goes: what another server
+    /// does to them comes as [`Event::JoinAsked`] and [`Event::LeaveAsked`].
+    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
+        let _ = namespace;
         false
     }
 

@@ -123,14 +123,21 @@ impl Engine {
                 request,
             } => {
                 let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::JoinMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
+                if self.shared.application.watches_rooms(namespace.id()) {
+                    for socket in sockets(&namespace, &recipients) {
+                        let rooms = &rooms;
+                        self.tell_from_cluster(Event::JoinAsked { socket, rooms });
+                    }
+                } else {
+                    let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
+                    recipients.with_audience(|audience| {
+                        self.execute(Command::JoinMany {
+                            namespace: namespace.id(),
+                            audience,
+                            rooms: &rooms,
+                        });
                     });
-                });
+                }
                 if let Some(request) = request.filter(|_| is_here) {
                     reply(&request, &Reply::Done);
                 }
@@ -141,14 +148,21 @@ impl Engine {
                 request,
             } => {
                 let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::LeaveMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
+                if self.shared.application.watches_rooms(namespace.id()) {
+                    for socket in sockets(&namespace, &recipients) {
+                        let rooms = &rooms;
+                        self.tell_from_cluster(Event::LeaveAsked { socket, rooms });
+                    }
+                } else {
+                    let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
+                    recipients.with_audience(|audience| {
+                        self.execute(Command::LeaveMany {
+                            namespace: namespace.id(),
+                            audience,
+                            rooms: &rooms,
+                        });
                     });
-                });
+                }
                 if let Some(request) = request.filter(|_| is_here) {
                     reply(&request, &Reply::Done);
                 }
