@@ -37,6 +37,8 @@ class Bridge {
     this.answers = new Map();
     // Sockets that may come back; null when none may.
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
+    // Those of broadcasts whose answers are told one by one.
+    this.streams = new Map();
   }
 
   /** From now on the engine tells of heartbeats, of all connections. */

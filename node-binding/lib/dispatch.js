@@ -221,6 +221,9 @@ function handle(bridge, record, reader) {
     case RECORD.BINARY_BROADCAST_ACK:
       onbroadcastAck(bridge, record, responsesWithAttachments(record[2], reader.take(record[4])));
       break;
+    case RECORD.BROADCAST_ANSWER:
+      onbroadcastAnswer(bridge, record, reader);
+      break;
     case RECORD.FORGET:
       forget(bridge, record[1]);
       break;
@@ -278,6 +281,15 @@ function onbroadcastAck(bridge, record, responses) {
   const callback = bridge.takeAnswer(record[1]);
   if (callback !== undefined) {
     callback(responses.map((args) => args[0]), record[3] === 1);
+  }
+}
+
+function onbroadcastAnswer(bridge, [, conn, nspId, token, args, lengths], reader) {
+  const [answer] = responsesWithAttachments([args], reader.take(lengths));
+  const socket = socketOf(bridge, conn, nspId);
+  const stream = bridge.streams.get(token);
+  if (socket !== null && stream !== undefined) {
+    stream.push({ socket, answer: answer[0] });
   }
 }
 

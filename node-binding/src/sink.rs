@@ -268,8 +268,25 @@ impl Application for Sink {
                     .number(socket.namespace.0.into())
                     .number(id);
             }),
-            // Nobody asks for it: socket.io's callbacks are given all answers at once.
-            Event::BroadcastAnswer { .. } => {}
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => self.write(|state| {
+                let State { batch, names, .. } = state;
+                let Batch { text, bytes, .. } = batch;
+                let record = Record::new(text, Kind::BroadcastAnswer)
+                    .number(names.of(socket.conn).into())
+                    .number(socket.namespace.0.into())
+                    .number(id)
+                    .json(&data)
+                    .lengths(attachments.iter());
+                drop(record);
+                attachments
+                    .iter()
+                    .for_each(|part| bytes.extend_from_slice(part));
+            }),
             Event::BroadcastAck { id, outcome, .. } => {
                 self.write(|state| state.broadcast_ack(id, &outcome));
             }
