@@ -612,4 +612,9 @@ export class Server<
   /** Serves one connection of an Engine.IO server. */
   onconnection(connection: EventEmitter): this;
   close(callback?: (err?: Error) => void): Promise<void>;
+  /**
+   * What is queued for clients leaves first. After `timeout` milliseconds nothing is waited for any more: what is left of
+   * connections, the HTTP server's others too, is cut.
+   */
+  close(options: { timeout: number }, callback?: (err?: Error) => void): Promise<void>;
 }

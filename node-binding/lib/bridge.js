@@ -22,6 +22,8 @@ class Bridge {
     this.queue = new Queue(this.native);
     this.starts = new Starts(this.native);
     this.isClosed = false;
+    // Called when every connection is closed.
+    this.onclosed = () => {};
     // Connections by the engine's small number, and by Engine.IO sid.
     this.connections = [];
     this.clients = new Map();
@@ -35,10 +37,10 @@ class Bridge {
     this.namespaces = new Map();
     // Callbacks of what waits for clients or other servers, by token: the answers to broadcasts and whatever else is asked.
     this.answers = new Map();
-    // Sockets that may come back; null when none may.
-    this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
     // Those of broadcasts whose answers are told one by one.
     this.streams = new Map();
+    // Sockets that may come back; null when none may.
+    this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
 
   /** From now on the engine tells of heartbeats, of all connections. */
@@ -108,15 +110,33 @@ class Bridge {
     return sockets;
   }
 
+  /**
+   * As `close`, but what is queued for clients leaves first, within `ms` milliseconds. Resolves when all is done, or the time
+   * is up; until then the process goes on.
+   */
+  closeWithin(ms) {
+    if (this.isClosed) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.onclosed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.close(ms);
+    });
+  }
+
   /** Ends all connections; their close records still come. */
-  close() {
+  close(within) {
     if (!this.isClosed) {
       this.isClosed = true;
       if (this.recovery !== null) {
         this.recovery.close();
       }
       this.queue.flush();
-      this.native.close();
+      this.native.close(within);
       // Nobody answers any more, and the engine keeps no deadlines for them.
       this.answers.forEach((callback) => process.nextTick(callback, [], true));
       this.answers.clear();

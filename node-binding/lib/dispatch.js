@@ -242,15 +242,15 @@ function handle(bridge, record, reader) {
     case RECORD.DISCONNECT_ASKED:
       onDisconnectAsked(bridge, record);
       break;
-    case RECORD.BUS:
-      bridge.server._wire.adapter._onbus(record[1]);
-      break;
     case RECORD.JOIN_ASKED:
     case RECORD.LEAVE_ASKED:
       onRoomsAsked(bridge, record, record[0] === RECORD.JOIN_ASKED ? 'join' : 'leave');
       break;
     case RECORD.CLOSED:
       bridge.onclosed();
+      break;
+    case RECORD.BUS:
+      bridge.server._wire.adapter._onbus(record[1]);
       break;
     default:
       throw new Error(`sori: the native engine sent a record of unknown kind ${record[0]}`);

@@ -317,17 +317,32 @@ class Server {
     step(0);
   }
 
-  /** Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. */
-  async close(callback) {
-    const adapters = [];
+  /**
+   * Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. With
+   * `{ timeout }`, what is queued for clients leaves first, and after so many milliseconds nothing is waited for: what is left
+   * of connections, the HTTP server's others too, is cut.
+   */
+  async close(options, callback) {
+    if (typeof options === 'function') {
+      return this._close(undefined, options);
+    }
+    const { timeout } = options || {};
+    if (timeout !== undefined && !(timeout >= 0 && timeout < 2 ** 31)) {
+      throw new TypeError('sori: io.close({ timeout }) takes a number of milliseconds');
+    }
+    return this._close(timeout, callback);
+  }
+
+  async _close(timeout, callback) {
+    const ends = [];
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
         socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
-      adapters.push(closeAdapter(nsp));
+      ends.push(closeAdapter(nsp));
     }
     if (this._bridge !== null) {
-      this._bridge.close();
+      ends.push(timeout === undefined ? this._bridge.close() : this._bridge.closeWithin(timeout));
     }
     const { httpServer, engine } = this;
     const engines = this._engines.splice(0);
@@ -335,8 +350,8 @@ class Server {
       // It was bound.
       engine.close();
     }
-    // Adapters of the application's, as those over a network.
-    const closing = adapters.filter((each) => each !== undefined);
+    // The engine's, if it is given time, and those of the application's adapters, as over a network.
+    const closing = ends.filter((each) => each !== undefined);
     if (!httpServer) {
       if (callback) {
         callback();
@@ -344,8 +359,10 @@ class Server {
       await Promise.all(closing);
       return;
     }
+    const cut = timeout === undefined ? undefined : setTimeout(() => httpServer.closeAllConnections(), timeout);
     const closed = new Promise((resolve) => {
       httpServer.close((error) => {
+        clearTimeout(cut);
         // A server that does not run has no 'close' event to tell of it.
         engines.forEach((each) => each._detach());
         if (callback) {

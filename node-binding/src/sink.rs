@@ -385,6 +385,12 @@ impl Application for Sink {
                 let record = cluster::ticket(record.number(namespace.0.into()), Some(&ticket));
                 record.numbers(conns.map(u64::from));
             }),
+            Event::JoinAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::JoinAsked, socket, rooms));
+            }
+            Event::LeaveAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::LeaveAsked, socket, rooms));
+            }
             Event::Bus(state) => {
                 let reason = state.err();
                 self.write(|state| {
@@ -398,16 +404,13 @@ impl Application for Sink {
                     .number(socket.namespace.0.into())
                     .number(close.into());
             }),
-            Event::WebSocket { .. } | Event::Closed => {}
+            Event::Closed => self.write(|state| {
+                Record::new(&mut state.batch.text, Kind::Closed);
+            }),
+            Event::WebSocket { .. } => {}
         }
     }
 
-            Event::JoinAsked { socket, rooms } => {
-                self.write(|state| state.rooms_asked(Kind::JoinAsked, socket, rooms));
-            }
-            Event::LeaveAsked { socket, rooms } => {
-                self.write(|state| state.rooms_asked(Kind::LeaveAsked, socket, rooms));
-            }
     fn flush(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0
             && !self.is_woken.swap(true, Ordering::SeqCst)
@@ -422,6 +425,10 @@ impl Application for Sink {
         true
     }
 
+    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
+        self.watched.read().contains(&namespace)
+    }
+
     fn is_ready(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) < self.most_waiting
             && self.waiting_bytes.load(Ordering::Relaxed) < MOST_WAITING_BYTES
@@ -433,6 +440,14 @@ impl State {
         (&mut self.batch.text, self.names.of(socket.conn).into())
     }
 
+    fn rooms_asked(&mut self, kind: Kind, socket: SocketRef, rooms: &[Box<str>]) {
+        let (text, conn) = self.socket(socket);
+        Record::new(text, kind)
+            .number(conn)
+            .number(socket.namespace.0.into())
+            .strings(rooms.iter().map(|room| &**room));
+    }
+
     /// Keeps the rooms of a socket that is about to leave them, for `disconnecting` listeners.
     fn part(&mut self, conn: ConnId, namespace: &Namespace) {
         let rooms = namespace.rooms_of(conn);
@@ -440,10 +455,6 @@ impl State {
             self.parting
                 .insert((self.names.of(conn), namespace.id().0), rooms);
         }
-    }
-
-    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
-        self.watched.read().contains(&namespace)
     }
 
     fn raw(&mut self, conn: ConnId, message: Raw<'_>) {
@@ -457,14 +468,6 @@ impl State {
                 let record = Record::new(&mut self.batch.text, Kind::RawBinary);
                 record.number(name).number(bytes.len() as u64);
                 self.batch.bytes.extend_from_slice(bytes);
-    fn rooms_asked(&mut self, kind: Kind, socket: SocketRef, rooms: &[Box<str>]) {
-        let (text, conn) = self.socket(socket);
-        Record::new(text, kind)
-            .number(conn)
-            .number(socket.namespace.0.into())
-            .strings(rooms.iter().map(|room| &**room));
-    }
-
             }
         }
     }
