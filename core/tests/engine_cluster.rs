@@ -52,10 +52,8 @@ fn node(bus: &StubBus) -> (Engine, Arc<Describing>, NamespaceId) {
         threads: None,
         adapter: Some(bus),
     };
-    let config = Config {
-        shards: 1,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.shards = 1;
     let engine = Engine::start_with(placement, config, application.clone()).unwrap();
     let root = engine.hub().register("/").id();
     (engine, application, root)

@@ -10,6 +10,8 @@ const { Recovery } = require('./recovery');
 const { Starts } = require('./starts');
 const threads = require('./threads');
 
+const SID = /[?&]sid=([^&]*)/;
+
 class Bridge {
   /**
    * `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. `Connection` is the
@@ -22,8 +24,8 @@ class Bridge {
     this.queue = new Queue(this.native);
     this.starts = new Starts(this.native);
     this.isClosed = false;
-    // Called when every connection is closed.
-    this.onclosed = () => {};
+    // While it closes within a time: what to do when every connection is closed.
+    this.onclosed = null;
     // Connections by the engine's small number, and by Engine.IO sid.
     this.connections = [];
     this.clients = new Map();
@@ -119,13 +121,21 @@ class Bridge {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.onclosed = () => {
+      const finish = () => {
         clearTimeout(timer);
+        this.onclosed = null;
         resolve();
       };
+      const timer = setTimeout(finish, ms);
+      this.onclosed = finish;
       this.close(ms);
     });
+  }
+
+  /** Whether `req` fetches what a client is still to be told. */
+  isDraining(req) {
+    const sid = SID.exec(req.url);
+    return this.onclosed !== null && sid !== null && this.clients.has(sid[1]);
   }
 
   /** Ends all connections; their close records still come. */

@@ -247,7 +247,9 @@ function handle(bridge, record, reader) {
       onRoomsAsked(bridge, record, record[0] === RECORD.JOIN_ASKED ? 'join' : 'leave');
       break;
     case RECORD.CLOSED:
-      bridge.onclosed();
+      if (bridge.onclosed !== null) {
+        bridge.onclosed();
+      }
       break;
     case RECORD.BUS:
       bridge.server._wire.adapter._onbus(record[1]);

@@ -319,8 +319,8 @@ class Server {
 
   /**
    * Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. With
-   * `{ timeout }`, what is queued for clients leaves first, and after so many milliseconds nothing is waited for: what is left
-   * of connections, the HTTP server's others too, is cut.
+   * `{ timeout }`, what is queued for clients leaves before the HTTP server closes, and after so many milliseconds nothing is
+   * waited for: what is left of connections, the HTTP server's others too, is cut.
    */
   async close(options, callback) {
     if (typeof options === 'function') {
@@ -334,24 +334,22 @@ class Server {
   }
 
   async _close(timeout, callback) {
-    const ends = [];
+    const closing = [];
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
         socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
-      ends.push(closeAdapter(nsp));
+      closing.push(closeAdapter(nsp));
     }
-    if (this._bridge !== null) {
-      ends.push(timeout === undefined ? this._bridge.close() : this._bridge.closeWithin(timeout));
+    const until = performance.now() + timeout;
+    if (timeout === undefined) {
+      this._closeEngine();
+    } else {
+      // Clients on polling come for the rest by new requests.
+      await this._closeEngine(timeout);
     }
-    const { httpServer, engine } = this;
+    const { httpServer } = this;
     const engines = this._engines.splice(0);
-    if (engine && !engines.includes(engine)) {
-      // It was bound.
-      engine.close();
-    }
-    // The engine's, if it is given time, and those of the application's adapters, as over a network.
-    const closing = ends.filter((each) => each !== undefined);
     if (!httpServer) {
       if (callback) {
         callback();
@@ -359,7 +357,7 @@ class Server {
       await Promise.all(closing);
       return;
     }
-    const cut = timeout === undefined ? undefined : setTimeout(() => httpServer.closeAllConnections(), timeout);
+    const cut = timeout === undefined ? undefined : setTimeout(() => httpServer.closeAllConnections(), until - performance.now());
     const closed = new Promise((resolve) => {
       httpServer.close((error) => {
         clearTimeout(cut);
@@ -372,6 +370,18 @@ class Server {
       });
     });
     await Promise.all([closed, ...closing]);
+  }
+
+  _closeEngine(timeout) {
+    const { engine, _bridge: bridge } = this;
+    if (engine && !this._engines.includes(engine)) {
+      // It was bound.
+      engine.close();
+    }
+    if (bridge === null) {
+      return undefined;
+    }
+    return timeout === undefined ? bridge.close() : bridge.closeWithin(timeout);
   }
 
   use(fn) {

@@ -422,12 +422,22 @@ impl Engine {
     }
 
     fn polling_request(&self, request: Request<'_>, responder: Responder) -> Option<ConnId> {
+        let verified = self.verify(request.method, request.url, false);
         if self.is_closing() {
+            // A client fetches what it is still to be told.
+            if self.has_time_to_finish()
+                && let Ok(verified @ Verified::Session(..)) = verified
+            {
+                let conn = self.take_request(verified, request, responder);
+                self.turn_down_if_ended();
+                return conn;
+            }
             // No shard is left to answer.
             self.answer(responder, polling::empty_answer(503));
+            self.shared.application.flush();
             return None;
         }
-        match self.verify(request.method, request.url, false) {
+        match verified {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
                 self.answer(responder, requests::refused(refusal));
