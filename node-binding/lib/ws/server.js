@@ -7,8 +7,9 @@ const { metricsOf, prometheusOf } = require('../metrics');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
-const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
+const { Broadcast, broadcast } = require('./rooms');
 const { Settings, backpressure: checkBackpressure } = require('./settings');
+const { Terms } = require('./terms');
 const { WebSocket } = require('./websocket');
 
 const STATE = Object.freeze({ RUNNING: 0, CLOSING: 1, CLOSED: 2 });
@@ -60,6 +61,10 @@ class WebSocketServer extends EventEmitter {
     // Its group in the engine, and what its connections are told of the options, by compression.
     this._groupNumber = -1;
     this._settings = [null, null];
+    // What the last of them agreed on, and the compression it offered.
+    this._terms = null;
+    this._offer = undefined;
+    this._deflate = null;
     if (clientTracking) {
       this.clients = new Set();
       this._isEmptyClosed = false;
@@ -163,8 +168,7 @@ class WebSocketServer extends EventEmitter {
       this._blame(protocols, req, socket);
       return;
     }
-    const { perMessageDeflate, maxPayload } = this.options;
-    const deflate = perMessageDeflate ? negotiateDeflate(req, perMessageDeflate, maxPayload) : null;
+    const deflate = this.options.perMessageDeflate ? this._deflateFor(req) : null;
     if (deflate instanceof Refusal) {
       this._blame(deflate, req, socket);
       return;
@@ -175,6 +179,17 @@ class WebSocketServer extends EventEmitter {
     } else {
       complete();
     }
+  }
+
+  /** As `negotiateDeflate`. Most clients offer the same as the one before, and share what is agreed on. */
+  _deflateFor(req) {
+    const offer = req.headers['sec-websocket-extensions'];
+    if (offer !== this._offer) {
+      const { perMessageDeflate, maxPayload } = this.options;
+      this._deflate = negotiateDeflate(req, perMessageDeflate, maxPayload);
+      this._offer = offer;
+    }
+    return this._deflate;
   }
 
   /** Asks `verifyClient`, of either form. */
@@ -218,24 +233,32 @@ class WebSocketServer extends EventEmitter {
     const { handleProtocols } = this.options;
     const chosen = protocols.size === 0 ? '' : handleProtocols ? handleProtocols(protocols, req) : protocols.values().next().value;
     const ws = new this.options.WebSocket(null, undefined, this.options);
-    ws._protocol = chosen || '';
-    ws._deflate = deflate;
-    ws._owner = this;
+    ws._terms = this._termsOf(ws, chosen || '', deflate);
     const lines = answerLines(req.headers['sec-websocket-key'], chosen, deflate);
     this.emit('headers', lines, req);
     socket.removeListener('error', ignore);
-    ws.setSocket(socket, head, this._settingsOf(ws), `${lines.join('\r\n')}\r\n\r\n`);
+    ws.setSocket(socket, head, undefined, `${lines.join('\r\n')}\r\n\r\n`);
     if (this.clients) {
       this.clients.add(ws);
     }
-    engine.join(ws._id, EVERYBODY);
     callback(ws, req);
   }
 
-  _settingsOf(ws) {
-    const at = ws._deflate === null ? 0 : 1;
+  /** What `ws` has in common with others: most servers agree on the same with all. */
+  _termsOf({ _terms: { autoPong, closeTimeout } }, protocol, deflate) {
+    let terms = this._terms;
+    if (terms === null || terms.protocol !== protocol || terms.deflate !== deflate) {
+      terms = new Terms({ owner: this, protocol, deflate, autoPong, closeTimeout });
+      terms.settings = this._settingsOf(terms);
+      this._terms = terms;
+    }
+    return terms;
+  }
+
+  _settingsOf(terms) {
+    const at = terms.deflate === null ? 0 : 1;
     if (this._settings[at] === null) {
-      this._settings[at] = new Settings(ws, this.options);
+      this._settings[at] = new Settings(terms, this.options);
     }
     return this._settings[at];
   }
@@ -274,7 +297,7 @@ class WebSocketServer extends EventEmitter {
 
   /** Beyond ws: sends to everybody; the frame is built once, and the fan-out happens in the engine. */
   broadcast(data, options) {
-    broadcast(this, [EVERYBODY], [], data, options);
+    broadcast(this, [], [], data, options);
   }
 }
 

@@ -19,7 +19,7 @@ use super::orders::{self, Order};
 use super::records::Records;
 use super::settings;
 use super::sink::{Gathered, Sink};
-use super::sockets::{Place, Sockets};
+use super::sockets::{Ends, Place, Sockets};
 use crate::addon::{duplicate, type_error};
 use crate::metrics::Metrics;
 use crate::threads::Threads;
@@ -165,6 +165,11 @@ impl WebSocketEngine {
         is_client: bool,
     ) -> Result<()> {
         let stream = if fd < 0 { None } else { Some(duplicate(fd)?) };
+        if let Some(stream) = &stream
+            && let Some(opening) = self.thread.0.lock().sockets.opening_mut(id)
+        {
+            opening.ends = Ends::of(stream);
+        }
         let settings = self.settings.get(settings as usize);
         let upgrade = WebSocketUpgrade {
             request: RequestId(id.into()),
@@ -257,6 +262,13 @@ impl WebSocketEngine {
         };
         let mut known = self.thread.0.lock();
         orders::execute_one(&mut self.native.batch(), &mut known.sockets, order);
+    }
+
+    /// Address and port of the peer of a socket that was taken over, then of this end, with spaces
+    /// between; `null` if they are not known.
+    #[napi]
+    pub fn ends(&self, id: u32) -> Option<String> {
+        self.thread.0.lock().sockets.ends(id)
     }
 
     /// Bytes queued for a socket that the system has not taken.
