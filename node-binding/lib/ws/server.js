@@ -4,6 +4,7 @@
 const { EventEmitter } = require('events');
 const http = require('http');
 const { metricsOf, prometheusOf } = require('../metrics');
+const { Addresses } = require('./addresses');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
@@ -43,7 +44,7 @@ class WebSocketServer extends EventEmitter {
     return prometheusOf(engine.native);
   }
 
-  /** `options` as ws has them, and `backpressure`: see settings.js. `callback` is called when its port is open. */
+  /** `options` as ws has them, `backpressure`: see settings.js, `maxConnectionsPerAddress` and `addressOf`: see addresses.js. `callback` is called when its port is open. */
   constructor(options, callback) {
     super();
     this.options = { ...OPTIONS, ...options };
@@ -52,6 +53,7 @@ class WebSocketServer extends EventEmitter {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
     checkBackpressure(this.options.backpressure);
+    this._addresses = Addresses.of(this.options);
     if (this.options.perMessageDeflate === true) {
       this.options.perMessageDeflate = {};
     }
@@ -173,7 +175,12 @@ class WebSocketServer extends EventEmitter {
       this._blame(deflate, req, socket);
       return;
     }
-    const complete = () => this._complete({ req, socket, head, protocols, deflate }, callback);
+    const address = this._addresses === null ? undefined : this._addresses.identify(req);
+    if (this._isFullFor(address)) {
+      refuse(socket, 429, 'Too many connections from this address');
+      return;
+    }
+    const complete = () => this._complete({ req, socket, head, protocols, deflate, address }, callback);
     if (this.options.verifyClient) {
       this._verify(req, socket, complete);
     } else {
@@ -215,7 +222,12 @@ class WebSocketServer extends EventEmitter {
     }
   }
 
-  _complete({ req, socket, head, protocols, deflate }, callback) {
+  /** Whether there is no place for one more connection of an address. */
+  _isFullFor(address) {
+    return this._addresses !== null && this._addresses.isFull(address);
+  }
+
+  _complete({ req, socket, head, protocols, deflate, address }, callback) {
     if (!socket.readable || !socket.writable) {
       socket.destroy();
       return;
@@ -230,6 +242,11 @@ class WebSocketServer extends EventEmitter {
       refuse(socket, 503);
       return;
     }
+    // Others may have come in while `verifyClient` thought.
+    if (this._isFullFor(address)) {
+      refuse(socket, 429, 'Too many connections from this address');
+      return;
+    }
     const { handleProtocols } = this.options;
     const chosen = protocols.size === 0 ? '' : handleProtocols ? handleProtocols(protocols, req) : protocols.values().next().value;
     const ws = new this.options.WebSocket(null, undefined, this.options);
@@ -240,6 +257,9 @@ class WebSocketServer extends EventEmitter {
     ws.setSocket(socket, head, undefined, `${lines.join('\r\n')}\r\n\r\n`);
     if (this.clients) {
       this.clients.add(ws);
+    }
+    if (this._addresses !== null) {
+      this._addresses.enter(ws, address);
     }
     callback(ws, req);
   }
@@ -276,6 +296,9 @@ class WebSocketServer extends EventEmitter {
 
   /** A connection is over. */
   _forget(ws) {
+    if (this._addresses !== null) {
+      this._addresses.leave(ws);
+    }
     if (this.clients !== undefined && this.clients.delete(ws) && this._isEmptyClosed && this.clients.size === 0) {
       process.nextTick(emitClose, this);
     }
