@@ -121,7 +121,7 @@ class Carrier {
     // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
     stream.removeListener('close', node.onclose);
     const id = ws._id;
-    stream.once('close', () => engine.starts.add(id));
+    stream.on('close', () => engine.starts.add(id));
     stream.destroy();
   }
 

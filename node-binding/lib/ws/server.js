@@ -81,11 +81,12 @@ class WebSocketServer extends EventEmitter {
 
   /** Beside the listeners that `server` has. */
   _attach(server) {
+    const tell = (ws, request) => this.emit('connection', ws, request);
     const listeners = {
       listening: this.emit.bind(this, 'listening'),
       error: this.emit.bind(this, 'error'),
       upgrade: (req, socket, head) => {
-        this.handleUpgrade(req, socket, head, (ws, request) => this.emit('connection', ws, request));
+        this.handleUpgrade(req, socket, head, tell);
       },
     };
     for (const event of Object.keys(listeners)) {
@@ -180,11 +181,11 @@ class WebSocketServer extends EventEmitter {
       refuse(socket, 429, 'Too many connections from this address');
       return;
     }
-    const complete = () => this._complete({ req, socket, head, protocols, deflate, address }, callback);
+    const handshake = { req, socket, head, protocols, deflate, address };
     if (this.options.verifyClient) {
-      this._verify(req, socket, complete);
+      this._verify(handshake, callback);
     } else {
-      complete();
+      this._complete(handshake, callback);
     }
   }
 
@@ -200,7 +201,8 @@ class WebSocketServer extends EventEmitter {
   }
 
   /** Asks `verifyClient`, of either form. */
-  _verify(req, socket, complete) {
+  _verify(handshake, callback) {
+    const { req, socket } = handshake;
     const { verifyClient } = this.options;
     const info = {
       origin: req.headers[req.headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'],
@@ -210,13 +212,13 @@ class WebSocketServer extends EventEmitter {
     if (verifyClient.length === 2) {
       verifyClient(info, (isVerified, code, message, headers) => {
         if (isVerified) {
-          complete();
+          this._complete(handshake, callback);
         } else {
           refuse(socket, code || 401, message, headers);
         }
       });
     } else if (verifyClient(info)) {
-      complete();
+      this._complete(handshake, callback);
     } else {
       refuse(socket, 401);
     }

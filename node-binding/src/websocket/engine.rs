@@ -62,6 +62,12 @@ struct Adopted {
     upgrade: WebSocketUpgrade,
 }
 
+/// What a server answers to a client's `Sec-WebSocket-Key`.
+#[napi]
+pub(super) fn accept_key(key: String) -> String {
+    sori::proto::handshake::accept_key(&key)
+}
+
 /// What `page()` gives when the page has no room.
 const NO_ROOM: i32 = -1;
 
