@@ -81,6 +81,11 @@ impl Engine {
         let reply = |request: &str, reply: &Reply| {
             cluster.reply(name, node.as_deref(), request, reply);
         };
+        let confirm = |request: Option<Box<str>>, is_here: bool| {
+            if let Some(request) = request.filter(|_| is_here) {
+                reply(&request, &Reply::Done);
+            }
+        };
         match message {
             Message::Broadcast {
                 recipients,
@@ -122,36 +127,30 @@ impl Engine {
                 rooms,
                 request,
             } => {
-                let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::JoinMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
+                let is_here =
+                    self.move_sockets(&namespace, &recipients, &rooms, |audience, rooms| {
+                        Command::JoinMany {
+                            namespace: namespace.id(),
+                            audience,
+                            rooms,
+                        }
                     });
-                });
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                confirm(request, is_here);
             }
             Message::Leave {
                 recipients,
                 rooms,
                 request,
             } => {
-                let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::LeaveMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
+                let is_here =
+                    self.move_sockets(&namespace, &recipients, &rooms, |audience, rooms| {
+                        Command::LeaveMany {
+                            namespace: namespace.id(),
+                            audience,
+                            rooms,
+                        }
                     });
-                });
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                confirm(request, is_here);
             }
             Message::Disconnect {
                 recipients,
@@ -163,9 +162,7 @@ impl Engine {
                 for socket in found {
                     self.tell_from_cluster(Event::DisconnectAsked { socket, close });
                 }
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                confirm(request, is_here);
             }
             Message::FetchSockets {
                 request,
@@ -235,10 +232,18 @@ impl Engine {
         self.tell_broadcast_ack(namespace, id, outcome);
     }
 
-    fn has_any(&self, namespace: &Namespace, recipients: &Recipients) -> bool {
-        !namespace
-            .select(&recipients.rooms, &recipients.except)
-            .is_empty()
+    /// Puts sockets into rooms or takes them out, and says whether any of them is here.
+    fn move_sockets(
+        &self,
+        namespace: &Namespace,
+        recipients: &Recipients,
+        rooms: &[Box<str>],
+        command: impl for<'a> FnOnce(Audience<'a>, &'a [&'a str]) -> Command<'a>,
+    ) -> bool {
+        let targets = namespace.select(&recipients.rooms, &recipients.except);
+        let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
+        recipients.with_audience(|audience| self.execute(command(audience, &rooms)));
+        !targets.is_empty()
     }
 }
 
