@@ -47,6 +47,7 @@ function rustScenarios(format, kinds) {
     const c = await clientAt(t, there, 'c');
     await a.enter('room', 'other');
     await b.enter('room', 'other');
+    await isHeard(connect, format, 'room', 2);
     here.emit({ rooms: ['room'] }, 'text', { ä: '\u2028', n: [1, -2.5, 0.1, null, true] });
     here.emit({ rooms: ['room', 'other'] }, 'bytes', Buffer.from([1, 2]));
     here.emit({ local: true }, 'local', 1);

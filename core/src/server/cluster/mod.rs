@@ -19,7 +19,7 @@ use super::{Engine, Shared};
 use crate::adapter::{
     Adapter, Bus, ClusterSettings, Listener, Publication, Requests, Subscription,
 };
-use crate::embed::{Audience, Payload};
+use crate::embed::{Audience, Event, Payload};
 use crate::error::Error;
 use crate::hub::{Namespace, NamespaceId, new_sid};
 use crate::metrics::{Counter, Metrics};
@@ -257,6 +257,12 @@ impl Listener for Ear {
     fn counted(&self, token: u64, nodes: Option<usize>) {
         if let Some(shared) = self.0.upgrade() {
             Engine { shared }.nodes_counted(token, nodes);
+        }
+    }
+
+    fn connected(&self, state: Result<(), &str>) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.tell_from_cluster(Event::Bus(state));
         }
     }
 }
