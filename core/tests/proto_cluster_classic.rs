@@ -6,8 +6,7 @@ mod cluster_support;
 use bytes::Bytes;
 use cluster_support::{broadcast, bytes_of, names, recipients, value};
 use sori::proto::cluster::{
-    AckWanted, Answered, Classic, Message, Received, Recipients, Refusal, Reply, SocketDetails,
-    Value,
+    AckWanted, Answered, Classic, Message, Received, Refusal, Reply, SocketDetails,
 };
 
 fn classic() -> Classic {

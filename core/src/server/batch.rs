@@ -10,7 +10,7 @@ use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use super::{Engine, Shared, own, packets, raw};
 use crate::config::Parser;
-use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, SocketRef};
+use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery, Targets};
 use crate::proto::socket::PacketType;
