@@ -212,8 +212,6 @@ pub struct sori_server_options {
     pub max_http_connections: usize,
     /// With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     pub redis_format: u32,
-    /// For later; 0.
-    pub reserved: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -286,7 +284,6 @@ unsafe impl Extensible for sori_server_options {
             cookie_http_only: 1,
             max_http_connections: config.max_http_connections.unwrap_or(0),
             redis_format: SORI_REDIS_CLASSIC,
-            reserved: 0,
         }
     }
 }
