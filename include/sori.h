@@ -140,6 +140,20 @@
 // What would make more than max_queued_bytes wait for a client is dropped.
 #define SORI_OVERFLOW_DROP 2
 
+// npm @socket.io/redis-adapter's createAdapter, which @socket.io/redis-emitter speaks too.
+#define SORI_REDIS_CLASSIC 0
+
+// Its createShardedAdapter, over the sharded channels of Redis 7; its subscriptionMode is "dynamic": a
+// broadcast to one room is carried only to servers that have members of it, but to all if the room is
+// that of a socket's own id.
+#define SORI_REDIS_SHARDED 1
+
+// The same with "static": every broadcast is carried to all servers.
+#define SORI_REDIS_SHARDED_STATIC 2
+
+// The same with "dynamic-private": rooms of sockets' own ids are as all others.
+#define SORI_REDIS_SHARDED_PRIVATE 3
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
@@ -517,8 +531,8 @@ typedef struct sori_server_options {
     // its own. They take turns, and either may be closed and freed before the other; the threads end
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
-    // The Redis where the servers of a cluster meet, in the wire format of npm
-    // @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    // The Redis where the servers of a cluster meet, in a wire format of npm
+    // @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]", "rediss://..."
     // behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
     const char *redis_url;
     // What stands before the names of all its channels. NULL, the default: "socket.io".
@@ -571,6 +585,8 @@ typedef struct sori_server_options {
     // the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
     // Default 65,536.
     size_t max_http_connections;
+    // With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
+    uint32_t redis_format;
 } sori_server_options;
 
 // A server's counters at one moment.

@@ -219,6 +219,22 @@ export interface NativeAdapter extends EventEmitter {
  */
 export function createAdapter(url: string, options?: NativeAdapterOptions): NativeAdapter;
 
+/** As with the `createShardedAdapter` of `@socket.io/redis-adapter`. */
+export interface NativeShardedAdapterOptions {
+  /** What stands before the names of all channels. @default 'socket.io' */
+  channelPrefix?: string;
+  /** Milliseconds that other servers have to answer. @default 5000 */
+  requestsTimeout?: number;
+  /**
+   * Which rooms have channels of their own, so that a broadcast to one of them is carried only to the servers that have
+   * members of it: none, all but those of the sockets' own ids, or all. @default 'dynamic'
+   */
+  subscriptionMode?: 'static' | 'dynamic' | 'dynamic-private';
+}
+
+/** The same over the sharded channels of Redis 7, with socket.io servers that use that package's `createShardedAdapter`. */
+export function createShardedAdapter(url: string, options?: NativeShardedAdapterOptions): NativeAdapter;
+
 /** As npm `socket.io-parser`: an `Encoder` with `encode(packet)`, and a `Decoder` that emits `decoded`. */
 export interface Parser {
   Encoder: new () => { encode(packet: any): any[] };

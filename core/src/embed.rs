@@ -305,7 +305,8 @@ pub struct AckRequest {
     /// When to give up. `None`: a direct emit waits for as long as the connection lives, a
     /// broadcast for `Config::broadcast_ack_timeout`.
     pub timeout: Option<Duration>,
-    /// Of a broadcast: when to tell of its answers.
+    /// Of a broadcast: when to tell of its answers. One by one those of this server's sockets alone can
+    /// be told: the broadcast is one within [`Reach::Server`].
     pub telling: Telling,
 }
 

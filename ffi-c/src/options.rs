@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::adapter::{ClusterSettings, Redis};
+use sori_core::adapter::{ClusterSettings, Format, Redis, SubscriptionMode};
 use sori_core::config::{
     Cookie, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser, Protocol, RateLimit,
     RecoverySettings, SameSite,
@@ -43,6 +43,17 @@ pub const SORI_SAME_SITE_NONE: u32 = 2;
 pub const SORI_OVERFLOW_CLOSE: u32 = 1;
 /// What would make more than max_queued_bytes wait for a client is dropped.
 pub const SORI_OVERFLOW_DROP: u32 = 2;
+
+/// npm @socket.io/redis-adapter's createAdapter, which @socket.io/redis-emitter speaks too.
+pub const SORI_REDIS_CLASSIC: u32 = 0;
+/// Its createShardedAdapter, over the sharded channels of Redis 7; its subscriptionMode is "dynamic": a
+/// broadcast to one room is carried only to servers that have members of it, but to all if the room is
+/// that of a socket's own id.
+pub const SORI_REDIS_SHARDED: u32 = 1;
+/// The same with "static": every broadcast is carried to all servers.
+pub const SORI_REDIS_SHARDED_STATIC: u32 = 2;
+/// The same with "dynamic-private": rooms of sockets' own ids are as all others.
+pub const SORI_REDIS_SHARDED_PRIVATE: u32 = 3;
 
 pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
     match policy {
@@ -145,8 +156,8 @@ pub struct sori_server_options {
     /// its own. They take turns, and either may be closed and freed before the other; the threads end
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
-    /// The Redis where the servers of a cluster meet, in the wire format of npm
-    /// @socket.io/redis-adapter: "redis://[user[:password]@]host[:port][/database]", "rediss://..."
+    /// The Redis where the servers of a cluster meet, in a wire format of npm
+    /// @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]", "rediss://..."
     /// behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
     pub redis_url: *const c_char,
     /// What stands before the names of all its channels. NULL, the default: "socket.io".
@@ -199,6 +210,8 @@ pub struct sori_server_options {
     /// the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
     /// Default 65,536.
     pub max_http_connections: usize,
+    /// With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
+    pub redis_format: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -270,6 +283,7 @@ unsafe impl Extensible for sori_server_options {
             cookie_same_site: SORI_SAME_SITE_LAX,
             cookie_http_only: 1,
             max_http_connections: config.max_http_connections.unwrap_or(0),
+            redis_format: SORI_REDIS_CLASSIC,
         }
     }
 }
@@ -389,14 +403,29 @@ impl sori_server_options {
                 pointer::optional_text(self.redis_key, "options.redis_key")?,
             )
         };
+        let format = self.redis_format()?;
         Ok(url.map(|url| {
             let timeout = Duration::from_millis(self.redis_timeout_ms.into());
-            let redis = Redis::new(url).requests_timeout(timeout);
+            let redis = Redis::new(url).requests_timeout(timeout).format(format);
             match key {
                 Some(key) => redis.key(key),
                 None => redis,
             }
         }))
+    }
+
+    fn redis_format(&self) -> Result<Format, Failure> {
+        Ok(match self.redis_format {
+            SORI_REDIS_CLASSIC => Format::Classic,
+            SORI_REDIS_SHARDED => Format::Sharded(SubscriptionMode::Dynamic),
+            SORI_REDIS_SHARDED_STATIC => Format::Sharded(SubscriptionMode::Static),
+            SORI_REDIS_SHARDED_PRIVATE => Format::Sharded(SubscriptionMode::DynamicPrivate),
+            _ => {
+                return Err(Failure::invalid(
+                    "options.redis_format is none of SORI_REDIS_*",
+                ));
+            }
+        })
     }
 
     /// # Safety

@@ -236,7 +236,7 @@ class Namespace {
     if (this._outgoing.size > 0) {
       this._notifyOutgoing(operator, args, token);
     }
-    pushPayload(queue, this._broadcastHead(operator, token, timeout, '1'), args);
+    pushPayload(queue, this._broadcastHead(operator, token, timeout, '1l'), args);
     const stream = new AnswerStream(() => {
       streams.delete(token);
       answers.delete(token);
