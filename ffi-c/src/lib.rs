@@ -23,6 +23,8 @@ mod pointer;
 
 mod tray;
 
+mod descriptor;
+
 mod options;
 
 mod metrics;

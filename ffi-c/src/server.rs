@@ -13,6 +13,7 @@ use sori_core::server::Placement;
 use sori_core::server::pull::PullServer;
 
 use crate::cork;
+use crate::descriptor;
 use crate::event::sori_event;
 use crate::metrics::sori_metrics;
 use crate::options::sori_server_options;
@@ -340,22 +341,8 @@ pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_i
         // SAFETY: the header's rules.
         let server = unsafe { sori_server::borrow(server) }?;
         // SAFETY: the header's rules.
-        unsafe { pointer::write(fd, descriptor(server)?, "fd") }
+        unsafe { descriptor::store(server, fd) }
     })
-}
-
-#[cfg(unix)]
-fn descriptor(server: &PullServer) -> Result<c_int, Failure> {
-    use std::os::fd::AsRawFd;
-    Ok(server.descriptor()?.as_raw_fd())
-}
-
-#[cfg(not(unix))]
-fn descriptor(_: &PullServer) -> Result<c_int, Failure> {
-    Err(Failure::new(
-        sori_status::SORI_UNSUPPORTED,
-        "no descriptors on this system",
-    ))
 }
 
 /// Closes every connection and stops listening, without waiting. A disconnect event of each socket
