@@ -293,7 +293,7 @@ pub unsafe extern "C" fn sori_client_poll(
                     client.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                |event| sori_client_event::new(event, client),
+                |event| Box::into_raw(Box::new(sori_client_event::new(event, client))),
             )
         }
     })

@@ -12,6 +12,7 @@ use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, 
 use crate::handshake::Request;
 use crate::kind::sori_event_kind;
 use crate::pointer::sori_text;
+use crate::shelf;
 use crate::status::guard_or;
 use crate::texts::{Text, Texts};
 
@@ -38,8 +39,8 @@ pub struct sori_event {
     data: Vec<u8>,
     request: Option<Box<Request>>,
     pub(crate) attachments: Vec<Bytes>,
-    rooms: Vec<Box<[u8]>>,
-    pub(crate) answers: Vec<Answer>,
+    rooms: Box<[Box<[u8]>]>,
+    pub(crate) answers: Box<[Answer]>,
     /// The answer that another server waits for.
     pub(crate) ticket: Option<Box<ServerTicket>>,
 }
@@ -86,8 +87,8 @@ impl sori_event {
             data: Vec::new(),
             request: None,
             attachments: Vec::new(),
-            rooms: Vec::new(),
-            answers: Vec::new(),
+            rooms: Box::default(),
+            answers: Box::default(),
             ticket: None,
         }
     }
@@ -348,7 +349,7 @@ pub unsafe extern "C" fn sori_event_free(event: *mut sori_event) {
     guard_or((), || {
         if !event.is_null() {
             // SAFETY: from sori_server_poll(), and given back once.
-            drop(unsafe { Box::from_raw(event) });
+            unsafe { shelf::take_back(event) };
         }
         Some(())
     });

@@ -23,6 +23,8 @@ mod pointer;
 
 mod tray;
 
+mod shelf;
+
 mod descriptor;
 
 mod options;

@@ -19,6 +19,7 @@ use crate::metrics::sori_metrics;
 use crate::options::sori_server_options;
 use crate::pointer;
 use crate::push::Handlers;
+use crate::shelf;
 use crate::status::{Failure, guard, guard_or, sori_status};
 use crate::tray::Tray;
 
@@ -326,7 +327,7 @@ pub unsafe extern "C" fn sori_server_poll(
                     server.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                sori_event::new,
+                |event| shelf::hand_out(sori_event::new(event)),
             )
         }
     })

@@ -190,7 +190,7 @@ pub unsafe extern "C" fn sori_websocket_client_poll(
                     socket.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                sori_websocket_client_event::new,
+                |event| Box::into_raw(Box::new(sori_websocket_client_event::new(event))),
             )
         }
     })
