@@ -180,8 +180,11 @@ export interface ServerOptions {
   destroyUpgradeTimeout: number;
   /** IO threads of the engine, which servers that want as many share. @default one per core, less one for JavaScript */
   shards: number;
-  /** Where rooms live, and what carries broadcasts to other servers: packets are then made in JavaScript. @default the engine */
-  adapter: AdapterConstructor;
+  /**
+   * What carries broadcasts to other servers: of `createAdapter()`, with which rooms and packets stay in the engine, or an
+   * adapter of npm, where rooms live in it and packets are made in JavaScript. @default the engine, alone
+   */
+  adapter: AdapterConstructor | NativeAdapter;
   /** What packets look like on the wire; one that the engine does not know makes them in JavaScript. @default socket.io-parser's */
   parser: Parser;
   /** A message that every client gets right behind the open packet. @default none */
@@ -189,6 +192,32 @@ export interface ServerOptions {
   /** Lets sockets that lose their connection come back with id, rooms, data and what they missed. @default off */
   connectionStateRecovery: RecoveryOptions;
 }
+
+/** As with `@socket.io/redis-adapter`. */
+export interface NativeAdapterOptions {
+  /** What stands before the names of all channels. @default 'socket.io' */
+  key?: string;
+  /** Milliseconds that other servers have to answer. @default 5000 */
+  requestsTimeout?: number;
+  /** Whether replies go to the server that asked alone. @default false */
+  publishOnSpecificResponseChannel?: boolean;
+}
+
+/**
+ * The way into a cluster over Redis that the engine takes itself. Emits `error` for each attempt to reach Redis that fails,
+ * and when the connection is lost, and `connect` when it is found.
+ */
+export interface NativeAdapter extends EventEmitter {
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: 'connect', listener: () => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+/**
+ * Servers that meet over the Redis at `url` form one cluster, with socket.io servers that use `@socket.io/redis-adapter`
+ * too: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` behind TLS, or `unix:///path/of/the.sock`.
+ */
+export function createAdapter(url: string, options?: NativeAdapterOptions): NativeAdapter;
 
 /** As npm `socket.io-parser`: an `Encoder` with `encode(packet)`, and a `Decoder` that emits `decoded`. */
 export interface Parser {
@@ -321,6 +350,8 @@ export interface Adapter extends EventEmitter {
   sockets(rooms: Set<Room>): Promise<Set<SocketId>>;
   socketRooms(id: SocketId): Set<Room> | undefined;
   serverCount(): Promise<number>;
+  /** The rooms of all servers, in a cluster. */
+  allRooms?(): Promise<Set<Room>>;
   close(): Promise<void> | void;
 }
 
@@ -553,7 +584,7 @@ export class Server<
   connectTimeout(): number;
   connectTimeout(ms: number): this;
   adapter(): AdapterConstructor | undefined;
-  adapter(adapter: AdapterConstructor): this;
+  adapter(adapter: AdapterConstructor | NativeAdapter): this;
   /** Serves the connections of an Engine.IO server that is attached by other means, as `sori/engine` or `engine.io`. */
   bind(engine: EventEmitter): this;
   /** Serves one connection of an Engine.IO server. */

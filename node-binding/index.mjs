@@ -1,4 +1,4 @@
-// The entry for `import`: the same three classes by name.
+// The entry for `import`: the same classes by name, and `createAdapter`.
 import sori from './index.js';
 
-export const { Server, Namespace, Socket } = sori;
+export const { Server, Namespace, Socket, createAdapter } = sori;

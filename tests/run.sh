@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs all checks one after another, goes on after a failure, and ends with one line that says how it went.
+# Runs all checks one after another, goes on after a failure, and ends with the last lines of what failed and one
+# line that says how it went.
 # Words as arguments pick the checks whose names contain one of them.
 set -u
 cd "$(dirname "$0")/.."
@@ -8,6 +9,8 @@ words=$*
 passed=0
 failed=
 started=$(date +%s)
+kept=$(mktemp -d)
+trap 'rm -rf "$kept"' EXIT
 
 is_wanted() {
   [ -z "$words" ] && return 0
@@ -23,10 +26,13 @@ check() {
   shift
   is_wanted "$name" || return 0
   printf '\n==== %s\n' "$name"
-  if "$@"; then
+  # What is left of a run may be no more than its end, so the end says why.
+  { "$@" 2>&1; echo $? >"$kept/status"; } | tee "$kept/output"
+  if [ "$(cat "$kept/status")" -eq 0 ]; then
     passed=$((passed + 1))
   else
     failed="${failed:+$failed, }$name"
+    { printf '\n==== the end of: %s\n' "$name"; tail -n 8 "$kept/output"; } >>"$kept/failures"
     return 1
   fi
 }
@@ -111,6 +117,7 @@ if [ -z "$failed" ] && [ "$passed" -eq 0 ]; then
 fi
 seconds=$(($(date +%s) - started))
 if [ -n "$failed" ]; then
+  cat "$kept/failures"
   printf '\nmake test: FAILED: %s; %s passed, in %s s\n' "$failed" "$passed" "$seconds"
   exit 1
 fi

@@ -142,6 +142,12 @@ pub enum Event<'a> {
         /// The connection.
         conn: ConnId,
     },
+    /// A WebSocket that may come to carry the connection has been probed by the client, which is
+    /// answered. May come more than once.
+    Probed {
+        /// The connection.
+        conn: ConnId,
+    },
     /// The connection is carried by a WebSocket from now on.
     Upgraded {
         /// The connection.
@@ -234,6 +240,20 @@ pub enum Event<'a> {
         /// How many servers there are, this one included; `None` if nobody could tell in time.
         servers: Option<usize>,
     },
+    /// Another server asks for sockets of this one; answer with [`Command::DescribeSockets`]. Comes to
+    /// an application that says it
+    /// [describes sockets itself](crate::server::Application::describes_sockets).
+    SocketsAsked {
+        /// Where.
+        namespace: NamespaceId,
+        /// What waits for the answer.
+        ticket: ServerTicket,
+        /// The sockets.
+        sockets: Vec<SocketRef>,
+    },
+    /// The connection to the bus of the cluster was found, or is lost or cannot be had; then why. It
+    /// is tried again by itself.
+    Bus(Result<(), &'a str>),
     /// Another server wants a socket to be disconnected; the application is to do it as if it had
     /// wanted it itself.
     DisconnectAsked {
@@ -312,6 +332,8 @@ pub enum Reach {
     Cluster,
     /// Those of this server.
     Server,
+    /// Those of the others: the application deals with this server's itself.
+    Others,
 }
 
 /// What another server waits for.
@@ -482,6 +504,13 @@ pub enum Command<'a> {
         ticket: &'a ServerTicket,
         /// The answer: of the arguments the first is told.
         payload: Payload<'a>,
+    },
+    /// Answers [`Event::SocketsAsked`].
+    DescribeSockets {
+        /// From the event.
+        ticket: &'a ServerTicket,
+        /// Those that are still there.
+        sockets: Vec<SocketDetails>,
     },
     /// Takes a socket out of its namespace; the client is told. No event answers it.
     Disconnect {

@@ -250,10 +250,11 @@ fn requests_of_the_application_and_an_upgrade_by_feed() {
     let expected = [
         "open polling",
         "connect /",
+        "probed",
         "upgraded",
         r#"message / ["echo"]"#,
     ];
-    assert_eq!(lines(&rig, &sid, 4), expected);
+    assert_eq!(lines(&rig, &sid, 5), expected);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_client_lives_the_same_life_over_every_way() {
         let mut expected = match way {
             Way::WebSocket => vec!["open websocket"],
             Way::Polling => vec!["open polling"],
-            Way::Upgraded => vec!["open polling", "upgraded"],
+            Way::Upgraded => vec!["open polling", "probed", "upgraded"],
         };
         expected.extend([
             r#"connect / {"token":"ä"}"#,

@@ -75,7 +75,7 @@ fn a_client_lives_the_same_life_over_every_way() {
         let opened = match way {
             Way::WebSocket => vec!["open websocket"],
             Way::Polling => vec!["open polling"],
-            Way::Upgraded => vec!["open polling", "upgraded"],
+            Way::Upgraded => vec!["open polling", "probed", "upgraded"],
         };
         let mut expected = opened;
         expected.extend([

@@ -72,6 +72,7 @@ fn a_stream_that_ends_right_behind_the_upgrade_ends_the_connection() {
             [
                 "open polling",
                 "connect /",
+                "probed",
                 "upgraded",
                 "close transport close in /"
             ]
@@ -80,9 +81,21 @@ fn a_stream_that_ends_right_behind_the_upgrade_ends_the_connection() {
 }
 
 #[test]
+fn a_client_whose_server_closes_before_the_upgrade_is_done_learns_it_by_its_poll() {
+    let rig = Rig::new();
+    let mut client = rig.join(Way::Polling);
+    client.polling().begin_poll();
+    let mut wire = client.probe(rig.address);
+    rig.engine.close();
+    assert_eq!(client.polling().read_poll(), ["1"]);
+    assert_eq!(wire.read_close(), b"");
+    wire.expect_end();
+}
+
+#[test]
 fn a_candidate_that_fails_leaves_the_client_on_polling() {
     let mut config = config();
-    config.upgrade_timeout = std::time::Duration::from_millis(50);
+    config.upgrade_timeout = std::time::Duration::from_millis(500);
     let rig = Rig::with(config);
     let failures: [fn(&mut Wire); 5] = [
         |wire| wire.finish(),

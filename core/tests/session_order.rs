@@ -251,6 +251,7 @@ impl World {
         while let Some(event) = self.rig.session.poll_event() {
             assert_eq!(self.closed, 0, "Closed comes last and once");
             match event {
+                Event::Probed => {}
                 Event::Upgraded => assert_eq!(self.rig.session.transport(), WebSocket),
                 Event::Closed { .. } => self.closed += 1,
             }

@@ -11,8 +11,9 @@ fn upgrades_by_probe_and_noop() {
         rig.receive(WebSocket, Packet::Ping("probe")),
         Received::Nothing
     );
-    assert_eq!(rig.outputs(), ["probe 3probe", "poll 6"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
     assert_eq!(rig.session.transport(), Polling);
+    assert_eq!(rig.pass(millis(100)), ["100 poll 6"]);
 
     assert_eq!(rig.receive(WebSocket, Packet::Upgrade), Received::Nothing);
     assert_eq!(rig.session.transport(), WebSocket);
@@ -60,7 +61,7 @@ fn messages_still_leave_by_polling_while_probing() {
     rig.send("a");
     assert_eq!(rig.outputs(), ["poll 4a"]);
     rig.receive(WebSocket, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
     rig.send("b");
     rig.poll();
     assert_eq!(
@@ -72,19 +73,35 @@ fn messages_still_leave_by_polling_while_probing() {
 }
 
 #[test]
-fn the_first_idle_poll_gets_its_noop_at_once_and_later_ones_after_100_ms() {
+fn an_idle_poll_is_held_until_the_next_check_and_nobody_is_looked_for_without_one() {
     let mut rig = Rig::polling();
     rig.session.handle_websocket(rig.now).unwrap();
     rig.receive(WebSocket, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe"]);
-    rig.poll();
-    assert_eq!(rig.outputs(), ["poll 6"]);
-    rig.now += millis(1);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
+    assert_eq!(rig.session.next_timeout(), Some(rig.start + millis(10_000)));
+    assert_eq!(rig.pass(millis(150)), [""; 0]);
     rig.poll();
     assert_eq!(rig.outputs(), [""; 0]);
-    assert_eq!(rig.pass(millis(200)), ["101 poll 6"]);
+    assert_eq!(rig.pass(millis(100)), ["200 poll 6"]);
     rig.poll();
-    assert_eq!(rig.pass(millis(200)), ["301 poll 6"]);
+    assert_eq!(rig.pass(millis(200)), ["300 poll 6"]);
+}
+
+#[test]
+fn a_session_that_ends_before_the_check_says_so_by_the_poll_that_is_held() {
+    let mut rig = Rig::probing();
+    rig.receive(WebSocket, Packet::Ping("probe"));
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
+    rig.session.abort(DisconnectReason::ForcedClose);
+    let end = ["probe close", "poll 1", "closed forced close"];
+    assert_eq!(rig.outputs(), end);
+
+    let mut rig = Rig::probing();
+    rig.receive(WebSocket, Packet::Ping("probe"));
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
+    rig.close();
+    let end = ["poll 1", "probe close", "closed forced close"];
+    assert_eq!(rig.outputs(), end);
 }
 
 #[test]
@@ -99,12 +116,13 @@ fn a_message_takes_the_place_of_a_delayed_noop() {
 }
 
 #[test]
-fn a_repeated_probe_does_not_hurry_a_delayed_noop() {
+fn the_checks_begin_anew_with_a_repeated_probe() {
     let mut rig = Rig::probed();
     rig.poll();
+    assert_eq!(rig.pass(millis(50)), [""; 0]);
     rig.receive(WebSocket, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe"]);
-    assert_eq!(rig.pass(millis(200)), ["100 poll 6"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
+    assert_eq!(rig.pass(millis(200)), ["250 poll 6"]);
 }
 
 #[test]
@@ -113,14 +131,17 @@ fn a_probe_and_its_upgrade_in_one_read_are_answered_in_order() {
     rig.send("a");
     rig.receive(WebSocket, Packet::Ping("probe"));
     rig.receive(WebSocket, Packet::Upgrade);
-    assert_eq!(rig.outputs(), ["ws 3probe", "ws 4a", "poll 6", "upgraded"]);
+    assert_eq!(
+        rig.outputs(),
+        ["ws 3probe", "ws 4a", "poll 6", "probed", "upgraded"]
+    );
 }
 
 #[test]
 fn answers_a_repeated_probe_again() {
     let mut rig = Rig::probed();
     rig.receive(WebSocket, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
 }
 
 #[test]
@@ -196,7 +217,7 @@ fn a_candidate_may_come_again_after_a_failed_one() {
     rig.session.handle_websocket(rig.now).unwrap();
     rig.receive(WebSocket, Packet::Ping("probe"));
     rig.receive(WebSocket, Packet::Upgrade);
-    assert_eq!(rig.outputs(), ["ws 3probe", "upgraded"]);
+    assert_eq!(rig.outputs(), ["ws 3probe", "probed", "upgraded"]);
 }
 
 #[test]
@@ -229,7 +250,7 @@ fn a_ping_under_way_may_be_answered_after_the_upgrade() {
     rig.session.handle_websocket(rig.now).unwrap();
     rig.receive(WebSocket, Packet::Ping("probe"));
     rig.receive(WebSocket, Packet::Upgrade);
-    assert_eq!(rig.outputs(), ["ws 3probe", "upgraded"]);
+    assert_eq!(rig.outputs(), ["ws 3probe", "probed", "upgraded"]);
     rig.receive(WebSocket, Packet::Pong(""));
     assert_eq!(rig.pass(millis(25_000)), ["50000 ws 2"]);
 }
@@ -294,8 +315,9 @@ fn webtransport_is_offered_where_it_is_to_be_had_and_upgraded_to_alike() {
     let candidate = rig.session.handle_candidate(WebTransport, rig.now);
     assert_eq!(candidate, Ok(()));
     rig.receive(WebTransport, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe", "poll 6"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
     assert_eq!(rig.session.transport(), Polling);
+    assert_eq!(rig.pass(millis(100)), ["100 poll 6"]);
     rig.receive(WebTransport, Packet::Upgrade);
     rig.send("a");
     assert_eq!(rig.outputs(), ["ws 4a", "upgraded"]);

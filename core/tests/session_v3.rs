@@ -107,16 +107,16 @@ fn an_upgrade_keeps_the_pong_that_is_owed() {
     let mut rig = polling();
     rig.session.handle_websocket(rig.now).unwrap();
     rig.receive(WebSocket, Packet::Ping("probe"));
-    assert_eq!(rig.outputs(), ["probe 3probe"]);
+    assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
     rig.poll();
-    assert_eq!(rig.outputs(), ["poll 6"]);
+    assert_eq!(rig.pass(millis(100)), ["100 poll 6"]);
     rig.receive(Polling, Packet::Ping(""));
     rig.send("a");
     rig.receive(WebSocket, Packet::Upgrade);
     assert_eq!(rig.outputs(), ["ws 4a", "ws 3", "upgraded"]);
     assert_eq!(
         rig.pass(millis(100_000)),
-        ["45000 ws close", "45000 closed ping timeout"]
+        ["45100 ws close", "45100 closed ping timeout"]
     );
 }
 

@@ -54,7 +54,8 @@ function withSocket(adapter, id, use) {
 }
 
 function operatorOf(adapter, { rooms, except, flags = {} }) {
-  const start = flags.volatile ? new BroadcastOperator(adapter.nsp).volatile : new BroadcastOperator(adapter.nsp);
+  const { volatile = false, local = false } = flags;
+  const start = new BroadcastOperator(adapter.nsp)._with({ volatile, local });
   return start.to([...(rooms || [])]).except([...(except || [])]);
 }
 

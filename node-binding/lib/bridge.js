@@ -31,8 +31,10 @@ class Bridge {
     this.lastToken = 0;
     // Sids whose POST is being received.
     this.posts = new Set();
-    // Callbacks of broadcasts that wait for acks, by token.
-    this.broadcastAcks = new Map();
+    // Namespaces by the engine's number.
+    this.namespaces = new Map();
+    // Callbacks of what waits for clients or other servers, by token: the answers to broadcasts and whatever else is asked.
+    this.answers = new Map();
     // Sockets that may come back; null when none may.
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
@@ -48,13 +50,23 @@ class Bridge {
   }
 
   /** The number the engine uses for a namespace. */
-  namespace(name) {
-    return this.native.namespace(name);
+  namespace(nsp) {
+    const id = this.native.namespace(nsp.name);
+    this.namespaces.set(id, nsp);
+    return id;
+  }
+
+  /** Who waits for an answer, once. */
+  takeAnswer(token) {
+    const answered = this.answers.get(token);
+    this.answers.delete(token);
+    return answered;
   }
 
   /** A namespace that is used no more. */
   forgetNamespace(nspId) {
     this.queue.flush();
+    this.namespaces.delete(nspId);
     this.native.forgetNamespace(nspId);
   }
 
@@ -104,8 +116,8 @@ class Bridge {
       this.queue.flush();
       this.native.close();
       // Nobody answers any more, and the engine keeps no deadlines for them.
-      this.broadcastAcks.forEach((callback) => process.nextTick(callback, [], true));
-      this.broadcastAcks.clear();
+      this.answers.forEach((callback) => process.nextTick(callback, [], true));
+      this.answers.clear();
     }
   }
 }

@@ -39,7 +39,7 @@ class BroadcastOperator {
     return this._with({ volatile: true });
   }
 
-  /** One node: local is everybody. */
+  /** Those of this server: everybody, unless it is in a cluster. */
   get local() {
     return this._with({ local: true });
   }

@@ -236,6 +236,10 @@ class Connection {
   /** A WebSocket came that may take over from polling. */
   _onupgrading() {
     this.upgrading = true;
+  }
+
+  /** Its client has tried it, and is answered. */
+  _onprobed() {
     this.emit('upgrading', { name: 'websocket' });
   }
 

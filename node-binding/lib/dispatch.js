@@ -3,6 +3,7 @@
 
 const debug = require('debug')('engine');
 const { putBack } = require('./binary');
+const { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked } = require('./cluster/events');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
 const { PACKET, announceArrival } = require('./packet-watch');
@@ -27,7 +28,7 @@ const RECORD = Object.freeze({
   FEED_END: 10, //             requestId, 1 to destroy the socket, 0 to end it after what was written
   UPGRADED: 11, //             conn, requestId
   ACK_TIMEOUT: 12, //          conn, nspId, ackId
-  BROADCAST_ACK: 13, //        token, [args, ...], 1 when some did not answer in time
+  BROADCAST_ACK: 13, //        token, [args, ...], 1 when some did not answer in time; of servers that were asked, too
   BINARY_BROADCAST_ACK: 14, // the same, lengths; placeholders are numbered across all responses
   FORGET: 15, //               requestId: it will not become a connection
   RAW: 16, //                  conn, text: an Engine.IO message, when the engine does not speak Socket.IO
@@ -35,6 +36,14 @@ const RECORD = Object.freeze({
   SENT: 18, //                 conn, token of op `s`, `S` or `t`: all up to there has been handed to the transport
   HEARTBEAT: 19, //            conn: the client's pong, or its ping in protocol 3; with Socket.IO only when it was asked for
   PING: 20, //                 conn: a ping is on its way; told where heartbeats are
+  PROBED: 21, //               conn: the client has probed a WebSocket that may come to carry it
+  SERVER_EVENT: 22, //         nspId, ticket or null, [event, ...args], lengths: of another server of the cluster; a ticket is
+  //                           answered with op `Y`
+  SOCKETS: 23, //              token, [{ id, handshake, rooms, data }, ...], 1 when a server did not answer in time, lengths
+  SERVER_COUNT: 24, //         token, the number of servers or -1
+  SOCKETS_ASKED: 25, //        nspId, ticket, [conn, ...]: to be answered with op `Z`
+  DISCONNECT_ASKED: 26, //     conn, nspId, 1 to close its connection too
+  BUS: 27, //                  null when the cluster's bus is connected, or why it is not
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -164,6 +173,13 @@ function handle(bridge, record, reader) {
       }
       break;
     }
+    case RECORD.PROBED: {
+      const connection = bridge.connections[record[1]];
+      if (connection !== undefined) {
+        connection._onprobed();
+      }
+      break;
+    }
     case RECORD.UPGRADED: {
       const connection = bridge.connections[record[1]];
       if (connection !== undefined) {
@@ -204,6 +220,24 @@ function handle(bridge, record, reader) {
     case RECORD.FORGET:
       forget(bridge, record[1]);
       break;
+    case RECORD.SERVER_EVENT:
+      onServerEvent(bridge, record, reader);
+      break;
+    case RECORD.SOCKETS:
+      onSockets(bridge, record, reader);
+      break;
+    case RECORD.SERVER_COUNT:
+      onServerCount(bridge, record);
+      break;
+    case RECORD.SOCKETS_ASKED:
+      onSocketsAsked(bridge, record);
+      break;
+    case RECORD.DISCONNECT_ASKED:
+      onDisconnectAsked(bridge, record);
+      break;
+    case RECORD.BUS:
+      bridge.server._wire.adapter._onbus(record[1]);
+      break;
     default:
       throw new Error(`sori: the native engine sent a record of unknown kind ${record[0]}`);
   }
@@ -230,9 +264,8 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
 }
 
 function onbroadcastAck(bridge, record, responses) {
-  const callback = bridge.broadcastAcks.get(record[1]);
+  const callback = bridge.takeAnswer(record[1]);
   if (callback !== undefined) {
-    bridge.broadcastAcks.delete(record[1]);
     callback(responses.map((args) => args[0]), record[3] === 1);
   }
 }

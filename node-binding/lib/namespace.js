@@ -47,7 +47,7 @@ class Namespace {
   }
 
   _register(bridge) {
-    this._id = bridge.namespace(this.name);
+    this._id = bridge.namespace(this);
   }
 
   use(fn) {
@@ -221,11 +221,11 @@ class Namespace {
       this._notifyOutgoing(operator, args, token);
     }
     pushPayload(this.server._bridge.queue, this._broadcastHead(operator, token, timeout), args);
-    this.server._bridge.broadcastAcks.set(token, callback);
+    this.server._bridge.answers.set(token, callback);
   }
 
   _broadcastHead(operator, token, timeout) {
-    const flags = operator._flags.volatile ? 'v' : '';
+    const flags = (operator._flags.volatile ? 'v' : '') + (operator._flags.local ? 'l' : '');
     return `b${FIELD}${this._id}${FIELD}${flags}${FIELD}${names(operator._rooms)}${FIELD}${names(operator._except)}${FIELD}${token}${FIELD}${timeout}${FIELD}`;
   }
 
@@ -278,14 +278,18 @@ class Namespace {
       return;
     }
     const { _rooms: rooms, _except: except } = operator;
+    let reach = operator._flags.local ? 'l' : '';
     if (this.adapter._isWatched) {
       // One by one, so that the room events fire.
       for (const socket of this._select(rooms, except)) {
         changed.forEach((room) => socket[method](room));
       }
-      return;
+      if (reach === 'l') {
+        return;
+      }
+      reach = 'o';
     }
-    this.server._bridge.queue.push(`${kind}${FIELD}${this._id}${FIELD}${names(rooms)}${FIELD}${names(except)}${FIELD}${names(changed)}${RECORD}`);
+    this.server._bridge.queue.push(`${kind}${FIELD}${this._id}${FIELD}${reach}${FIELD}${names(rooms)}${FIELD}${names(except)}${FIELD}${names(changed)}${RECORD}`);
   }
 
   _roomSize(room) {
@@ -307,4 +311,4 @@ function names(list) {
   return list === null ? '' : JSON.stringify(list);
 }
 
-module.exports = { Namespace };
+module.exports = { Namespace, names };

@@ -2,6 +2,7 @@
 'use strict';
 
 const { asBuffer } = require('./binary');
+const { NativeAdapter } = require('./cluster/native-adapter');
 const { nativeParser } = require('./parsers');
 const { RECOVERY_DEFAULTS } = require('./recovery');
 
@@ -44,6 +45,7 @@ const NATIVE = [
   'allowEIO3',
   'shards',
   'protocol',
+  'cluster',
 ];
 // Those that are numbers; socket.io takes them as text too, as they come from the environment.
 const NUMBERS = [
@@ -73,8 +75,11 @@ function checkOptions(given) {
   if (given.parser && (typeof given.parser.Encoder !== 'function' || typeof given.parser.Decoder !== 'function')) {
     throw new TypeError('sori: the option "parser" takes an object with two classes, Encoder and Decoder');
   }
-  if (given.adapter && typeof given.adapter !== 'function') {
-    throw new TypeError('sori: the option "adapter" takes a class, or a function that makes an adapter for a namespace');
+  if (given.adapter && typeof given.adapter !== 'function' && !(given.adapter instanceof NativeAdapter)) {
+    throw new TypeError('sori: the option "adapter" takes what createAdapter() gives, a class, or a function that makes an adapter for a namespace');
+  }
+  if (given.adapter instanceof NativeAdapter && nativeParser(given.parser) === null) {
+    throw new TypeError("sori: the adapter of sori's createAdapter() goes with the parsers that the engine knows; others need an adapter of npm");
   }
   for (const name of NUMBERS) {
     if (given[name] !== undefined && !isNumber(given[name])) {
@@ -114,7 +119,7 @@ function isForeignWsEngine(wsEngine) {
 
 /** Whether the engine cannot do what the application's own parts do. */
 function needsPackets({ parser, adapter }) {
-  return Boolean(adapter) || nativeParser(parser) === null;
+  return (Boolean(adapter) && !(adapter instanceof NativeAdapter)) || nativeParser(parser) === null;
 }
 
 /** The options with defaults filled in. */

@@ -3,9 +3,14 @@
 // An operation is a record of fields; lists and payloads are JSON. `n` attachments of a payload go beside the text.
 //   e conn nsp flags ackId timeoutMs json n            emit; flags 'v' volatile; '' for no ack, no timeout
 //   k conn nsp ackId json n                            answer an ack
-//   b nsp flags rooms except token timeoutMs json n    broadcast; '' for no rooms (everybody), no exceptions, no ack
+//   b nsp flags rooms except token timeoutMs json n    broadcast; '' for no rooms (everybody), no exceptions, no ack;
+//                                                      flags of all that have rooms: 'l' on this server, 'o' on the others
 //   j conn nsp rooms | l conn nsp rooms | x conn nsp   join, leave, leave all
-//   J nsp rooms except joined | K nsp rooms except left    the same for many
+//   J nsp flags rooms except joined | K nsp flags rooms except left    the same for many
+//   D nsp flags rooms except close                     disconnect those of the other servers
+//   F nsp flags rooms except token                     ask for the sockets of the other servers
+//   N nsp token | X nsp token timeoutMs json n         count the servers; an event for the others, '' for no ack
+//   Y ticket json n | Z ticket json                    answer another server's event; describe the sockets it asked for
 //   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
 //   d conn nsp | c conn discard                        disconnect a socket, close a connection
 //   s conns flags token text                           send a text message as it is, to connections separated by commas;

@@ -5,6 +5,7 @@ const debug = require('debug')('socket.io:server');
 const http = require('http');
 const { EventEmitter } = require('events');
 const { BroadcastOperator } = require('./broadcast');
+const { NativeAdapter } = require('./cluster/native-adapter');
 const { clientFilePattern, serveClientFile } = require('./client-files');
 const { becomesEmitter, emitLocally } = require('./emitter');
 const { Engine } = require('./engine');
@@ -31,7 +32,7 @@ class Server {
     // Every attachment has its own.
     this._engines = [];
     // Who makes the packets: the engine, or JavaScript where the application has its own parser or adapter.
-    this._wire = needsPackets(this.opts) ? new PacketWire(this, this.opts) : new NativeWire(this);
+    this._wire = needsPackets(this.opts) ? new PacketWire(this, this.opts) : new NativeWire(this, this.opts.adapter || null);
     this._ids = 0;
     this._nsps = new Map();
     this._useOptions(this.opts);
@@ -105,18 +106,26 @@ class Server {
     this._nsps.forEach((nsp) => nsp._register(this._bridge));
   }
 
-  /** From now on packets are made in JavaScript. Clients that the engine speaks to have to come anew. */
+  /** From now on packets are made in JavaScript. */
   _speakPackets(adapter) {
     if (this._wire instanceof PacketWire) {
       return;
     }
+    if (this._wire.adapter !== null) {
+      throw new TypeError("sori: a server with the adapter of sori's createAdapter() takes no other adapter and no other engine");
+    }
+    this._changeWire(new PacketWire(this, { parser: this.opts.parser, adapter }));
+  }
+
+  /** Clients that were served otherwise have to come anew. */
+  _changeWire(wire) {
     const bridge = this._bridge;
     const isAttached = bridge !== null && !bridge.isClosed;
     if (isAttached) {
       this._sendAway(bridge);
     }
-    this._wire = new PacketWire(this, { parser: this.opts.parser, adapter });
-    this._nsps.forEach((nsp) => this._wire.adopt(nsp));
+    this._wire = wire;
+    this._nsps.forEach((nsp) => wire.adopt(nsp));
     if (isAttached) {
       this._open(this.engine.opts);
       // Requests of before are still to be answered, by their numbers.
@@ -206,8 +215,13 @@ class Server {
     if (adapter === undefined) {
       return this._wire instanceof PacketWire ? this._wire.Adapter : this.sockets.adapter.constructor;
     }
-    checkOptions({ adapter });
-    if (this._wire instanceof PacketWire) {
+    checkOptions({ adapter, parser: this.opts.parser });
+    if (adapter instanceof NativeAdapter) {
+      if (this._wire instanceof PacketWire || this._wire.adapter !== null) {
+        throw new TypeError("sori: the adapter of sori's createAdapter() comes before any other adapter, and before io.bind()");
+      }
+      this._changeWire(new NativeWire(this, adapter));
+    } else if (this._wire instanceof PacketWire) {
       this._wire.setAdapter(adapter);
     } else {
       this._speakPackets(adapter);

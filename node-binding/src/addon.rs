@@ -10,10 +10,12 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 use napi::{Error, Status};
 use napi_derive::napi;
 use sori::Error as EngineError;
+use sori::adapter::Adapter;
 use sori::embed::{ConnId, NamespaceId, RequestId};
 use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
+use crate::cluster;
 use crate::metrics::Metrics;
 use crate::names::Meanings;
 use crate::operations;
@@ -89,9 +91,11 @@ impl Engine {
         on_batch: Function<'_, FnArgs<(String, Option<Buffer>)>, ()>,
     ) -> Result<Engine> {
         let config = options::parse(&options_json).map_err(|error| type_error(env, &error))?;
+        let redis = cluster::adapter(&options_json).map_err(|error| type_error(env, &error))?;
         let sink = Arc::new(Sink::new(config.max_pending_events));
+        let adapter = redis.as_ref().map(|redis| redis as &dyn Adapter);
         let native = threads
-            .start(config, sink.clone())
+            .start(config, sink.clone(), adapter)
             .map_err(|error| match error {
                 EngineError::Misuse(rule) => type_error(env, &rule),
                 error => Error::from_reason(error.to_string()),
@@ -117,7 +121,9 @@ impl Engine {
     /// The number of the namespace of that name, which is registered if it is new.
     #[napi]
     pub fn namespace(&self, name: String) -> u32 {
-        self.native.hub().register(&name).id().0
+        let namespace = self.native.hub().register(&name);
+        namespace.leave_acks_below(cluster::FIRST_RELAYED_ACK);
+        namespace.id().0
     }
 
     /// Nothing names that namespace any more: it goes as soon as nobody is in it or may come back.

@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod addon;
+mod cluster;
 mod metrics;
 mod names;
 mod operations;

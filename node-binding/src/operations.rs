@@ -10,8 +10,10 @@ use napi::bindgen_prelude::Buffer;
 use sori::embed::{
     AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef, Telling,
 };
+use sori::proto::cluster::sockets_from_json;
 use sori::server::{Batch, Engine};
 
+use crate::cluster::read_ticket;
 use crate::names::Meanings;
 use crate::sink::Sink;
 
@@ -81,13 +83,14 @@ impl Run<'_> {
             }
             "b" => {
                 let namespace = fields.namespace()?;
-                let volatile = fields.next()?.contains('v');
+                let flags = fields.next()?;
+                let volatile = flags.contains('v');
                 let (rooms, except) = (fields.strings()?, fields.strings()?);
                 let (rooms, except) = (borrow(&rooms), borrow(&except));
                 let audience = Audience {
                     rooms: &rooms,
                     except: &except,
-                    reach: Reach::Server,
+                    reach: reach(flags),
                 };
                 let ack = fields.ack()?;
                 let payload = self.payload(fields)?;
@@ -102,30 +105,8 @@ impl Run<'_> {
             }
             kind @ ("s" | "S") => self.send(kind, fields)?,
             kind @ ("j" | "l" | "x") => self.change_rooms(kind, fields)?,
-            kind @ ("J" | "K") => {
-                let namespace = fields.namespace()?;
-                let (rooms, except) = (fields.strings()?, fields.strings()?);
-                let (rooms, except) = (borrow(&rooms), borrow(&except));
-                let audience = Audience {
-                    rooms: &rooms,
-                    except: &except,
-                    reach: Reach::Server,
-                };
-                let named = fields.strings()?;
-                let rooms = &borrow(&named);
-                self.batch.execute(match kind {
-                    "J" => Command::JoinMany {
-                        namespace,
-                        audience,
-                        rooms,
-                    },
-                    _ => Command::LeaveMany {
-                        namespace,
-                        audience,
-                        rooms,
-                    },
-                });
-            }
+            kind @ ("J" | "K" | "D" | "F") => self.ask_many(kind, fields)?,
+            kind @ ("N" | "X" | "Y" | "Z") => self.speak_to_servers(kind, fields)?,
             "a" => {
                 let socket = self.socket(fields)?;
                 let sid = fields.next()?;
@@ -176,6 +157,85 @@ impl Run<'_> {
                 }
             }
             _ => return None,
+        }
+        Some(())
+    }
+
+    /// What is asked of, or about, the sockets of rooms.
+    fn ask_many(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
+        let namespace = fields.namespace()?;
+        let flags = fields.next()?;
+        let (rooms, except) = (fields.strings()?, fields.strings()?);
+        let (rooms, except) = (borrow(&rooms), borrow(&except));
+        let audience = Audience {
+            rooms: &rooms,
+            except: &except,
+            reach: reach(flags),
+        };
+        if kind == "D" {
+            self.batch.execute(Command::DisconnectElsewhere {
+                namespace,
+                audience,
+                close: fields.next()? == "1",
+            });
+            return Some(());
+        }
+        if kind == "F" {
+            let ask = AckRequest::new(fields.number()?, None);
+            self.batch.execute(Command::FetchSockets {
+                namespace,
+                audience,
+                ask,
+            });
+            return Some(());
+        }
+        let named = fields.strings()?;
+        let rooms = &borrow(&named);
+        self.batch.execute(match kind {
+            "J" => Command::JoinMany {
+                namespace,
+                audience,
+                rooms,
+            },
+            _ => Command::LeaveMany {
+                namespace,
+                audience,
+                rooms,
+            },
+        });
+        Some(())
+    }
+
+    /// What is said to the other servers of the cluster.
+    fn speak_to_servers(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
+        match kind {
+            "N" => {
+                let namespace = fields.namespace()?;
+                let ask = AckRequest::new(fields.number()?, None);
+                self.batch.execute(Command::CountServers { namespace, ask });
+            }
+            "X" => {
+                let namespace = fields.namespace()?;
+                let ack = fields.ack()?;
+                let payload = self.payload(fields)?;
+                self.batch.execute(Command::ServerSideEmit {
+                    namespace,
+                    payload,
+                    ack,
+                });
+            }
+            "Y" => {
+                let ticket = &read_ticket(fields.next()?)?;
+                let payload = self.payload(fields)?;
+                self.batch
+                    .execute(Command::AnswerServer { ticket, payload });
+            }
+            _ => {
+                let ticket = &read_ticket(fields.next()?)?;
+                let sockets = sockets_from_json(fields.next()?).ok()?;
+                self.batch
+                    .execute(Command::DescribeSockets { ticket, sockets });
+            }
         }
         Some(())
     }
@@ -312,6 +372,17 @@ impl<'a> Fields<'a> {
             "" => Some(Vec::new()),
             json => serde_json::from_str(json).ok(),
         }
+    }
+}
+
+/// How far a command reaches: 'l' this server alone, 'o' the others alone.
+fn reach(flags: &str) -> Reach {
+    if flags.contains('l') {
+        Reach::Server
+    } else if flags.contains('o') {
+        Reach::Others
+    } else {
+        Reach::Cluster
     }
 }
 

@@ -27,6 +27,13 @@ pub(crate) enum Kind {
     Sent = 18,
     Heartbeat = 19,
     Ping = 20,
+    Probed = 21,
+    ServerEvent = 22,
+    Sockets = 23,
+    ServerCount = 24,
+    SocketsAsked = 25,
+    DisconnectAsked = 26,
+    Bus = 27,
 }
 
 /// A record being written; it is complete when dropped.
@@ -92,13 +99,17 @@ impl<'a> Record<'a> {
     }
 
     /// The lengths of attachments.
-    pub(crate) fn lengths<'b>(mut self, attachments: impl Iterator<Item = &'b Bytes>) -> Self {
+    pub(crate) fn lengths<'b>(self, attachments: impl Iterator<Item = &'b Bytes>) -> Self {
+        self.numbers(attachments.map(|attachment| attachment.len() as u64))
+    }
+
+    pub(crate) fn numbers(mut self, values: impl Iterator<Item = u64>) -> Self {
         self.text.extend_from_slice(b",[");
-        for (at, attachment) in attachments.enumerate() {
+        for (at, value) in values.enumerate() {
             if at > 0 {
                 self.text.push(b',');
             }
-            self.push_digits(attachment.len() as u64);
+            self.push_digits(value);
         }
         self.text.push(b']');
         self

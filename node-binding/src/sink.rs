@@ -10,8 +10,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sori::embed::{Answer, BroadcastAck, ConnId, Event, Raw, RequestId, Revision, SocketRef};
 use sori::hub::Namespace;
+use sori::proto::cluster::sockets_json;
 use sori::server::{Application, Engine};
 
+use crate::cluster;
 use crate::names::Names;
 use crate::record::{Kind, Record};
 
@@ -80,8 +82,10 @@ impl Sink {
 
     /// Says how the JavaScript thread is woken.
     pub(crate) fn set_wake(&self, wake: Wake) {
-        // Set once, right after the sink is made.
+        // Set once, right after the sink is made; the cluster's bus may have told something already.
         let _ = self.wake.set(wake);
+        self.is_woken.store(false, Ordering::SeqCst);
+        self.flush();
     }
 
     /// Takes all that has gathered. `freed` are the names that JavaScript uses no more.
@@ -280,6 +284,10 @@ impl Application for Sink {
                     .string(reason.as_str())
                     .string_or_null(description);
             }),
+            Event::Probed { conn } => self.write(|state| {
+                let name = state.names.of(conn);
+                Record::new(&mut state.batch.text, Kind::Probed).number(name.into());
+            }),
             Event::Upgraded { conn, request } => self.write(|state| {
                 let name = state.names.of(conn);
                 let record = Record::new(&mut state.batch.text, Kind::Upgraded);
@@ -298,12 +306,67 @@ impl Application for Sink {
             Event::Forget { request } => self.write(|state| {
                 Record::new(&mut state.batch.text, Kind::Forget).number(request.0);
             }),
-            // A server in Node is in a cluster by an adapter of npm, not by its engine.
-            Event::ServerSideEmit { .. }
-            | Event::ServerAnswers { .. }
-            | Event::Sockets { .. }
-            | Event::ServerCount { .. }
-            | Event::DisconnectAsked { .. } => {}
+            // The bus cannot be told to wait: what JavaScript has no room for is dropped.
+            Event::ServerSideEmit { .. } | Event::SocketsAsked { .. } if !self.is_ready() => {}
+            Event::ServerSideEmit {
+                namespace,
+                ticket,
+                data,
+                attachments,
+            } => self.write(|state| {
+                let Batch { text, bytes, .. } = &mut state.batch;
+                let record = Record::new(text, Kind::ServerEvent).number(namespace.0.into());
+                let record = cluster::ticket(record, ticket.as_ref()).json(&data);
+                record.lengths(attachments.iter());
+                attachments
+                    .iter()
+                    .for_each(|part| bytes.extend_from_slice(part));
+            }),
+            Event::ServerAnswers { id, outcome, .. } => {
+                self.write(|state| state.broadcast_ack(id, &outcome));
+            }
+            Event::Sockets {
+                id,
+                sockets,
+                timed_out,
+                ..
+            } => self.write(|state| {
+                let (json, attachments) = sockets_json(&sockets);
+                let Batch { text, bytes, .. } = &mut state.batch;
+                let record = Record::new(text, Kind::Sockets).number(id).json(&json);
+                record.number(timed_out.into()).lengths(attachments.iter());
+                attachments
+                    .iter()
+                    .for_each(|part| bytes.extend_from_slice(part));
+            }),
+            Event::ServerCount { id, servers, .. } => self.write(|state| {
+                let record = Record::new(&mut state.batch.text, Kind::ServerCount).number(id);
+                record.number_or_none(servers.map(|servers| servers as u64));
+            }),
+            Event::SocketsAsked {
+                namespace,
+                ticket,
+                sockets,
+            } => self.write(|state| {
+                let State { batch, names, .. } = state;
+                let conns = sockets.iter().filter_map(|socket| names.known(socket.conn));
+                let record = Record::new(&mut batch.text, Kind::SocketsAsked);
+                let record = cluster::ticket(record.number(namespace.0.into()), Some(&ticket));
+                record.numbers(conns.map(u64::from));
+            }),
+            Event::Bus(state) => {
+                let reason = state.err();
+                self.write(|state| {
+                    Record::new(&mut state.batch.text, Kind::Bus).string_or_null(reason);
+                });
+            }
+            Event::DisconnectAsked { socket, close } => self.write(|state| {
+                let (text, conn) = state.socket(socket);
+                Record::new(text, Kind::DisconnectAsked)
+                    .number(conn)
+                    .number(socket.namespace.0.into())
+                    .number(close.into());
+            }),
             Event::WebSocket { .. } | Event::Closed => {}
         }
     }
@@ -315,6 +378,11 @@ impl Application for Sink {
         {
             wake();
         }
+    }
+
+    /// What `socket.data` and `socket.handshake` are, JavaScript alone knows.
+    fn describes_sockets(&self) -> bool {
+        true
     }
 
     fn is_ready(&self) -> bool {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use napi_derive::napi;
 use parking_lot::Mutex;
-use sori::server::{Application, Engine, Threads as Native};
+use sori::adapter::Adapter;
+use sori::server::{Application, Engine, Placement, Threads as Native};
 use sori::{Config, Error};
 
 /// The threads that engines have been started on. It keeps none of them running.
@@ -30,17 +31,26 @@ impl Threads {
         &self,
         config: Config,
         application: Arc<dyn Application>,
+        adapter: Option<&dyn Adapter>,
     ) -> Result<Engine, Error> {
         let mut sets = self.sets.lock();
         sets.retain(|threads| !threads.have_ended());
         if let Some(threads) = sets.iter().find(|set| set.count() == config.shards) {
-            match Engine::start_on(threads, config.clone(), Arc::clone(&application)) {
+            let placement = Placement {
+                threads: Some(threads),
+                adapter,
+            };
+            match Engine::start_with(placement, config.clone(), Arc::clone(&application)) {
                 // The last engine on them has just ended.
                 Err(Error::Closed) => sets.retain(|threads| !threads.have_ended()),
                 started => return started,
             }
         }
-        let engine = Engine::start(config, application)?;
+        let placement = Placement {
+            threads: None,
+            adapter,
+        };
+        let engine = Engine::start_with(placement, config, application)?;
         sets.push(engine.threads().clone());
         Ok(engine)
     }

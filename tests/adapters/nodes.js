@@ -29,11 +29,11 @@ async function serve(t, kind, options) {
   return { io, kind, port: httpServer.address().port };
 }
 
-/** Servers of `kinds` whose adapters `adapterFor()` makes, once each knows of all. */
+/** Servers of `kinds` whose adapters `adapterFor(kind)` makes, once each knows of all. */
 async function cluster(t, kinds, adapterFor, options = {}) {
   const nodes = [];
   for (const kind of kinds) {
-    nodes.push(await serve(t, kind, { ...options, adapter: await adapterFor() }));
+    nodes.push(await serve(t, kind, { ...options, adapter: await adapterFor(kind) }));
   }
   for (const { io } of nodes) {
     await until(async () => (await io.of('/').adapter.serverCount()) === kinds.length);

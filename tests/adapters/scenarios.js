@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { next } = require('../node/harness');
 const { cluster, join, settled, until } = require('./nodes');
 
-/** `adapterFor(t)` gives a function that makes one server's adapter. */
+/** `adapterFor(t)` gives a function that makes the adapter of one server of a kind. */
 function clusterScenarios(name, adapterFor) {
   for (const kinds of [
     ['sori', 'sori'],
@@ -32,6 +32,7 @@ function broadcasts(scenario) {
     const c = await join(t, nodes[1], 'c');
     await a.socket.join(['room', 'other']);
     await b.socket.join(['room', 'other']);
+    assert.ok(b.socket.rooms.has('room'));
     here.to('room').emit('text', 1, { ä: '\u2028' });
     here.to(['room', 'other']).emit('bytes', Buffer.from([1, 2]));
     there.to('room').except(b.socket.id).emit('not b');

@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -23,6 +24,9 @@ static bool read_exactly(client *self, void *target, size_t length)
 {
     for (size_t done = 0; done < length;) {
         ssize_t n = recv(self->fd, (char *)target + done, length - done, 0);
+        // A process that was stopped finds its waits interrupted when it goes on.
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
             return false;
         done += (size_t)n;
@@ -115,10 +119,9 @@ bool client_may_compress(uint16_t port)
     return agreed;
 }
 
-static void write_frame(client *self, int opcode, const void *payload, size_t length)
+// Puts a frame there. Gives its length.
+static size_t put_frame(unsigned char *frame, int opcode, const void *payload, size_t length)
 {
-    unsigned char frame[1 << 16];
-    CHECK(length < sizeof frame - 8);
     size_t at = 0;
     frame[at++] = (unsigned char)(0x80 | opcode);
     if (length < 126) {
@@ -134,12 +137,30 @@ static void write_frame(client *self, int opcode, const void *payload, size_t le
     at += 4;
     for (size_t i = 0; i < length; i++)
         frame[at++] = ((const unsigned char *)payload)[i] ^ mask[i % 4];
-    write_all(self, frame, at);
+    return at;
+}
+
+static void write_frame(client *self, int opcode, const void *payload, size_t length)
+{
+    unsigned char frame[1 << 16];
+    CHECK(length < sizeof frame - 8);
+    write_all(self, frame, put_frame(frame, opcode, payload, length));
 }
 
 void client_send(client *self, const char *text)
 {
     write_frame(self, TEXT, text, strlen(text));
+}
+
+void client_flood(client *self, const char *text, int times)
+{
+    unsigned char frames[1 << 12];
+    size_t at = 0;
+    for (int i = 0; i < times; i++) {
+        CHECK(at + strlen(text) + 8 < sizeof frames);
+        at += put_frame(frames + at, TEXT, text, strlen(text));
+    }
+    write_all(self, frames, at);
 }
 
 void client_send_binary(client *self, const void *bytes, size_t length)

@@ -35,6 +35,9 @@ void client_expect_close(client *self, uint16_t code, const char *reason);
 void client_send(client *self, const char *text);
 void client_send_binary(client *self, const void *bytes, size_t length);
 
+// Sends one text that many times, in one write.
+void client_flood(client *self, const char *text, int times);
+
 // The next message, with a NUL behind it; it lives until the next one is read.
 const char *client_next(client *self, size_t *length);
 

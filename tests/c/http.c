@@ -2,6 +2,7 @@
 // long answers are waited for.
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -45,6 +46,8 @@ static const char *ask(uint16_t port, const char *request)
     size_t read_so_far = 0;
     for (;;) {
         ssize_t count = read(fd, answer + read_so_far, sizeof answer - 1 - read_so_far);
+        if (count < 0 && errno == EINTR)
+            continue;
         CHECK(count >= 0);
         if (count == 0)
             break;

@@ -146,15 +146,11 @@ static void many_are_disconnected_at_once_and_others_stay(void)
     sori_server_free(server);
 }
 
-static void a_broadcast_gathers_the_answers_it_gets(void)
+// Asks both clients, of whom one answers and one is silent. Gives what came of it within that time.
+static sori_event *ask_both(const sori_server *server, client *answers, client *silent, int64_t timeout_ms)
 {
-    uint16_t port;
-    sori_server *server = start(&port);
-    client *answers = client_open(port), *silent = client_open(port);
-    client_join(answers, server);
-    client_join(silent, server);
     uint64_t ack;
-    CHECK(sori_server_broadcast_with_ack(server, "/", NULL, "who", NULL, NULL, 300, &ack) == SORI_OK);
+    CHECK(sori_server_broadcast_with_ack(server, "/", NULL, "who", NULL, NULL, timeout_ms, &ack) == SORI_OK);
     char packet[64];
     snprintf(packet, sizeof packet, "42%llu[\"who\"]", (unsigned long long)ack);
     client_expect(answers, packet);
@@ -162,10 +158,29 @@ static void a_broadcast_gathers_the_answers_it_gets(void)
     snprintf(packet, sizeof packet, "461-%llu[{\"_placeholder\":true,\"num\":0}]", (unsigned long long)ack);
     client_send(answers, packet);
     client_send_binary(answers, "me", 2);
-
     sori_event *event = next_event(server, SORI_EVENT_BROADCAST_ACK);
     CHECK(sori_event_ack(event) == ack);
     CHECK(sori_event_is_timed_out(event));
+    return event;
+}
+
+static void a_broadcast_gathers_the_answers_it_gets(void)
+{
+    uint16_t port;
+    sori_server *server = start(&port);
+    client *answers = client_open(port), *silent = client_open(port);
+    client_join(answers, server);
+    client_join(silent, server);
+
+    // On a machine that stands still for a while, an answer is late: then there is more time.
+    int64_t timeout_ms = 300;
+    sori_event *event = ask_both(server, answers, silent, timeout_ms);
+    while (sori_event_answer_count(event) == 0) {
+        sori_event_free(event);
+        timeout_ms *= 2;
+        CHECK(timeout_ms < DEADLINE_MS);
+        event = ask_both(server, answers, silent, timeout_ms);
+    }
     CHECK_TEXT(sori_event_namespace(event), "/");
     CHECK(sori_event_answer_count(event) == 1);
     CHECK_TEXT(sori_event_answer_args(event, 0), "[{\"_placeholder\":true,\"num\":0}]");

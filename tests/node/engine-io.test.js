@@ -6,6 +6,7 @@ const assert = require('node:assert');
 const http = require('http');
 const { once } = require('events');
 const { Socket: Client } = require('engine.io-client');
+const WebSocket = require('ws');
 const { isOriginal, next, request, TRANSPORTS } = require('./harness');
 
 const engineIo = isOriginal ? require('engine.io') : require('../../node-binding/engine');
@@ -159,6 +160,35 @@ test('an upgrade is told of from its beginning', async (t) => {
   const [transport] = await next(socket, 'upgrade');
   assert.deepStrictEqual([transport === candidate, socket.transport === candidate, socket.upgrading, socket.upgraded], [true, true, false, true]);
   assert.strictEqual(polling.readyState, 'closed');
+});
+
+test('an upgrade is told of when the client has probed it, not when its WebSocket comes', async (t) => {
+  const { engine, port } = await serve(t);
+  const connected = next(engine, 'connection');
+  const client = new Client(`ws://127.0.0.1:${port}`, { transports: ['polling'] });
+  t.after(() => client.close());
+  const [socket] = await connected;
+  const steps = [];
+  socket.on('upgrading', (candidate) => steps.push(candidate.name));
+  const candidate = new WebSocket(`ws://127.0.0.1:${port}/engine.io/?EIO=4&transport=websocket&sid=${socket.id}`);
+  t.after(() => candidate.terminate());
+  await next(candidate, 'open');
+  assert.deepStrictEqual([socket.upgrading, steps], [true, []]);
+  const answered = next(candidate, 'message');
+  const told = next(socket, 'upgrading');
+  candidate.send('2probe');
+  assert.strictEqual(String((await answered)[0]), '3probe');
+  await told;
+  assert.deepStrictEqual(steps, ['websocket']);
+});
+
+test('a client whose server closes between its probe and its upgrade learns it at once', async (t) => {
+  const { engine, port } = await serve(t);
+  const client = new Client(`ws://127.0.0.1:${port}`);
+  t.after(() => client.close());
+  const ended = next(client, 'close');
+  client.on('upgrading', () => engine.close());
+  assert.strictEqual((await ended)[0], 'transport close');
 });
 
 test('a candidate that does not finish its upgrade is closed, and polling goes on', async (t) => {

@@ -1,7 +1,7 @@
 // An application without event maps: everything may be emitted and listened for.
 import { createServer } from 'http';
 import { createServer as createSecureServer } from 'https';
-import { Namespace, Server, Socket } from 'sori';
+import { Namespace, Server, Socket, createAdapter } from 'sori';
 import type { BroadcastOperator, DefaultEventsMap, DisconnectReason, Event, ExtendedError, RemoteSocket, ServerOptions } from 'sori';
 import { expectType } from './assertions';
 
@@ -80,6 +80,13 @@ nsp.use((socket, next) => {
 });
 expectType<BroadcastOperator<DefaultEventsMap, any>>()(nsp.to('room'));
 expectType<ReadonlyMap<string, Set<string>>>()(nsp.adapter.rooms);
+const adapter = createAdapter('redis://localhost', { key: 'chat', requestsTimeout: 100, publishOnSpecificResponseChannel: true });
+adapter.on('error', (error) => expectType<Error>()(error)).on('connect', () => {});
+new Server({ adapter }).adapter(adapter);
+// @ts-expect-error it takes no clients of Redis
+createAdapter({}, {});
+// @ts-expect-error and no parser
+createAdapter('redis://localhost', { parser: {} });
 
 io.engine.use((req: unknown, res: unknown, next: () => void) => next());
 io.engine.on('connection_error', ({ code, message }) => [code, message]);

@@ -79,6 +79,11 @@ pub trait Listener: Send + Sync {
 
     /// The answer to [`Bus::count`]; `None` if nobody knows.
     fn counted(&self, token: u64, nodes: Option<usize>);
+
+    /// The bus is connected, or is no more or cannot be; then why. It is tried again by itself.
+    fn connected(&self, state: Result<(), &str>) {
+        let _ = state;
+    }
 }
 
 /// The way into a cluster, which a server is built with.

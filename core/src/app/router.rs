@@ -215,7 +215,11 @@ impl Application for Entrance {
             | Event::Sent { .. }
             | Event::Heartbeat { .. }
             | Event::Ping { .. }
+            | Event::Probed { .. }
             | Event::Upgraded { .. }
+            // What a cluster's connection does goes to `tracing`, and sockets are described by the engine.
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::Answer { .. }
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }

@@ -87,6 +87,11 @@ impl Namespace {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Ids below `first` are the application's to give: [`Namespace::next_ack`] gives none of them.
+    pub fn leave_acks_below(&self, first: u64) {
+        self.next_ack.fetch_max(first, Ordering::Relaxed);
+    }
+
     /// The acks that broadcasts of this namespace wait for.
     pub fn broadcast_acks(&self) -> &BroadcastAcks {
         &self.acks

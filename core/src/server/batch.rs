@@ -190,6 +190,9 @@ impl<'e> Batch<'e> {
             Command::AnswerServer { ticket, payload } => {
                 self.engine.answer_server(ticket, &payload);
             }
+            Command::DescribeSockets { ticket, sockets } => {
+                self.engine.describe_sockets(ticket, sockets);
+            }
             Command::Disconnect { socket } => self.disconnect(socket),
             Command::Fail { conn, description } => {
                 let description = description.into();
@@ -300,8 +303,10 @@ impl<'e> Batch<'e> {
         {
             cluster.broadcast(namespace.name(), audience, payload, volatile);
         }
-        let mut store = store(&namespace, volatile, ack).map(Mutex::lock);
-        let targets = namespace.select(audience.rooms, audience.except);
+        let mut store = store(&namespace, volatile, ack)
+            .filter(|_| audience.reach != Reach::Others)
+            .map(Mutex::lock);
+        let targets = select(&namespace, audience);
         if let Some(ack) = ack {
             self.expect_answers(&namespace, ack, targets.connections(), audience.reach);
             if let Some(cluster) = self.shared.cluster_for(audience) {
@@ -429,10 +434,7 @@ impl<'e> Batch<'e> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
-        for conn in namespace
-            .select(audience.rooms, audience.except)
-            .connections()
-        {
+        for conn in select(&namespace, audience).connections() {
             work(&namespace, conn);
         }
     }
@@ -486,6 +488,14 @@ impl<'e> Batch<'e> {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+/// The sockets here that are meant.
+fn select(namespace: &Namespace, audience: Audience<'_>) -> Targets {
+    match audience.reach {
+        Reach::Others => Targets::default(),
+        Reach::Cluster | Reach::Server => namespace.select(audience.rooms, audience.except),
     }
 }
 

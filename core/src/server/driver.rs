@@ -250,7 +250,7 @@ impl Shard {
         };
         match event {
             // Dealt with where the upgrade came: before the bytes behind it.
-            SessionEvent::Upgraded => {}
+            SessionEvent::Probed | SessionEvent::Upgraded => {}
             SessionEvent::Closed {
                 reason,
                 description,

@@ -111,6 +111,12 @@ pub trait Application: Send + Sync + 'static {
         Some(Profile::default())
     }
 
+    /// Whether it describes its sockets itself: another server that asks for some comes as
+    /// [`Event::SocketsAsked`], and [`Event::Sockets`] has only those of other servers.
+    fn describes_sockets(&self) -> bool {
+        false
+    }
+
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None
@@ -171,7 +177,7 @@ impl Shared {
     /// The cluster, if there is one and `audience` reaches into it.
     fn cluster_for(&self, audience: Audience<'_>) -> Option<&cluster::Cluster> {
         let cluster = self.cluster.as_ref();
-        cluster.filter(|_| audience.reach == Reach::Cluster)
+        cluster.filter(|_| audience.reach != Reach::Server)
     }
 }
 

@@ -148,7 +148,7 @@ impl Reading<'_> {
         };
         let received = self.session.handle_packet(self.kind, packet, self.now);
         if received == Received::Nothing {
-            self.notice_promotion();
+            self.notice_upgrade();
             return;
         }
         let peer = Peer {
@@ -163,16 +163,24 @@ impl Reading<'_> {
         }
     }
 
-    /// The upgrade is told before what comes behind it.
-    fn notice_promotion(&mut self) {
-        if self.candidacy == Candidacy::Probe
-            && self.session.transport() == self.kind
-            && self.session.poll_event() == Some(SessionEvent::Upgraded)
+    /// How the upgrade goes is told before what comes behind it.
+    fn notice_upgrade(&mut self) {
+        let application = &self.engine.shared.application;
+        // The end of a session is the driver's to tell.
+        while self.candidacy == Candidacy::Probe
+            && !self.session.is_closed()
+            && let Some(event) = self.session.poll_event()
         {
-            self.candidacy = Candidacy::Promoted;
             let (conn, request) = (self.conn, self.request);
-            let application = &self.engine.shared.application;
-            application.handle(self.engine, Event::Upgraded { conn, request });
+            let event = match event {
+                SessionEvent::Probed => Event::Probed { conn },
+                SessionEvent::Upgraded => {
+                    self.candidacy = Candidacy::Promoted;
+                    Event::Upgraded { conn, request }
+                }
+                SessionEvent::Closed { .. } => return,
+            };
+            application.handle(self.engine, event);
         }
     }
 

@@ -82,6 +82,7 @@ pub struct Session {
     is_posting: bool,
     close_probe_owed: bool,
     close_websocket_owed: bool,
+    probed_untold: bool,
     upgraded_untold: bool,
     /// A ping of the client has not been answered (protocol 3). Of several only the last counts.
     pong_owed: bool,
@@ -171,6 +172,7 @@ impl Session {
             is_posting: false,
             close_probe_owed: false,
             close_websocket_owed: false,
+            probed_untold: false,
             upgraded_untold: false,
             pong_owed: false,
         }
@@ -290,7 +292,7 @@ impl Session {
         }
     }
 
-    /// Time has passed: pings, ping timeout, upgrade timeout, delayed no-op, close timeout. Says
+    /// Time has passed: pings, ping timeout, upgrade timeout, the upgrade's no-op, close timeout. Says
     /// whether a ping has been queued.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
         let mut has_pinged = false;
@@ -341,6 +343,9 @@ impl Session {
 impl Session {
     /// The next event. See [`Session`] for the calling order.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if mem::take(&mut self.probed_untold) {
+            return Some(Event::Probed);
+        }
         if mem::take(&mut self.upgraded_untold) {
             return Some(Event::Upgraded);
         }

@@ -106,17 +106,20 @@ impl Session {
                 self.heartbeat.handle_pong(now, self.settings.ping_interval);
             }
             _ if is_current => {}
-            packet if from != TransportKind::Polling => self.handle_candidate_packet(packet),
+            packet if from != TransportKind::Polling => self.handle_candidate_packet(packet, now),
             _ => {}
         }
     }
 
-    fn handle_candidate_packet(&mut self, packet: Packet<'_>) {
+    fn handle_candidate_packet(&mut self, packet: Packet<'_>, now: Instant) {
         let Carrier::Probing(probe) = &mut self.carrier else {
             return;
         };
         match packet {
-            Packet::Ping("probe") => probe.handle_ping(self.poll == Poll::Pending),
+            Packet::Ping("probe") => {
+                probe.handle_ping(self.poll == Poll::Pending, now);
+                self.probed_untold = true;
+            }
             Packet::Upgrade => self.complete_upgrade(),
             _ => self.give_up_upgrade(),
         }

@@ -98,11 +98,7 @@ impl Session {
             packets.push(frames::PONG);
         }
         if let Carrier::Probing(probe) = &mut self.carrier {
-            if packets.is_empty() {
-                probe.handle_noop_sent();
-            } else {
-                probe.handle_poll_over();
-            }
+            probe.handle_poll_over();
         }
         if packets.is_empty() {
             packets.push(frames::NOOP);

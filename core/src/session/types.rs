@@ -107,6 +107,8 @@ pub enum Transmit {
 /// What the layers above must hear about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// The candidate has been probed: `2probe` came, and is answered. Comes for each.
+    Probed,
     /// The probing WebSocket has become the current one.
     Upgraded,
     /// The session is over. Comes exactly once and last.

@@ -4,23 +4,21 @@ use std::time::{Duration, Instant};
 
 use super::heartbeat::deadline;
 
-/// How long a poll that comes after the first no-op waits for its own, unless a message answers it.
-/// Equals engine.io's check interval; without it a client could be made to poll without pause.
-const NOOP_DELAY: Duration = Duration::from_millis(100);
+/// How often an idle poll is looked for once the probe is confirmed: engine.io's check interval. Until
+/// then the poll is held, so that a client whose server closes meanwhile is told so by it.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The candidate's progress and the no-ops that move the client off polling.
 ///
 /// The client sends `5` only after its last poll has been answered, so once the probe is confirmed
-/// an idle poll must not be held.
+/// an idle poll must not be held for long.
 #[derive(Debug)]
 pub(super) struct Probe {
     give_up_at: Instant,
-    /// `2probe` came.
-    confirmed: bool,
+    /// When the last `2probe` came; the checks count from it.
+    confirmed_at: Option<Instant>,
     /// `3probe` is still to be written.
     pub(super) reply_owed: bool,
-    /// A first no-op went out; later ones are delayed.
-    noop_sent: bool,
     noop: Noop,
 }
 
@@ -35,41 +33,30 @@ impl Probe {
     pub(super) fn start(now: Instant, upgrade_timeout: Duration) -> Probe {
         Probe {
             give_up_at: deadline(now, upgrade_timeout),
-            confirmed: false,
+            confirmed_at: None,
             reply_owed: false,
-            noop_sent: false,
             noop: Noop::None,
         }
     }
 
     /// `2probe` came; `poll_pending` says whether a poll is waiting now.
-    pub(super) fn handle_ping(&mut self, poll_pending: bool) {
+    pub(super) fn handle_ping(&mut self, poll_pending: bool, now: Instant) {
         self.reply_owed = true;
-        if !self.confirmed && poll_pending {
-            self.noop = Noop::Due;
+        self.confirmed_at = Some(now);
+        if poll_pending {
+            self.noop = Noop::At(next_check(now, now));
         }
-        self.confirmed = true;
     }
 
     /// A poll began.
     pub(super) fn handle_poll(&mut self, now: Instant) {
-        if self.confirmed {
-            self.noop = if self.noop_sent {
-                Noop::At(now + NOOP_DELAY)
-            } else {
-                Noop::Due
-            };
+        if let Some(confirmed_at) = self.confirmed_at {
+            self.noop = Noop::At(next_check(confirmed_at, now));
         }
     }
 
-    /// Messages answered the poll: no no-op is wanted.
+    /// The poll has been answered.
     pub(super) fn handle_poll_over(&mut self) {
-        self.noop = Noop::None;
-    }
-
-    /// The pending poll is being answered with a no-op.
-    pub(super) fn handle_noop_sent(&mut self) {
-        self.noop_sent = true;
         self.noop = Noop::None;
     }
 
@@ -91,4 +78,13 @@ impl Probe {
             Noop::None | Noop::Due => self.give_up_at,
         }
     }
+}
+
+/// The first check after `now`. Those that would find no poll are not waited for.
+fn next_check(confirmed_at: Instant, now: Instant) -> Instant {
+    let since = now.saturating_duration_since(confirmed_at);
+    let done = since.as_millis() / CHECK_INTERVAL.as_millis();
+    // An upgrade that takes so long has timed out.
+    let next = u32::try_from(done).unwrap_or(u32::MAX).saturating_add(1);
+    deadline(confirmed_at, CHECK_INTERVAL.saturating_mul(next))
 }

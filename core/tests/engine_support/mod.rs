@@ -59,7 +59,7 @@ type Reaction = Box<dyn Fn(&Engine) + Send + Sync>;
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Lines by connection: `open websocket`, `connect / {"token":1}`, `message / 3 ["a"] +0102`,
-    /// `ack / 3 []`, `ack timeout / 3`, `leave /`, `upgraded`, `close ping timeout in /`.
+    /// `ack / 3 []`, `ack timeout / 3`, `leave /`, `probed`, `upgraded`, `close ping timeout in /`.
     pub(crate) lines: HashMap<ConnId, Vec<String>>,
     pub(crate) by_sid: HashMap<String, ConnId>,
     pub(crate) answers: HashMap<RequestId, Answer>,
@@ -196,6 +196,7 @@ impl Recorder {
             Event::Sent { conn, token } => log.write(*conn, format!("sent {token}")),
             Event::Heartbeat { conn } => log.write(*conn, "heartbeat".to_owned()),
             Event::Ping { conn } => log.write(*conn, "ping".to_owned()),
+            Event::Probed { conn } => log.write(*conn, "probed".to_owned()),
             Event::Upgraded { conn, .. } => log.write(*conn, "upgraded".to_owned()),
             Event::Close {
                 conn,
@@ -231,6 +232,8 @@ impl Recorder {
             | Event::ServerAnswers { .. }
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::DisconnectAsked { .. } => {}
             Event::Closed => log.is_closed = true,
         }

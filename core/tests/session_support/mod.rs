@@ -1,6 +1,6 @@
 //! A session in virtual time, and its outputs written as lines that a test can compare as a whole.
 //!
-//! Lines: `ws 4hi`, `ws b:0102`, `ws close`, `probe 3probe`, `probe close`, `poll 4a|4b`, `upgraded`,
+//! Lines: `ws 4hi`, `ws b:0102`, `ws close`, `probe 3probe`, `probe close`, `poll 4a|4b`, `probed`, `upgraded`,
 //! `closed ping timeout`, `closed transport error: overlap from client`.
 #![allow(dead_code, unused_imports)] // Each test file uses its part of it.
 
@@ -92,11 +92,12 @@ impl Rig {
         rig
     }
 
-    /// As far as `3probe` and the first no-op; no poll pending.
+    /// As far as `3probe` and the first no-op, 100 ms after it; no poll pending.
     pub(crate) fn probed() -> Rig {
         let mut rig = Rig::probing();
         rig.receive(WebSocket, Packet::Ping("probe"));
-        assert_eq!(rig.outputs(), ["probe 3probe", "poll 6"]);
+        assert_eq!(rig.outputs(), ["probe 3probe", "probed"]);
+        assert_eq!(rig.pass(millis(100)), ["100 poll 6"]);
         rig
     }
 
@@ -187,6 +188,7 @@ fn describe_frame(frame: &Frame) -> String {
 
 fn describe_event(event: &Event) -> String {
     match event {
+        Event::Probed => "probed".to_owned(),
         Event::Upgraded => "upgraded".to_owned(),
         Event::Closed {
             reason,

@@ -130,6 +130,9 @@ class EngineSocket extends Connection {
   _onupgrading() {
     this.upgrading = true;
     this._candidate = transportOf('websocket', this);
+  }
+
+  _onprobed() {
     this.emit('upgrading', this._candidate);
   }
 

@@ -5,7 +5,7 @@ const { emitLocally } = require('../emitter');
 const { Namespace } = require('../namespace');
 const { PACKET } = require('../packet-watch');
 const { RESERVED_SERVER_SIDE, refuseReserved } = require('../reserved');
-const { RemoteSocket } = require('./remote-socket');
+const { RemoteSocket } = require('../remote-socket');
 const { PacketSocket } = require('./socket');
 
 class PacketNamespace extends Namespace {

@@ -80,7 +80,7 @@ impl WebSocketEngine {
         config.shards = config.shards.saturating_sub(1).max(1);
         let sink = Arc::new(Sink::default());
         let native = threads
-            .start(config, sink.clone())
+            .start(config, sink.clone(), None)
             .map_err(|error| type_error(env, &error.to_string()))?;
         let thread = Arc::new(JavaScript::default());
         let wake = {

@@ -36,24 +36,25 @@ pub(super) async fn run(client: &Client, queue: &Arc<Queue>, listener: &Arc<dyn 
         match connect(client, queue, listener).await {
             Ok((connection, lost)) => {
                 tell!(info, "cluster connected");
+                listener.connected(Ok(()));
                 pause = FIRST_PAUSE;
                 queue.forget_subscribed();
                 let ended = serve(connection, queue, listener, &lost).await;
                 let Err(error) = ended else {
                     return;
                 };
-                report(&error);
+                report(&error, &**listener);
             }
-            Err(error) => report(&error),
+            Err(error) => report(&error, &**listener),
         }
         rest(queue, pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn report(error: &RedisError) {
+fn report(error: &RedisError, listener: &dyn Listener) {
     tell!(warn, %error, "cluster connection lost");
+    listener.connected(Err(&error.to_string()));
 }
 
 /// Waits a while; not after the end.

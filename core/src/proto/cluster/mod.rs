@@ -155,6 +155,20 @@ pub fn sockets_json(sockets: &[SocketDetails]) -> (String, Vec<Bytes>) {
     (json.get().to_owned(), attachments)
 }
 
+/// Sockets of such an array, without attachments.
+///
+/// # Errors
+/// [`Refusal::Malformed`]
+pub fn sockets_from_json(json: &str) -> Result<Vec<SocketDetails>, Refusal> {
+    let text = text::Text {
+        json: String::new(),
+        attachments: Vec::new(),
+    };
+    let sockets: Vec<text::Socket<'_>> = serde_json::from_str(json)?;
+    let sockets = sockets.into_iter();
+    sockets.map(|socket| socket.into_details(&text)).collect()
+}
+
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Cluster, Purpose, recipients, value};
-use crate::adapter::{Asked, Finished};
+use crate::adapter::{Asked, Finished, SocketDetails};
 use crate::embed::{AckRequest, Audience, BroadcastAck, Event, Payload, ServerTicket, SocketRef};
 use crate::hub::{Namespace, NamespaceId, Response};
 use crate::proto::cluster::{AckWanted, Message, Reply, Value};
@@ -21,12 +21,16 @@ impl Batch<'_> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
-        let conns = namespace.select(audience.rooms, audience.except);
-        let here = conns.connections().into_iter().map(|conn| SocketRef {
-            conn,
-            namespace: namespace.id(),
-        });
-        let sockets = self.engine.details(&namespace, here);
+        let sockets = if self.shared.application.describes_sockets() {
+            Vec::new()
+        } else {
+            let conns = namespace.select(audience.rooms, audience.except);
+            let here = conns.connections().into_iter().map(|conn| SocketRef {
+                conn,
+                namespace: namespace.id(),
+            });
+            self.engine.details(&namespace, here)
+        };
         let Some(cluster) = self.shared.cluster_for(audience) else {
             let finished = Finished::Sockets {
                 sockets,
@@ -102,6 +106,23 @@ impl Engine {
                 request,
             } = ticket;
             let reply = Reply::ServerSideEmit(first(&answer));
+            cluster.reply(namespace, node.as_deref(), request, &reply);
+        }
+    }
+
+    /// Tells another node of the sockets it has asked for.
+    pub(in crate::server) fn describe_sockets(
+        &self,
+        ticket: &ServerTicket,
+        sockets: Vec<SocketDetails>,
+    ) {
+        if let Some(cluster) = &self.shared.cluster {
+            let ServerTicket {
+                namespace,
+                node,
+                request,
+            } = ticket;
+            let reply = Reply::Sockets(sockets);
             cluster.reply(namespace, node.as_deref(), request, &reply);
         }
     }
@@ -242,7 +263,7 @@ impl Cluster {
         namespace: NamespaceId,
         ask: AckRequest,
         asked: Asked,
-        sockets: Vec<crate::adapter::SocketDetails>,
+        sockets: Vec<SocketDetails>,
     ) {
         let mut requests = self.requests.lock();
         requests.open(namespace, ask.id, asked, sockets);

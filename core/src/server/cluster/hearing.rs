@@ -171,7 +171,19 @@ impl Engine {
                 request,
                 recipients,
             } => {
-                if cluster.parse_request(&request).is_none() {
+                if cluster.parse_request(&request).is_some() {
+                    // It is our own.
+                } else if self.shared.application.describes_sockets() {
+                    self.tell_from_cluster(Event::SocketsAsked {
+                        namespace: namespace.id(),
+                        ticket: ServerTicket {
+                            namespace: name.into(),
+                            node: node.clone(),
+                            request,
+                        },
+                        sockets: sockets(&namespace, &recipients),
+                    });
+                } else {
                     let found = self.details(&namespace, sockets(&namespace, &recipients));
                     reply(&request, &Reply::Sockets(found));
                 }

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{Engine, Shared};
 use crate::adapter::{Adapter, Bus, ClusterSettings, Listener, Requests, Subscription};
-use crate::embed::{Audience, Payload};
+use crate::embed::{Audience, Event, Payload};
 use crate::error::Error;
 use crate::hub::{NamespaceId, new_sid};
 use crate::metrics::{Counter, Metrics};
@@ -224,6 +224,12 @@ impl Listener for Ear {
     fn counted(&self, token: u64, nodes: Option<usize>) {
         if let Some(shared) = self.0.upgrade() {
             Engine { shared }.nodes_counted(token, nodes);
+        }
+    }
+
+    fn connected(&self, state: Result<(), &str>) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.tell_from_cluster(Event::Bus(state));
         }
     }
 }

@@ -273,6 +273,8 @@ impl Application for EventQueue {
             | Event::ServerAnswers { .. }
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
+            | Event::SocketsAsked { .. }
+            | Event::Bus(_)
             | Event::DisconnectAsked { .. } => self.handle_cluster(engine, event),
             Event::Message {
                 socket,
@@ -418,7 +420,8 @@ impl Application for EventQueue {
                 self.handle_raw(event);
             }
             // Of no concern to somebody who knows sockets, not connections.
-            Event::Upgraded { .. }
+            Event::Probed { .. }
+            | Event::Upgraded { .. }
             | Event::Raw { .. }
             | Event::Sent { .. }
             | Event::Heartbeat { .. }

@@ -1,7 +1,7 @@
 // A socket of another server, as `fetchSockets` gives it: what it was when it was asked for, and the ways to reach it.
 'use strict';
 
-const { BroadcastOperator } = require('../broadcast');
+const { BroadcastOperator } = require('./broadcast');
 
 class RemoteSocket {
   /** `operator` reaches it; given for a deadline. */

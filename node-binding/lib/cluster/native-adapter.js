@@ -1,0 +1,50 @@
+// `createAdapter(url)`: the way into a cluster over Redis that the engine takes itself. It is given to a server where
+// socket.io is given an adapter of npm; packets and rooms stay in the engine.
+'use strict';
+
+const { EventEmitter } = require('events');
+
+/** Those of `@socket.io/redis-adapter`, but for the parser. */
+const CHECKS = {
+  key: (value) => typeof value === 'string',
+  requestsTimeout: (value) => value > 0 && Number.isFinite(value),
+  publishOnSpecificResponseChannel: (value) => typeof value === 'boolean',
+};
+
+/** Emits `error` when Redis cannot be reached or is lost, each time it is tried, and `connect` when it is found. */
+class NativeAdapter extends EventEmitter {
+  constructor(url, options) {
+    super();
+    this._settings = { ...options, url };
+    this._hasWarned = false;
+  }
+
+  /** `reason` is why there is no connection; null when there is one. */
+  _onbus(reason) {
+    if (reason === null) {
+      this.emit('connect');
+    } else if (this.listenerCount('error') > 0) {
+      this.emit('error', new Error(reason));
+    } else if (!this._hasWarned) {
+      this._hasWarned = true;
+      process.emitWarning(`sori: the Redis of the cluster cannot be reached: ${reason}`, { code: 'SORI_CLUSTER' });
+    }
+  }
+}
+
+function createAdapter(url, options = {}) {
+  if (typeof url !== 'string') {
+    throw new TypeError('sori: createAdapter(url, options) takes the URL of a Redis, as "redis://localhost:6379": the engine connects by itself');
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(CHECKS, name)) {
+      throw new TypeError(`sori: createAdapter() has no option "${name}"`);
+    }
+    if (value !== undefined && !CHECKS[name](value)) {
+      throw new TypeError(`sori: createAdapter() cannot use ${value} as its option "${name}"`);
+    }
+  }
+  return new NativeAdapter(url, options);
+}
+
+module.exports = { NativeAdapter, createAdapter };
