@@ -27,7 +27,11 @@ mod shelf;
 
 mod descriptor;
 
+mod deflate;
+
 mod options;
+
+mod http_options;
 
 mod metrics;
 

@@ -145,7 +145,7 @@ pub unsafe extern "C" fn sori_server_new(
 }
 
 /// # Safety
-/// Texts of `options` are texts or NULL, `share_threads` a server or NULL.
+/// As [`sori_server_options::config`], and `share_threads` is a server or NULL.
 unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
     // SAFETY: the caller's promise.
     let config = unsafe { options.config() }?;
@@ -167,8 +167,8 @@ unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
     Ok(pull)
 }
 
-/// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
-/// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
+/// Closes the server, waits for its threads, unless others share them, and gives everything back but
+/// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 /// It must be the only call on the server. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_free(server: *mut sori_server) {

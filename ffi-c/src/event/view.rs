@@ -80,7 +80,8 @@ pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> s
 }
 
 /// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies. SORI_EVENT_SERVER_COUNT: the number.
+/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
+/// SORI_EVENT_SERVER_COUNT: the number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
     // SAFETY: the header's rules.
