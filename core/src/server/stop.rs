@@ -96,11 +96,15 @@ impl Engine {
     }
 
     /// For those who have just asked something of a shard that may have ended meanwhile.
-    #[cfg(feature = "tower")]
     pub(super) fn turn_down_if_ended(&self) {
         if self.shared.live_shards.load(Ordering::Acquire) == 0 {
             self.turn_down_all();
         }
+    }
+
+    /// Whether what is queued leaves before the end.
+    pub(super) fn has_time_to_finish(&self) -> bool {
+        self.shared.finish_by.get().is_some()
     }
 
     /// How long the application may work on when the connections of a shard are over.
