@@ -218,6 +218,10 @@ declare namespace WebSocket {
     noServer?: boolean;
     clientTracking?: boolean;
     WebSocket?: U;
+    /** Beyond ws: most connections of one address at once; further handshakes are answered 429. Of IPv6 the first 64 bits count. @default no limit */
+    maxConnectionsPerAddress?: number;
+    /** Beyond ws: who is behind a request, for that limit; undefined has none. @default the socket's address */
+    addressOf?: (request: InstanceType<V>) => string | undefined;
   }
 
   interface AddressInfo {

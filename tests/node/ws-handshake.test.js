@@ -6,7 +6,7 @@ const http = require('http');
 const { once } = require('events');
 const { Duplex } = require('stream');
 const { test } = require('node:test');
-const { WebSocket, serve, clientOf, pair, upgradeRequest, exchange, frame, Peer } = require('./ws-harness');
+const { WebSocket, isOriginal, serve, clientOf, pair, upgradeRequest, exchange, frame, Peer } = require('./ws-harness');
 
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
@@ -207,4 +207,62 @@ test('without clientTracking there is no `clients`', async (t) => {
   const closed = once(client, 'close');
   ws.close(1000);
   assert.equal((await closed)[0], 1000);
+});
+
+test('one address may have so many connections and no more', { skip: isOriginal }, async (t) => {
+  const context = await serve(t, { maxConnectionsPerAddress: 2 });
+  const { port } = context;
+  const { client, server } = await pair(t, context);
+  await pair(t, context);
+  const refused = refusal(429, 'Too Many Requests', 'Too many connections from this address');
+  assert.equal(await exchange(t, port, upgradeRequest('/')), refused);
+  const closed = once(server, 'close');
+  client.close();
+  await closed;
+  await pair(t, context);
+  assert.equal(await exchange(t, port, upgradeRequest('/')), refused);
+});
+
+test('connections of one address that wait for verifyClient are counted when they come in', { skip: isOriginal }, async (t) => {
+  const waiting = [];
+  const context = await serve(t, { maxConnectionsPerAddress: 2, verifyClient: (info, done) => waiting.push(done) });
+  const outcomes = Array.from({ length: 4 }, () => {
+    const client = clientOf(t, context.url);
+    return Promise.race([once(client, 'open').then(() => 101, () => 'failed'), once(client, 'unexpected-response').then(([, res]) => res.statusCode)]);
+  });
+  while (waiting.length < 4) {
+    await new Promise(setImmediate);
+  }
+  waiting.forEach((done) => done(true));
+  assert.deepEqual((await Promise.all(outcomes)).sort(), [101, 101, 429, 429]);
+});
+
+test('the application tells the address, and of IPv6 the first 64 bits count', { skip: isOriginal }, async (t) => {
+  const context = await serve(t, { maxConnectionsPerAddress: 1, addressOf: (req) => req.headers['x-forwarded-for'] });
+  const status = async (address) => {
+    const headers = address === undefined ? {} : { 'X-Forwarded-For': address };
+    const peer = new Peer(t, context.port, { headers });
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(await peer.head())[1]);
+  };
+  for (const [address, expected] of [
+    ['192.0.2.1', 101],
+    ['192.0.2.1:4711', 429],
+    ['::ffff:192.0.2.1', 429],
+    ['[::ffff:c000:201]:80', 429],
+    ['192.0.2.2', 101],
+    ['2001:db8::1', 101],
+    ['[2001:db8:0:0:ffff::2]:443', 429],
+    ['2001:db8:0:1::1', 101],
+    ['fe80::1%eth0', 101],
+    ['::1', 101],
+    ['tenant a', 101],
+    ['tenant a', 429],
+    [undefined, 101],
+    [undefined, 101],
+  ]) {
+    assert.deepEqual([address, await status(address)], [address, expected]);
+  }
+  for (const options of [{ maxConnectionsPerAddress: 0 }, { addressOf: 'x' }]) {
+    assert.throws(() => new WebSocket.Server({ noServer: true, ...options }), TypeError);
+  }
 });

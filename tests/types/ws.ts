@@ -2,7 +2,7 @@
 import WebSocket = require('sori/ws');
 import { createServer } from 'http';
 
-const wss = new WebSocket.Server({ port: 0, maxPayload: 1, verifyClient: (info, done) => done(info.secure, 401) });
+const wss = new WebSocket.Server({ port: 0, maxPayload: 1, maxConnectionsPerAddress: 1, addressOf: (req) => req.socket.remoteAddress, verifyClient: (info, done) => done(info.secure, 401) });
 const beside = new WebSocket.WebSocketServer(
   { server: createServer(), perMessageDeflate: { threshold: 10 }, backpressure: { limit: 1, policy: 'drop' } },
   () => {},

@@ -33,7 +33,8 @@ pub struct Namespace {
 
 #[derive(Debug)]
 struct Entry {
-    sid: Arc<str>,
+    /// Plain WebSockets have none.
+    sid: Option<Arc<str>>,
     /// Whether it is in the room of its own id: so from the start, until it leaves all rooms.
     is_in_own_room: bool,
     rooms: Vec<Arc<str>>,
@@ -116,17 +117,42 @@ impl Namespace {
     /// Adds a socket; it is then in the room of its own id and in no other. `pid` is the private
     /// id by which it can come back.
     pub fn add(&self, conn: ConnId, sid: Arc<str>, pid: Option<Arc<str>>) {
-        let entry = Entry {
-            sid: Arc::clone(&sid),
-            is_in_own_room: true,
-            rooms: Vec::new(),
-            return_ticket: pid.map(|pid| {
-                Box::new(ReturnTicket {
-                    pid: Some(pid),
-                    data: None,
-                })
-            }),
-        };
+        let is_new = self.insert(
+            conn,
+            Entry {
+                sid: Some(Arc::clone(&sid)),
+                is_in_own_room: true,
+                rooms: Vec::new(),
+                return_ticket: pid.map(|pid| {
+                    Box::new(ReturnTicket {
+                        pid: Some(pid),
+                        data: None,
+                    })
+                }),
+            },
+        );
+        if is_new {
+            self.by_sid
+                .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
+            self.watch.tell(self, &sid);
+        }
+    }
+
+    /// Adds a plain WebSocket, which has no id and is in no room.
+    pub fn add_nameless(&self, conn: ConnId) {
+        self.insert(
+            conn,
+            Entry {
+                sid: None,
+                is_in_own_room: false,
+                rooms: Vec::new(),
+                return_ticket: None,
+            },
+        );
+    }
+
+    /// False if `conn` is in the namespace already.
+    fn insert(&self, conn: ConnId, entry: Entry) -> bool {
         let is_new = self.sockets.with(&conn, |sockets| {
             let is_new = !sockets.contains_key(&conn);
             if is_new {
@@ -135,11 +161,9 @@ impl Namespace {
             is_new
         });
         if is_new {
-            self.by_sid
-                .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
             self.all.lock().insert(conn);
-            self.watch.tell(self, &sid);
         }
+        is_new
     }
 
     /// Removes a socket whose connection is gone. It may come back if the engine keeps a store.
@@ -151,7 +175,7 @@ impl Namespace {
             let going = self.sockets.with(&conn, |sockets| {
                 let entry = sockets.get(&conn)?;
                 let ticket = entry.return_ticket.as_ref()?;
-                let (sid, data) = (Arc::clone(&entry.sid), ticket.data.clone());
+                let (sid, data) = (entry.sid.clone()?, ticket.data.clone());
                 Some((ticket.pid.clone()?, Away { sid, rooms, data }))
             });
             if let Some((pid, away)) = going {
@@ -201,9 +225,10 @@ impl Namespace {
             return;
         };
         self.all.lock().remove(conn);
-        self.by_sid
-            .with(&entry.sid, |index| index.remove(&entry.sid));
-        self.watch.tell(self, &entry.sid);
+        if let Some(sid) = &entry.sid {
+            self.by_sid.with(sid, |index| index.remove(sid));
+            self.watch.tell(self, sid);
+        }
         for room in entry.rooms {
             if self.leave_members(&room, conn) {
                 self.watch.tell(self, &room);
@@ -215,9 +240,11 @@ impl Namespace {
     pub fn join(&self, conn: ConnId, room: &str) -> bool {
         let is_new_room = self.sockets.with(&conn, |sockets| {
             let entry = sockets.get_mut(&conn)?;
-            if &*entry.sid == room {
+            if let Some(sid) = &entry.sid
+                && **sid == *room
+            {
                 entry.is_in_own_room = true;
-                let sid = Arc::clone(&entry.sid);
+                let sid = Arc::clone(sid);
                 let known = self.by_sid.with(room, |index| index.insert(sid, conn));
                 return Some(known.is_none());
             }
@@ -244,7 +271,7 @@ impl Namespace {
             let Some(entry) = sockets.get_mut(&conn) else {
                 return false;
             };
-            if &*entry.sid == room {
+            if entry.sid.as_deref() == Some(room) {
                 return self.leave_own(entry);
             }
             let at = entry.rooms.iter().position(|joined| &**joined == room);
@@ -262,7 +289,8 @@ impl Namespace {
             let Some(entry) = sockets.get_mut(&conn) else {
                 return Vec::new();
             };
-            let own = self.leave_own(entry).then(|| Arc::clone(&entry.sid));
+            let was_in_own = self.leave_own(entry);
+            let own = entry.sid.clone().filter(|_| was_in_own);
             let mut gone = std::mem::take(&mut entry.rooms);
             gone.retain(|room| self.leave_members(room, conn));
             gone.extend(own);
@@ -279,7 +307,7 @@ impl Namespace {
             .with(&conn, |sockets| match sockets.get(&conn) {
                 None => Vec::new(),
                 Some(entry) => {
-                    let own = entry.is_in_own_room.then_some(&entry.sid);
+                    let own = entry.sid.as_ref().filter(|_| entry.is_in_own_room);
                     own.into_iter()
                         .chain(&entry.rooms)
                         .map(Arc::clone)
@@ -331,10 +359,10 @@ impl Namespace {
         self.len() == 0
     }
 
-    /// The id of the socket that `conn` has here.
+    /// The id of the socket that `conn` has here; a plain WebSocket has none.
     pub fn sid_of(&self, conn: ConnId) -> Option<Arc<str>> {
         self.sockets.with(&conn, |sockets| {
-            sockets.get(&conn).map(|entry| Arc::clone(&entry.sid))
+            sockets.get(&conn).and_then(|entry| entry.sid.clone())
         })
     }
 
@@ -379,9 +407,8 @@ impl Namespace {
     /// Whether it was in the room of its own id.
     fn leave_own(&self, entry: &mut Entry) -> bool {
         let was_in_it = std::mem::take(&mut entry.is_in_own_room);
-        if was_in_it {
-            self.by_sid
-                .with(&entry.sid, |index| index.remove(&entry.sid));
+        if was_in_it && let Some(sid) = &entry.sid {
+            self.by_sid.with(sid, |index| index.remove(sid));
         }
         was_in_it
     }

@@ -35,7 +35,7 @@ use crate::embed::{Event, RequestId};
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
 use crate::trace::tell;
-use crate::transport::{Inlet, LinkId};
+use crate::transport::{Inlet, LinkId, Source};
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {

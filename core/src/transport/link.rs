@@ -51,7 +51,7 @@ pub(crate) struct Control {
     owes_beat: bool,
     /// The close frame, which leaves behind everything else.
     farewell: Option<Box<Frame>>,
-    ending: Option<Ending>,
+    ending: Option<Box<Ending>>,
 }
 
 impl Control {
@@ -70,7 +70,7 @@ impl Control {
     pub(crate) fn end_after_peer(&mut self, farewell: Frame, deadline: Instant) {
         if self.ending.is_none() {
             self.farewell = Some(Box::new(farewell));
-            self.ending = Some(Ending::AwaitPeer(deadline));
+            self.ending = Some(Box::new(Ending::AwaitPeer(deadline)));
         }
     }
 
@@ -80,7 +80,7 @@ impl Control {
         if self.ending.is_none() {
             self.farewell = Some(Box::new(farewell));
         }
-        self.ending = Some(Ending::Now(deadline));
+        self.ending = Some(Box::new(Ending::Now(deadline)));
     }
 
     /// The peer broke the protocol: sends `farewell` behind what is queued, then waits for the peer
@@ -89,18 +89,21 @@ impl Control {
         if self.ending.is_none() {
             self.farewell = Some(Box::new(farewell));
         }
-        self.ending = Some(Ending::Drain(deadline));
+        self.ending = Some(Box::new(Ending::Drain(deadline)));
     }
 
     /// Ends when all that is queued is out, at the latest at `deadline`: the peer has ended its half
     /// of the stream.
     pub(crate) fn end_when_out(&mut self, deadline: Instant) {
-        self.ending = Some(Ending::Now(deadline));
+        self.ending = Some(Box::new(Ending::Now(deadline)));
     }
 
     /// Whether what the peer still sends means nothing any more.
     pub(crate) fn is_deaf(&self) -> bool {
-        matches!(self.ending, Some(Ending::Drain(_) | Ending::Now(_)))
+        matches!(
+            self.ending.as_deref(),
+            Some(Ending::Drain(_) | Ending::Now(_))
+        )
     }
 }
 
@@ -210,7 +213,7 @@ impl Link {
     pub(crate) fn close_outlet(&mut self, now: Instant) {
         self.outlet = Outlet::Closed;
         self.backlog.clear();
-        self.control.ending = Some(Ending::Now(now));
+        self.control.ending = Some(Box::new(Ending::Now(now)));
     }
 
     /// Nothing more is written, and the peer is told by a reset once the stream is dropped.
@@ -231,7 +234,7 @@ impl Link {
     /// A link that is coming to its end does so by `deadline` at the latest.
     pub(crate) fn end_by(&mut self, deadline: Instant) {
         if let Some(Ending::AwaitPeer(at) | Ending::Drain(at) | Ending::Now(at)) =
-            &mut self.control.ending
+            self.control.ending.as_deref_mut()
         {
             *at = deadline.min(*at);
         }
@@ -243,7 +246,7 @@ impl Link {
 
     /// Whether the link can be dropped.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        match self.control.ending {
+        match self.control.ending.as_deref().copied() {
             None => false,
             Some(Ending::Now(deadline)) => self.is_out() || deadline <= now,
             // Who writes a feed also sees to its orderly end.
@@ -254,7 +257,7 @@ impl Link {
 
     /// When an ending link is dropped whatever the peer does.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.control.ending.map(|ending| match ending {
+        self.control.ending.as_deref().map(|ending| match *ending {
             Ending::AwaitPeer(deadline) | Ending::Drain(deadline) | Ending::Now(deadline) => {
                 deadline
             }
@@ -343,7 +346,9 @@ impl Link {
             self.write(&farewell, cork);
         }
         self.write_cork(cork);
-        if matches!(self.control.ending, Some(Ending::Drain(_))) && self.is_out() && !self.is_feed()
+        if matches!(self.control.ending.as_deref(), Some(Ending::Drain(_)))
+            && self.is_out()
+            && !self.is_feed()
         {
             // Dropped, a writing half ends its direction of the stream.
             if let Outlet::Shared { stream, .. } = &self.outlet {

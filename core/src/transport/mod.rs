@@ -17,7 +17,7 @@ pub use event_stream::EventStream;
 pub(crate) use event_stream::{EventWriter, Pushed, event_stream};
 pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
-pub(crate) use stream::{Inlet, Stream, Wire};
+pub(crate) use stream::{Inlet, Source, Stream, Wire};
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsStream;
 #[cfg(feature = "webtransport")]

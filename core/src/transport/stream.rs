@@ -210,39 +210,73 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Inlet {
-    pub(crate) fn poll_read(
+/// What a task reads a link's stream by.
+pub(crate) trait Source {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>)
+    -> Poll<io::Result<()>>;
+
+    /// Writes what waits for the stream of `link`, as far as it takes it. The reader's task is woken
+    /// when it takes more.
+    fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>);
+}
+
+impl Source for OwnedReadHalf {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        AsyncRead::poll_read(Pin::new(self), cx, buffer)
+    }
+
+    fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
+        while link.has_backlog() && self.as_ref().poll_write_ready(cx).is_ready() {
+            flush_backlog(link, cork);
+        }
+    }
+}
+
+impl Source for SharedWire {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer)
+    }
+
+    /// Who writes to it in vain is woken when it is worth another try.
+    fn drain(&self, _: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
+        flush_backlog(link, cork);
+    }
+}
+
+impl Source for Inlet {
+    fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self {
-            Inlet::Tcp(reader) => Pin::new(reader).poll_read(cx, buffer),
-            Inlet::Shared(SharedWire(wire)) => {
-                Pin::new(&mut *wire.borrow_mut()).poll_read(cx, buffer)
-            }
+            Inlet::Tcp(stream) => Source::poll_read(stream, cx, buffer),
+            Inlet::Shared(stream) => stream.poll_read(cx, buffer),
         }
     }
 
-    /// Writes what waits for the stream of `link`, as far as it takes it. The reader's task is woken
-    /// when it takes more.
-    pub(crate) fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
-        // The backlog of a stream goes nowhere but to it.
-        let mut feed = |_: RequestId, _: &[u8]| {};
-        let mut cork = Cork {
-            buffer: cork,
-            feed: &mut feed,
-        };
+    fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
         match self {
-            Inlet::Tcp(reader) => {
-                while link.has_backlog() && reader.as_ref().poll_write_ready(cx).is_ready() {
-                    link.flush_backlog(&mut cork);
-                }
-            }
-            // Who writes to it in vain is woken when it is worth another try.
-            Inlet::Shared(_) => link.flush_backlog(&mut cork),
+            Inlet::Tcp(stream) => stream.drain(cx, link, cork),
+            Inlet::Shared(stream) => stream.drain(cx, link, cork),
         }
     }
+}
+
+/// The backlog of a stream goes nowhere but to it.
+fn flush_backlog(link: &mut Link, cork: &mut Vec<u8>) {
+    link.flush_backlog(&mut Cork {
+        buffer: cork,
+        feed: &mut |_: RequestId, _: &[u8]| {},
+    });
 }
 
 /// What a write came to.

@@ -15,26 +15,32 @@ const { SocketView } = require('./socket-view');
 
 const PHASE = Object.freeze({ PENDING: 0, TAKEN: 1, FED: 2, OVER: 3 });
 
-class Carrier {
-  constructor(ws, stream, head, settings, answer) {
-    this.ws = ws;
-    // Node's socket, as long as it is there.
+/** What there is of Node's: a carrier has it until the engine has taken over. */
+class NodeSide {
+  constructor(stream, head, answer, onclose) {
     this.stream = stream;
-    this.settings = settings;
-    this.phase = PHASE.PENDING;
-    this.view = null;
-    this.isHolding = false;
     // What the engine is to begin with; null when it has it.
     this.start = { head, answer };
+    this.onclose = onclose;
+    // The process is kept running for it: nothing of Node's does.
+    this.isHolding = false;
+    // The engine's last record about it has come.
+    this.isEnded = false;
+    // When a fed socket that does not close is given up.
+    this.deadline = null;
+  }
+}
+
+class Carrier {
+  constructor(ws, stream, head, answer) {
+    this.ws = ws;
+    this.phase = PHASE.PENDING;
+    this.node = new NodeSide(stream, head, answer, () => this.streamClosed());
+    this.view = null;
     // Whether the process runs on for it alone.
     this.isHeld = true;
     // `ws.terminate()` has been called.
     this.isTerminated = false;
-    // The engine's last record about it has come.
-    this.isEnded = false;
-    this.address = null;
-    // When a fed socket that does not close is given up.
-    this.deadline = null;
     if (typeof stream.setTimeout === 'function') {
       stream.setTimeout(0);
     }
@@ -42,14 +48,23 @@ class Carrier {
       stream.setNoDelay();
     }
     stream.on('error', (error) => this.streamFailed(error));
-    this.onstreamClose = () => this.streamClosed();
-    stream.on('close', this.onstreamClose);
+    stream.on('close', this.node.onclose);
     process.nextTick(handOver, this);
   }
 
   /** Whether several events may come in one turn of the event loop. */
   get isSynchronous() {
-    return this.settings.isSynchronous;
+    return this.ws._terms.settings.isSynchronous;
+  }
+
+  /** Node's socket, as long as it is there. */
+  get stream() {
+    return this.node === null ? null : this.node.stream;
+  }
+
+  /** The addresses of both ends, by the names of Node's socket. */
+  get address() {
+    return this.phase === PHASE.TAKEN ? engine.addressOf(this.ws._id) : this.stream || {};
   }
 
   /** What applications know as `ws._socket`. */
@@ -72,25 +87,26 @@ class Carrier {
   }
 
   adopt(fd, head, answer) {
-    const { ws, settings } = this;
-    const group = ws._owner === null ? engine.clientGroup : ws._owner._group;
-    engine.native.adopt(ws._id, group, fd, head, answer, settings.number, packDeflate(ws._deflate), !ws._isServer);
-    this.start = null;
+    const { ws } = this;
+    const { settings, deflate, isServer } = ws._terms;
+    engine.native.adopt(ws._id, engine.groupOf(ws), fd, head, answer, settings.number, packDeflate(deflate), !isServer);
+    this.node.start = null;
   }
 
   takeOver() {
-    const { stream, ws } = this;
-    const { head, answer } = this.start;
+    const { ws, node } = this;
+    const { stream, start } = node;
     keepAddress(stream);
-    this.address = addressOf(stream);
     stream._handle.readStop();
-    const early = [head];
+    const early = [start.head];
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
       early.push(chunk);
     }
-    this.start.head = early.length === 1 ? head : Buffer.concat(early);
+    if (early.length > 1) {
+      start.head = Buffer.concat(early);
+    }
     try {
-      this.adopt(stream._handle.fd, this.start.head, answer);
+      this.adopt(stream._handle.fd, start.head, start.answer);
     } catch {
       // The process has no descriptor left for it: then Node's stays.
       stream._handle.readStart();
@@ -98,13 +114,14 @@ class Carrier {
       return;
     }
     this.phase = PHASE.TAKEN;
-    this.stream = null;
-    this.holdProcess();
+    this.node = null;
+    if (this.isHeld) {
+      engine.hold();
+    }
     // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
-    stream.removeListener('close', this.onstreamClose);
-    this.onstreamClose = null;
+    stream.removeListener('close', node.onclose);
     const id = ws._id;
-    stream.once('close', () => engine.starts.add(id));
+    stream.on('close', () => engine.starts.add(id));
     stream.destroy();
   }
 
@@ -112,7 +129,7 @@ class Carrier {
     const { stream, ws } = this;
     const id = ws._id;
     this.answerNow();
-    const { head } = this.start;
+    const { head } = this.node.start;
     this.adopt(-1, EMPTY_BUFFER, '');
     // It comes first to all who listen to the stream's bytes, the engine among them.
     if (head.length > 0) {
@@ -148,7 +165,7 @@ class Carrier {
       this.phase = PHASE.OVER;
       engine.flush();
       engine.native.feedClosed(ws._id);
-      if (this.isEnded) {
+      if (this.node.isEnded) {
         ws._onclosed();
       }
     }
@@ -156,11 +173,14 @@ class Carrier {
 
   /** The engine is done with the connection. A fed socket still has to close. */
   ended() {
-    this.isEnded = true;
+    const { node, ws } = this;
+    if (node !== null) {
+      node.isEnded = true;
+    }
     if (this.phase !== PHASE.FED) {
-      this.ws._onclosed();
-    } else if (!this.stream.destroyed) {
-      this.deadline = setTimeout(() => this.stream.destroy(), this.ws._closeTimeout).unref();
+      ws._onclosed();
+    } else if (!node.stream.destroyed) {
+      node.deadline = setTimeout(() => node.stream.destroy(), ws._terms.closeTimeout).unref();
     }
   }
 
@@ -209,9 +229,10 @@ class Carrier {
 
   /** The handshake's answer goes by Node's socket. */
   answerNow() {
-    if (this.start !== null && this.start.answer !== '') {
-      this.stream.write(this.start.answer);
-      this.start.answer = '';
+    const { stream, start } = this.node;
+    if (start !== null && start.answer !== '') {
+      stream.write(start.answer);
+      start.answer = '';
     }
   }
 
@@ -249,47 +270,60 @@ class Carrier {
 
   /** Whether the process is to run on for this connection alone. */
   hold(isHeld) {
-    if (this.stream !== null && typeof this.stream.ref === 'function') {
-      this.stream[isHeld ? 'ref' : 'unref']();
+    const { stream } = this;
+    if (stream !== null && typeof stream.ref === 'function') {
+      stream[isHeld ? 'ref' : 'unref']();
+    }
+    if (this.phase === PHASE.TAKEN && isHeld !== this.isHeld) {
+      engine[isHeld ? 'hold' : 'unhold']();
     }
     this.isHeld = isHeld;
-    if (this.phase !== PHASE.PENDING) {
+    if (this.phase === PHASE.FED) {
       this.holdProcess();
     }
   }
 
-  /** Where nothing of Node's keeps the process running for the connection, this does. */
+  /** Where nothing of Node's keeps the process running for a fed connection, this does. */
   holdProcess() {
-    const isHolding = this.isHeld && (this.phase === PHASE.TAKEN || (this.phase === PHASE.FED && !this.stream._handle));
-    if (isHolding !== this.isHolding) {
-      this.isHolding = isHolding;
+    const { node } = this;
+    const isHolding = this.isHeld && this.phase === PHASE.FED && !node.stream._handle;
+    if (isHolding !== node.isHolding) {
+      node.isHolding = isHolding;
       engine[isHolding ? 'hold' : 'unhold']();
     }
   }
 
   /** Whether a frame is masked in another way than the engine masks, so that it is built here. */
   mustFrame(mask) {
-    return this.settings.generateMask !== undefined || (mask !== undefined && Boolean(mask) === this.ws._isServer);
+    const { settings, isServer } = this.ws._terms;
+    return settings.generateMask !== undefined || (mask !== undefined && Boolean(mask) === isServer);
   }
 
   /** How such a frame is masked, as `frameOf` takes it. */
   maskFor(mask) {
-    const isMasked = mask === undefined ? !this.ws._isServer : Boolean(mask);
-    return isMasked ? this.settings.generateMask || true : null;
+    const { settings, isServer } = this.ws._terms;
+    const isMasked = mask === undefined ? !isServer : Boolean(mask);
+    return isMasked ? settings.generateMask || true : null;
   }
 
   /** The connection is over on all sides. */
   closed() {
-    const { ws, view } = this;
+    const { ws, node, phase } = this;
+    // Who is told of it may ask where the connection came from.
+    if (phase === PHASE.TAKEN && (this.view !== null || ws.listenerCount('close') > 0)) {
+      this.socket.keepAddress();
+    }
     this.phase = PHASE.OVER;
-    this.holdProcess();
-    if (this.deadline !== null) {
-      clearTimeout(this.deadline);
+    if (node !== null) {
+      this.holdProcess();
+      clearTimeout(node.deadline);
+    } else if (this.isHeld) {
+      engine.unhold();
     }
     engine.release(ws._id);
     ws._id = -1;
-    if (view !== null) {
-      view.closed();
+    if (this.view !== null) {
+      this.view.closed();
     }
   }
 }
@@ -303,10 +337,6 @@ function handOver(carrier) {
       carrier.feed();
     }
   }
-}
-
-function addressOf({ remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily }) {
-  return { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily };
 }
 
 module.exports = { Carrier };

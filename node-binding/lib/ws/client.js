@@ -63,13 +63,14 @@ class Attempt {
     });
     this.options = options;
     backpressure(options.backpressure);
-    ws._autoPong = options.autoPong;
-    ws._closeTimeout = options.closeTimeout;
+    const terms = ws._terms;
+    terms.autoPong = options.autoPong;
+    terms.closeTimeout = options.closeTimeout;
     if (!VERSIONS.includes(options.protocolVersion)) {
       throw new RangeError(`Unsupported protocol version: ${options.protocolVersion} (supported versions: ${VERSIONS.join(', ')})`);
     }
     const url = parseUrl(this.address);
-    ws._url = url.href;
+    terms.url = url.href;
     const wrong = whatIsWrong(url);
     if (wrong !== null) {
       const error = new SyntaxError(wrong);
@@ -253,7 +254,7 @@ class Attempt {
     }
     const wrong = extensions === undefined ? null : this.agree(extensions);
     if (wrong === null) {
-      ws._protocol = protocol || '';
+      ws._terms.protocol = protocol || '';
     }
     return wrong;
   }
@@ -272,7 +273,7 @@ class Attempt {
     } catch {
       return 'Invalid Sec-WebSocket-Extensions header';
     }
-    this.ws._deflate = this.deflate;
+    this.ws._terms.deflate = this.deflate;
     return null;
   }
 }
@@ -339,7 +340,7 @@ function giveUp(ws, stream, message) {
 /** Ends a WebSocket that never opened. */
 function fail(ws, error) {
   ws._readyState = STATE.CLOSING;
-  ws._errorEmitted = true;
+  ws._end.isErrorEmitted = true;
   ws.emit('error', error);
   ws.emitClose();
 }

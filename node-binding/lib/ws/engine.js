@@ -82,6 +82,10 @@ class Engine {
     return this.clients;
   }
 
+  groupOf({ _terms: { owner } }) {
+    return owner === null ? this.clientGroup : owner._group;
+  }
+
   openGroup() {
     return this.start().openGroup();
   }
@@ -101,7 +105,7 @@ class Engine {
   claim(ws) {
     const id = this.free.length > 0 ? this.free.pop() : this.sockets.length;
     this.sockets[id] = ws;
-    this.start().claim(id, ws._owner === null ? this.clientGroup : ws._owner._group);
+    this.start().claim(id, this.groupOf(ws));
     return id;
   }
 
@@ -196,6 +200,24 @@ class Engine {
   broadcast(group, isBinary, compress, payload) {
     const head = KIND.BROADCAST | (isBinary ? FLAG.BINARY : 0) | FLAG.LAST | (compress ? FLAG.COMPRESS : 0);
     this.orders.pushWith(head, group, payload, 0);
+  }
+
+  /** Where both ends of a socket that was taken over are, by the names of Node's socket. */
+  addressOf(id) {
+    const ends = this.native.ends(id);
+    if (ends === null) {
+      return {};
+    }
+    const [remoteAddress, remotePort, localAddress, localPort] = ends.split(' ');
+    const family = (address) => (address.includes(':') ? 'IPv6' : 'IPv4');
+    return {
+      remoteAddress,
+      remotePort: Number(remotePort),
+      remoteFamily: family(remoteAddress),
+      localAddress,
+      localPort: Number(localPort),
+      localFamily: family(localAddress),
+    };
   }
 
   /** Bytes of the socket that the engine has and the system has not. */

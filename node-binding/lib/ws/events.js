@@ -97,7 +97,8 @@ for (const [Class, names] of [
 const EVENTS = {
   message: (data, isBinary) => new MessageEvent('message', { data: isBinary ? data : data.toString() }),
   close(code, reason) {
-    return new CloseEvent('close', { code, reason: reason.toString(), wasClean: this._closeFrameReceived && this._closeFrameSent });
+    const { isFrameReceived, isFrameSent } = this._end;
+    return new CloseEvent('close', { code, reason: reason.toString(), wasClean: isFrameReceived && isFrameSent });
   },
   error: (error) => new ErrorEvent('error', { error, message: error.message }),
   open: () => new Event('open'),

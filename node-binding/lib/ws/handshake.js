@@ -1,15 +1,15 @@
 // The server's side of the opening handshake (RFC 6455 §4.2): what is refused with which words, and the answer.
 'use strict';
 
-const { createHash } = require('crypto');
 const { STATUS_CODES } = require('http');
-const { GUID } = require('./constants');
+const { acceptKey } = require('../native');
 const { PerMessageDeflate, NAME } = require('./deflate');
 const extension = require('./extension');
 const subprotocol = require('./subprotocol');
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const VERSIONS = ['13', '8'];
+const NONE = new Set();
 
 /** A reason to refuse a request that its client is to blame for; `wsClientError` listeners get it as an Error. */
 class Refusal {
@@ -41,7 +41,7 @@ function judge({ method, headers }) {
 /** The subprotocols a client offers, a Set, or a Refusal. */
 function offeredProtocols({ headers: { 'sec-websocket-protocol': offer } }) {
   if (offer === undefined) {
-    return new Set();
+    return NONE;
   }
   try {
     return subprotocol.parse(offer);
@@ -70,8 +70,9 @@ function negotiateDeflate({ headers: { 'sec-websocket-extensions': offer } }, op
 
 /** The lines of the answer that agrees. */
 function answerLines(key, protocol, deflate) {
-  const digest = createHash('sha1').update(`${key}${GUID}`).digest('base64');
-  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${digest}`];
+  // Node's hashes stay until garbage is collected.
+  const accept = acceptKey(key);
+  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
   if (protocol) {
     lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   }

@@ -4,9 +4,6 @@
 const { engine } = require('./engine');
 const payloads = require('./payloads');
 
-/** The room of all sockets of a server. No application names one like it. */
-const EVERYBODY = '\u0000everybody';
-
 /** A choice of receivers; each method gives a new one. */
 class Broadcast {
   constructor(server, rooms = [], exceptRooms = []) {
@@ -28,12 +25,11 @@ class Broadcast {
   }
 
   send(data, options) {
-    const rooms = this._rooms.length === 0 ? [EVERYBODY] : this._rooms;
-    broadcast(this._server, rooms, this._exceptRooms, data, options);
+    broadcast(this._server, this._rooms, this._exceptRooms, data, options);
   }
 }
 
-/** `options`: binary, compress, and `except`, a WebSocket that is left out. */
+/** To all of `server` if no rooms are named. `options`: binary, compress, and `except`, a WebSocket that is left out. */
 function broadcast(server, rooms, exceptRooms, data, { binary, compress = true, except = null } = {}) {
   const payload = payloads.toSend(data);
   if (payloads.isBlob(payload)) {
@@ -62,4 +58,4 @@ function pushBytes(parts, bytes) {
   }
 }
 
-module.exports = { Broadcast, EVERYBODY, broadcast };
+module.exports = { Broadcast, broadcast };

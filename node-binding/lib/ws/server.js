@@ -4,11 +4,13 @@
 const { EventEmitter } = require('events');
 const http = require('http');
 const { metricsOf, prometheusOf } = require('../metrics');
+const { Addresses } = require('./addresses');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
-const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
+const { Broadcast, broadcast } = require('./rooms');
 const { Settings, backpressure: checkBackpressure } = require('./settings');
+const { Terms } = require('./terms');
 const { WebSocket } = require('./websocket');
 
 const STATE = Object.freeze({ RUNNING: 0, CLOSING: 1, CLOSED: 2 });
@@ -42,7 +44,7 @@ class WebSocketServer extends EventEmitter {
     return prometheusOf(engine.native);
   }
 
-  /** `options` as ws has them, and `backpressure`: see settings.js. `callback` is called when its port is open. */
+  /** `options` as ws has them, `backpressure`: see settings.js, `maxConnectionsPerAddress` and `addressOf`: see addresses.js. `callback` is called when its port is open. */
   constructor(options, callback) {
     super();
     this.options = { ...OPTIONS, ...options };
@@ -51,6 +53,7 @@ class WebSocketServer extends EventEmitter {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
     checkBackpressure(this.options.backpressure);
+    this._addresses = Addresses.of(this.options);
     if (this.options.perMessageDeflate === true) {
       this.options.perMessageDeflate = {};
     }
@@ -60,6 +63,10 @@ class WebSocketServer extends EventEmitter {
     // Its group in the engine, and what its connections are told of the options, by compression.
     this._groupNumber = -1;
     this._settings = [null, null];
+    // What the last of them agreed on, and the compression it offered.
+    this._terms = null;
+    this._offer = undefined;
+    this._deflate = null;
     if (clientTracking) {
       this.clients = new Set();
       this._isEmptyClosed = false;
@@ -74,11 +81,12 @@ class WebSocketServer extends EventEmitter {
 
   /** Beside the listeners that `server` has. */
   _attach(server) {
+    const tell = (ws, request) => this.emit('connection', ws, request);
     const listeners = {
       listening: this.emit.bind(this, 'listening'),
       error: this.emit.bind(this, 'error'),
       upgrade: (req, socket, head) => {
-        this.handleUpgrade(req, socket, head, (ws, request) => this.emit('connection', ws, request));
+        this.handleUpgrade(req, socket, head, tell);
       },
     };
     for (const event of Object.keys(listeners)) {
@@ -163,22 +171,38 @@ class WebSocketServer extends EventEmitter {
       this._blame(protocols, req, socket);
       return;
     }
-    const { perMessageDeflate, maxPayload } = this.options;
-    const deflate = perMessageDeflate ? negotiateDeflate(req, perMessageDeflate, maxPayload) : null;
+    const deflate = this.options.perMessageDeflate ? this._deflateFor(req) : null;
     if (deflate instanceof Refusal) {
       this._blame(deflate, req, socket);
       return;
     }
-    const complete = () => this._complete({ req, socket, head, protocols, deflate }, callback);
+    const address = this._addresses === null ? undefined : this._addresses.identify(req);
+    if (this._isFullFor(address)) {
+      refuse(socket, 429, 'Too many connections from this address');
+      return;
+    }
+    const handshake = { req, socket, head, protocols, deflate, address };
     if (this.options.verifyClient) {
-      this._verify(req, socket, complete);
+      this._verify(handshake, callback);
     } else {
-      complete();
+      this._complete(handshake, callback);
     }
   }
 
+  /** As `negotiateDeflate`. Most clients offer the same as the one before, and share what is agreed on. */
+  _deflateFor(req) {
+    const offer = req.headers['sec-websocket-extensions'];
+    if (offer !== this._offer) {
+      const { perMessageDeflate, maxPayload } = this.options;
+      this._deflate = negotiateDeflate(req, perMessageDeflate, maxPayload);
+      this._offer = offer;
+    }
+    return this._deflate;
+  }
+
   /** Asks `verifyClient`, of either form. */
-  _verify(req, socket, complete) {
+  _verify(handshake, callback) {
+    const { req, socket } = handshake;
     const { verifyClient } = this.options;
     const info = {
       origin: req.headers[req.headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'],
@@ -188,19 +212,24 @@ class WebSocketServer extends EventEmitter {
     if (verifyClient.length === 2) {
       verifyClient(info, (isVerified, code, message, headers) => {
         if (isVerified) {
-          complete();
+          this._complete(handshake, callback);
         } else {
           refuse(socket, code || 401, message, headers);
         }
       });
     } else if (verifyClient(info)) {
-      complete();
+      this._complete(handshake, callback);
     } else {
       refuse(socket, 401);
     }
   }
 
-  _complete({ req, socket, head, protocols, deflate }, callback) {
+  /** Whether there is no place for one more connection of an address. */
+  _isFullFor(address) {
+    return this._addresses !== null && this._addresses.isFull(address);
+  }
+
+  _complete({ req, socket, head, protocols, deflate, address }, callback) {
     if (!socket.readable || !socket.writable) {
       socket.destroy();
       return;
@@ -215,27 +244,43 @@ class WebSocketServer extends EventEmitter {
       refuse(socket, 503);
       return;
     }
+    // Others may have come in while `verifyClient` thought.
+    if (this._isFullFor(address)) {
+      refuse(socket, 429, 'Too many connections from this address');
+      return;
+    }
     const { handleProtocols } = this.options;
     const chosen = protocols.size === 0 ? '' : handleProtocols ? handleProtocols(protocols, req) : protocols.values().next().value;
     const ws = new this.options.WebSocket(null, undefined, this.options);
-    ws._protocol = chosen || '';
-    ws._deflate = deflate;
-    ws._owner = this;
+    ws._terms = this._termsOf(ws, chosen || '', deflate);
     const lines = answerLines(req.headers['sec-websocket-key'], chosen, deflate);
     this.emit('headers', lines, req);
     socket.removeListener('error', ignore);
-    ws.setSocket(socket, head, this._settingsOf(ws), `${lines.join('\r\n')}\r\n\r\n`);
+    ws.setSocket(socket, head, undefined, `${lines.join('\r\n')}\r\n\r\n`);
     if (this.clients) {
       this.clients.add(ws);
     }
-    engine.join(ws._id, EVERYBODY);
+    if (this._addresses !== null) {
+      this._addresses.enter(ws, address);
+    }
     callback(ws, req);
   }
 
-  _settingsOf(ws) {
-    const at = ws._deflate === null ? 0 : 1;
+  /** What `ws` has in common with others: most servers agree on the same with all. */
+  _termsOf({ _terms: { autoPong, closeTimeout } }, protocol, deflate) {
+    let terms = this._terms;
+    if (terms === null || terms.protocol !== protocol || terms.deflate !== deflate) {
+      terms = new Terms({ owner: this, protocol, deflate, autoPong, closeTimeout });
+      terms.settings = this._settingsOf(terms);
+      this._terms = terms;
+    }
+    return terms;
+  }
+
+  _settingsOf(terms) {
+    const at = terms.deflate === null ? 0 : 1;
     if (this._settings[at] === null) {
-      this._settings[at] = new Settings(ws, this.options);
+      this._settings[at] = new Settings(terms, this.options);
     }
     return this._settings[at];
   }
@@ -253,6 +298,9 @@ class WebSocketServer extends EventEmitter {
 
   /** A connection is over. */
   _forget(ws) {
+    if (this._addresses !== null) {
+      this._addresses.leave(ws);
+    }
     if (this.clients !== undefined && this.clients.delete(ws) && this._isEmptyClosed && this.clients.size === 0) {
       process.nextTick(emitClose, this);
     }
@@ -274,7 +322,7 @@ class WebSocketServer extends EventEmitter {
 
   /** Beyond ws: sends to everybody; the frame is built once, and the fan-out happens in the engine. */
   broadcast(data, options) {
-    broadcast(this, [EVERYBODY], [], data, options);
+    broadcast(this, [], [], data, options);
   }
 }
 

@@ -13,19 +13,18 @@ const HIGH_WATER_MARK = 64 * 1024;
 
 /** One object for all connections of a server; clients with equal options share what the engine has of it. */
 class Settings {
-  /** `owner` has `_autoPong`, `_closeTimeout` and, with compression, `_deflate`. */
-  constructor(owner, options) {
+  constructor({ autoPong, closeTimeout, deflate: agreed }, options) {
     this.isSynchronous = options.allowSynchronousEvents !== false;
     this.generateMask = options.generateMask;
     this.number = engine.settingsNumber({
       maxPayload: limit(options.maxPayload, DEFAULTS.maxPayload),
       maxFragments: limit(options.maxFragments, DEFAULTS.maxFragments),
       maxPendingAutoPongs: limit(options.maxPendingAutoPongs, DEFAULTS.maxPendingAutoPongs),
-      autoPong: Boolean(owner._autoPong),
+      autoPong: Boolean(autoPong),
       skipUTF8Validation: Boolean(options.skipUTF8Validation),
-      closeTimeout: Math.max(0, Number(owner._closeTimeout) || 0),
+      closeTimeout: Math.max(0, Number(closeTimeout) || 0),
       ...backpressure(options.backpressure),
-      deflate: owner._deflate === null ? null : deflate(owner._deflate),
+      deflate: agreed === null ? null : deflate(agreed),
     });
   }
 }

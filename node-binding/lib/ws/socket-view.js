@@ -13,6 +13,8 @@ class SocketView extends EventEmitter {
     super();
     this._carrier = carrier;
     this._isClosed = false;
+    // Where both ends are, once somebody has asked.
+    this._known = null;
     // An `error` that nobody listens for is no reason to end the process: `ws` reports what ended it.
     super.on('error', () => {});
   }
@@ -23,7 +25,16 @@ class SocketView extends EventEmitter {
   }
 
   get _address() {
-    return this._carrier.address || this._carrier.stream || {};
+    return this._known || this.keepAddress();
+  }
+
+  /** The addresses, which the engine forgets with the connection. */
+  keepAddress() {
+    const { address } = this._carrier;
+    if (this._carrier.stream === null) {
+      this._known = address;
+    }
+    return address;
   }
 
   get destroyed() {

@@ -3,7 +3,7 @@
 
 const { EventEmitter } = require('events');
 const { Carrier } = require('./carrier');
-const { CLOSE_CODE, DEFAULTS, EMPTY_BUFFER, MAX_CONTROL_PAYLOAD, OPCODE, STATE, isValidCloseCode } = require('./constants');
+const { CLOSE_CODE, EMPTY_BUFFER, MAX_CONTROL_PAYLOAD, OPCODE, STATE, isValidCloseCode } = require('./constants');
 const { engine } = require('./engine');
 const { notOpen, notSent } = require('./errors');
 const { becomesEventTarget } = require('./events');
@@ -12,33 +12,44 @@ const { PerMessageDeflate } = require('./deflate');
 const { holds, releaseAll, releaseHeld } = require('./held');
 const payloads = require('./payloads');
 const { Settings } = require('./settings');
+const { Terms } = require('./terms');
 
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
+
+/** An EventEmitter's listeners by event, as an object of a shape of its own and without a prototype's names. */
+function Listeners() {}
+Listeners.prototype = Object.create(null);
+
+/** What `close` events tell, and what has been told already. */
+class Ending {
+  code = CLOSE_CODE.ABNORMAL;
+
+  reason = EMPTY_BUFFER;
+
+  isFrameReceived = false;
+
+  isFrameSent = false;
+
+  isErrorEmitted = false;
+}
 
 class WebSocket extends EventEmitter {
   /** A client of `address`; with null, a socket that `setSocket` makes one end of. */
   constructor(address, protocols, options) {
     super();
+    // Node's own object for them is a hash table of three times the size.
+    this._events = new Listeners();
     this._readyState = STATE.CONNECTING;
-    this._isServer = true;
-    this._protocol = '';
-    this._url = undefined;
-    this._deflate = null;
+    // What it has in common with others; see terms.js.
+    this._terms = Terms.DEFAULT;
     this._binaryType = 'nodebuffer';
-    this._autoPong = DEFAULTS.autoPong;
-    this._closeTimeout = DEFAULTS.closeTimeout;
-    this._closeCode = CLOSE_CODE.ABNORMAL;
-    this._closeMessage = EMPTY_BUFFER;
-    this._closeFrameReceived = false;
-    this._closeFrameSent = false;
-    this._errorEmitted = false;
     this._paused = false;
     // What the engine knows it by; -1 when it does not.
     this._id = -1;
     // What carries its bytes; see carrier.js.
     this._carrier = null;
-    // The server whose `clients` it is in.
-    this._owner = null;
+    // How it comes to its end; null before that has begun.
+    this._ending = null;
     // Bytes of this turn's sends that the engine has not been given, and the turn; after the end, of all sends.
     this._queued = 0;
     this._queuedIn = 0;
@@ -49,12 +60,11 @@ class WebSocket extends EventEmitter {
     this._behindBlob = null;
     this._held = null;
     if (address !== null) {
-      this._isServer = false;
+      this._terms = new Terms({ isServer: false });
       this._redirects = 0;
       require('./client').connect(this, address, protocols, options);
     } else if (options !== undefined && options !== null) {
-      this._autoPong = options.autoPong === undefined ? DEFAULTS.autoPong : options.autoPong;
-      this._closeTimeout = options.closeTimeout === undefined ? DEFAULTS.closeTimeout : options.closeTimeout;
+      this._terms = Terms.of(options);
     }
   }
 
@@ -76,7 +86,7 @@ class WebSocket extends EventEmitter {
   }
 
   get extensions() {
-    return this._deflate === null ? '' : PerMessageDeflate.extensionName;
+    return this._terms.deflate === null ? '' : PerMessageDeflate.extensionName;
   }
 
   get isPaused() {
@@ -84,7 +94,7 @@ class WebSocket extends EventEmitter {
   }
 
   get protocol() {
-    return this._protocol;
+    return this._terms.protocol;
   }
 
   get readyState() {
@@ -92,7 +102,15 @@ class WebSocket extends EventEmitter {
   }
 
   get url() {
-    return this._url;
+    return this._terms.url;
+  }
+
+  /** How it comes to its end, which begins now at the latest. */
+  get _end() {
+    if (this._ending === null) {
+      this._ending = new Ending();
+    }
+    return this._ending;
   }
 
   /** Whether nothing that is sent now leaves any more. */
@@ -110,9 +128,11 @@ class WebSocket extends EventEmitter {
    * `options`: maxPayload, maxFragments and what else ws has there; `answer` is written first.
    */
   setSocket(socket, head, options = {}, answer = '') {
-    const settings = options instanceof Settings ? options : new Settings(this, options);
+    if (this._terms.settings === null) {
+      this._terms = new Terms({ ...this._terms, settings: new Settings(this._terms, options) });
+    }
     this._id = engine.claim(this);
-    this._carrier = new Carrier(this, socket, head, settings, answer);
+    this._carrier = new Carrier(this, socket, head, answer);
     this._readyState = STATE.OPEN;
     this.emit('open');
   }
@@ -232,7 +252,7 @@ class WebSocket extends EventEmitter {
   }
 
   _close(code, message) {
-    this._closeFrameSent = true;
+    this._end.isFrameSent = true;
     engine.close(this._id, code, message);
   }
 
@@ -289,7 +309,7 @@ class WebSocket extends EventEmitter {
   }
 
   _inRooms(rooms, change) {
-    if (this._owner === null) {
+    if (this._terms.owner === null) {
       throw new Error('sori: only the sockets of a server have rooms');
     }
     if (this._readyState === STATE.OPEN) {
@@ -332,9 +352,10 @@ class WebSocket extends EventEmitter {
   }
 
   _closeFrame(code, reason) {
-    this._closeFrameReceived = true;
-    this._closeCode = code;
-    this._closeMessage = reason;
+    const end = this._end;
+    end.isFrameReceived = true;
+    end.code = code;
+    end.reason = reason;
     // The engine waits for this answer, so that what listeners sent about earlier messages leaves before it.
     if (code === CLOSE_CODE.NONE) {
       this.close();
@@ -367,9 +388,10 @@ class WebSocket extends EventEmitter {
       this._closeWith(closeCode, EMPTY_BUFFER);
     }
     this._readyState = STATE.CLOSING;
-    this._closeFrameSent = true;
-    if (!this._errorEmitted) {
-      this._errorEmitted = true;
+    const end = this._end;
+    end.isFrameSent = true;
+    if (!end.isErrorEmitted) {
+      end.isErrorEmitted = true;
       this.emit('error', error);
     }
   }
@@ -378,7 +400,7 @@ class WebSocket extends EventEmitter {
     const callback = this._callbacks === null ? undefined : this._callbacks.get(token);
     if (callback !== undefined) {
       this._callbacks.delete(token);
-      callback(isOk ? undefined : notSent(this._deflate !== null));
+      callback(isOk ? undefined : notSent(this._terms.deflate !== null));
     }
   }
 
@@ -418,7 +440,7 @@ class WebSocket extends EventEmitter {
       this._readyState = STATE.CLOSING;
     }
     if (callbacks !== null) {
-      callbacks.forEach((callback) => callback(notSent(this._deflate !== null)));
+      callbacks.forEach((callback) => callback(notSent(this._terms.deflate !== null)));
     }
     this._carrier.closed();
     this.emitClose();
@@ -426,10 +448,11 @@ class WebSocket extends EventEmitter {
 
   emitClose() {
     this._readyState = STATE.CLOSED;
-    if (this._owner !== null) {
-      this._owner._forget(this);
+    const { owner } = this._terms;
+    if (owner !== null) {
+      owner._forget(this);
     }
-    this.emit('close', this._closeCode, this._closeMessage);
+    this.emit('close', this._end.code, this._end.reason);
   }
 }
 

@@ -19,7 +19,7 @@ use super::orders::{self, Order};
 use super::records::Records;
 use super::settings;
 use super::sink::{Gathered, Sink};
-use super::sockets::{Place, Sockets};
+use super::sockets::{Ends, Place, Sockets};
 use crate::addon::{duplicate, type_error};
 use crate::metrics::Metrics;
 use crate::threads::Threads;
@@ -60,6 +60,12 @@ struct Adopted {
     /// `None` for a byte feed.
     stream: Option<std::net::TcpStream>,
     upgrade: WebSocketUpgrade,
+}
+
+/// What a server answers to a client's `Sec-WebSocket-Key`.
+#[napi]
+pub(super) fn accept_key(key: String) -> String {
+    sori::proto::handshake::accept_key(&key)
 }
 
 /// What `page()` gives when the page has no room.
@@ -165,6 +171,11 @@ impl WebSocketEngine {
         is_client: bool,
     ) -> Result<()> {
         let stream = if fd < 0 { None } else { Some(duplicate(fd)?) };
+        if let Some(stream) = &stream
+            && let Some(opening) = self.thread.0.lock().sockets.opening_mut(id)
+        {
+            opening.ends = Ends::of(stream);
+        }
         let settings = self.settings.get(settings as usize);
         let upgrade = WebSocketUpgrade {
             request: RequestId(id.into()),
@@ -257,6 +268,13 @@ impl WebSocketEngine {
         };
         let mut known = self.thread.0.lock();
         orders::execute_one(&mut self.native.batch(), &mut known.sockets, order);
+    }
+
+    /// Address and port of the peer of a socket that was taken over, then of this end, with spaces
+    /// between; `null` if they are not known.
+    #[napi]
+    pub fn ends(&self, id: u32) -> Option<String> {
+        self.thread.0.lock().sockets.ends(id)
     }
 
     /// Bytes queued for a socket that the system has not taken.

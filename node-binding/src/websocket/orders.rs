@@ -165,7 +165,10 @@ pub(super) fn execute_one(batch: &mut Batch<'_>, sockets: &mut Sockets, order: O
             _ => {}
         }
         order.write_to(&mut opening.orders);
-    } else if let Place::Open { conn, group, gauge } = sockets.get(order.subject) {
+    } else if let Place::Open {
+        conn, group, gauge, ..
+    } = sockets.get(order.subject)
+    {
         let (conn, gauge) = (*conn, Some(&**gauge));
         let socket = SocketRef {
             conn,

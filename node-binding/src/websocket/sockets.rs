@@ -2,6 +2,8 @@
 //! yet. Lives on the JavaScript thread.
 
 use std::collections::HashSet;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 
 use sori::embed::websocket::Gauge;
@@ -27,8 +29,45 @@ pub(super) enum Place {
     Open {
         conn: ConnId,
         group: NamespaceId,
+        ends: Ends,
         gauge: Arc<Gauge>,
     },
+}
+
+/// Where a connection comes from and where it came to. Kept for every connection that was taken over,
+/// so in few bytes.
+#[derive(Debug, Default)]
+pub(super) enum Ends {
+    #[default]
+    Unknown,
+    V4 {
+        remote: SocketAddrV4,
+        local: SocketAddrV4,
+    },
+    Other(Box<[SocketAddr; 2]>),
+}
+
+impl Ends {
+    /// Those of a stream that is connected.
+    pub(super) fn of(stream: &TcpStream) -> Ends {
+        let both = || io::Result::Ok((stream.peer_addr()?, stream.local_addr()?));
+        match both() {
+            Ok((SocketAddr::V4(remote), SocketAddr::V4(local))) => Ends::V4 { remote, local },
+            Ok((remote, local)) => Ends::Other(Box::new([remote, local])),
+            Err(_) => Ends::Unknown,
+        }
+    }
+
+    /// Address and port of the peer, then our own, as JavaScript takes them.
+    fn text(&self) -> Option<String> {
+        let [remote, local]: [SocketAddr; 2] = match self {
+            Ends::Unknown => return None,
+            Ends::V4 { remote, local } => [(*remote).into(), (*local).into()],
+            Ends::Other(ends) => **ends,
+        };
+        let text = |end: SocketAddr| format!("{} {}", end.ip(), end.port());
+        Some(format!("{} {}", text(remote), text(local)))
+    }
 }
 
 /// Orders for a socket that is not open. A broadcast that it is to get is an order too: it is in its
@@ -36,6 +75,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) group: NamespaceId,
+    pub(super) ends: Ends,
     pub(super) rooms: Vec<String>,
     pub(super) orders: Vec<u8>,
     /// Bytes of messages among the orders.
@@ -63,6 +103,7 @@ impl Sockets {
         }
         self.places[at] = Place::Opening(Box::new(Opening {
             group,
+            ends: Ends::Unknown,
             rooms: Vec::new(),
             orders: Vec::new(),
             message_bytes: 0,
@@ -79,8 +120,18 @@ impl Sockets {
         let Place::Opening(opening) = std::mem::take(place) else {
             return Vec::new();
         };
-        let Opening { group, orders, .. } = *opening;
-        *place = Place::Open { conn, group, gauge };
+        let Opening {
+            group,
+            ends,
+            orders,
+            ..
+        } = *opening;
+        *place = Place::Open {
+            conn,
+            group,
+            ends,
+            gauge,
+        };
         orders
     }
 
@@ -100,6 +151,15 @@ impl Sockets {
         match self.places.get_mut(id as usize)? {
             Place::Opening(opening) => Some(opening),
             Place::Free | Place::Open { .. } => None,
+        }
+    }
+
+    /// Where both ends of a connection are that was taken over.
+    pub(super) fn ends(&self, id: u32) -> Option<String> {
+        match self.get(id) {
+            Place::Free => None,
+            Place::Opening(opening) => opening.ends.text(),
+            Place::Open { ends, .. } => ends.text(),
         }
     }
 

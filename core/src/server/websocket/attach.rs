@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use super::WebSocketUpgrade;
 use super::connection::WebSocket;
-use super::receive::read_websocket;
+use super::receive::spawn_reader;
 use super::task::Attach;
 use crate::embed::Event;
 use crate::embed::websocket::{self, Gauge};
-use crate::hub::new_sid;
 use crate::proto::websocket::Role;
 use crate::server::shard::Shard;
 use crate::transport::{Link, LinkId, Outlet};
@@ -73,7 +72,7 @@ impl Shard {
         websocket.outbox.pass(answer.len(), 0);
         let slot = self.connections.insert_websocket(websocket);
         let conn = self.conn_id(slot);
-        group.add(conn, new_sid(), None);
+        group.add_nameless(conn);
         self.handle().counters.opened.increment();
         self.tell_websocket(
             slot,
@@ -93,7 +92,7 @@ impl Shard {
             self.handle_websocket_bytes(slot, chunk.len());
         }
         if let Some(stream) = reader {
-            tokio::task::spawn_local(read_websocket(Rc::clone(shard), slot, stream));
+            spawn_reader(shard, slot, stream);
         }
     }
 }

@@ -28,17 +28,12 @@ pub(in crate::server) struct WebSocket {
     role: Role,
     /// A message of the application's is under way in fragments.
     is_mid_message: bool,
-    /// Broadcasts that wait for its end, and their bytes.
-    deferred: Vec<Frame>,
-    deferred_bytes: usize,
     /// The peer's end, unless it has been answered.
     pub(super) parting: Option<Box<Parting>>,
     /// The peer's close frame.
     pub(super) closed_by: Option<Box<PeerClose>>,
-    /// Chunks of a feed that came while it is not read.
-    pub(super) unread: Vec<Bytes>,
-    /// Pings that came while the peer takes nothing.
-    pub(super) pending_pongs: u32,
+    /// What waits in the queues that few ever need; made for the first.
+    waiting: Option<Box<Waiting>>,
     /// The last broadcast that reached it, or left it out.
     pub(super) broadcast_mark: u64,
     /// The tick it is to be looked at, so that no deadline is set twice.
@@ -52,6 +47,18 @@ pub(in crate::server) struct WebSocket {
     pub(super) is_ended: bool,
     /// The application has been told what failed.
     pub(super) has_failed: bool,
+}
+
+/// What waits for something that is over soon.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Broadcasts that wait for the end of a message in fragments, and their bytes.
+    deferred: Vec<Frame>,
+    deferred_bytes: usize,
+    /// Chunks of a feed that came while it is not read.
+    unread: Vec<Bytes>,
+    /// Pings that came while the peer takes nothing.
+    pending_pongs: u32,
 }
 
 /// What the peer said when it closed.
@@ -83,12 +90,9 @@ impl WebSocket {
             share: None,
             role,
             is_mid_message: false,
-            deferred: Vec::new(),
-            deferred_bytes: 0,
             parting: None,
             closed_by: None,
-            unread: Vec::new(),
-            pending_pongs: 0,
+            waiting: None,
             broadcast_mark: 0,
             wakes_at: None,
             is_dirty: false,
@@ -107,7 +111,8 @@ impl WebSocket {
     /// Whether `bytes` more are too many for a peer that has not taken what came before.
     pub(super) fn is_full_for(&self, bytes: usize) -> bool {
         let limit = self.settings.max_queued_bytes;
-        let waiting = self.outbox.waiting_bytes() + self.deferred_bytes;
+        let deferred = self.waiting.as_ref().map_or(0, |w| w.deferred_bytes);
+        let waiting = self.outbox.waiting_bytes() + deferred;
         limit != 0 && waiting > 0 && waiting + bytes > limit
     }
 
@@ -131,9 +136,11 @@ impl WebSocket {
             false => frame.to_continuation(),
         };
         self.queue(frame, token, counted, press.keys);
-        if !self.is_mid_message {
-            self.deferred_bytes = 0;
-            for frame in std::mem::take(&mut self.deferred) {
+        if !self.is_mid_message
+            && let Some(waiting) = &mut self.waiting
+        {
+            waiting.deferred_bytes = 0;
+            for frame in std::mem::take(&mut waiting.deferred) {
                 self.queue(frame, None, 0, press.keys);
             }
         }
@@ -146,11 +153,39 @@ impl WebSocket {
             false => frame.clone(),
         };
         if self.is_mid_message {
-            self.deferred_bytes += frame.len() + size_of::<Frame>();
-            self.deferred.push(frame);
+            let waiting = self.waiting.get_or_insert_default();
+            waiting.deferred_bytes += frame.len() + size_of::<Frame>();
+            waiting.deferred.push(frame);
         } else {
             self.queue(frame, None, 0, press.keys);
         }
+    }
+
+    /// Keeps a chunk of a feed that is not read at present.
+    pub(super) fn leave_unread(&mut self, bytes: Bytes) {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.unread.push(bytes);
+    }
+
+    /// The chunks that were kept.
+    pub(super) fn take_unread(&mut self) -> Vec<Bytes> {
+        let waiting = self.waiting.as_mut();
+        waiting.map_or(Vec::new(), |waiting| std::mem::take(&mut waiting.unread))
+    }
+
+    /// Whether one more ping is one too many: of those that come while the peer takes nothing, so
+    /// many are answered.
+    pub(super) fn is_flooded(&mut self) -> bool {
+        if !self.link.has_backlog() {
+            if let Some(waiting) = &mut self.waiting {
+                waiting.pending_pongs = 0;
+            }
+            return false;
+        }
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.pending_pongs += 1;
+        let limit = self.settings.max_pending_pongs;
+        limit != 0 && waiting.pending_pongs > limit
     }
 
     /// Queues a pong that the peer's ping asks for.

@@ -17,7 +17,11 @@ pub(super) struct Outbox {
     /// Bytes known to have left.
     taken: u64,
     /// Who wants to hear that a frame has left, with the place where it ends.
-    receipts: VecDeque<(u64, u64)>,
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and a pointer is less than a list"
+    )]
+    receipts: Option<Box<VecDeque<(u64, u64)>>>,
     gauge: Arc<Gauge>,
     /// More than the high-water mark has waited since the queue was empty.
     is_swollen: bool,
@@ -32,7 +36,7 @@ impl Outbox {
             frames: FrameQueue::default(),
             queued: 0,
             taken: 0,
-            receipts: VecDeque::new(),
+            receipts: None,
             gauge,
             is_swollen: false,
         }
@@ -42,7 +46,8 @@ impl Outbox {
     pub(super) fn push(&mut self, frame: Frame, token: Option<u64>, counted: usize) {
         self.pass(frame.len(), counted);
         if let Some(token) = token {
-            self.receipts.push_back((self.queued, token));
+            let receipts = self.receipts.get_or_insert_default();
+            receipts.push_back((self.queued, token));
         }
         if frame.len() > 0 {
             self.frames.push(frame);
@@ -86,13 +91,14 @@ impl Outbox {
 
     /// The next of those who want to hear that their frame has left.
     pub(super) fn pop_receipt(&mut self) -> Option<Receipt> {
-        let (place, token) = *self.receipts.front()?;
+        let receipts = self.receipts.as_mut()?;
+        let (place, token) = *receipts.front()?;
         if place > self.taken {
             return None;
         }
-        self.receipts.pop_front();
-        if self.receipts.is_empty() {
-            self.receipts = VecDeque::new();
+        receipts.pop_front();
+        if receipts.is_empty() {
+            self.receipts = None;
         }
         Some((token, true))
     }
@@ -105,11 +111,9 @@ impl Outbox {
     /// Drops what has not been handed to the stream, and gives those who will hear of nothing.
     pub(super) fn fail(&mut self) -> Vec<Receipt> {
         self.frames.clear();
-        let receipts = std::mem::take(&mut self.receipts);
-        receipts
-            .into_iter()
-            .map(|(_, token)| (token, false))
-            .collect()
+        let receipts = self.receipts.take();
+        let receipts = receipts.into_iter().flat_map(|receipts| *receipts);
+        receipts.map(|(_, token)| (token, false)).collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What comes from the peer of a plain WebSocket: bytes become messages, a stream comes to its end.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::io::ReadBuf;
 
-use super::connection::{PeerClose, WebSocket};
+use super::connection::PeerClose;
 use super::parting::How;
 use crate::embed::websocket::{Event, Failure};
 use crate::embed::{ConnId, Event as EngineEvent};
@@ -18,7 +18,7 @@ use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
 use crate::server::shard::{Flow, Shard, guarded};
-use crate::transport::Inlet;
+use crate::transport::{Inlet, Source};
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
 /// than this.
@@ -119,7 +119,7 @@ impl Shard {
             return;
         };
         if websocket.is_held && !websocket.is_deaf() {
-            websocket.unread.push(bytes);
+            websocket.leave_unread(bytes);
             return;
         }
         for chunk in bytes.chunks(self.buffer.len()) {
@@ -160,7 +160,7 @@ impl Shard {
         if let Some(websocket) = self.connections.websocket_mut(slot) {
             // What came before the end is heard, though the application had paused.
             websocket.is_held = false;
-            for bytes in std::mem::take(&mut websocket.unread) {
+            for bytes in websocket.take_unread() {
                 self.handle_websocket_feed(slot, bytes);
             }
         }
@@ -175,7 +175,7 @@ impl Shard {
         &mut self,
         cx: &mut Context<'_>,
         slot: Slot,
-        stream: &mut Inlet,
+        stream: &mut impl Source,
     ) -> Poll<Flow> {
         let Some(websocket) = self.connections.websocket_mut(slot) else {
             return Poll::Ready(Flow::Stop);
@@ -220,38 +220,61 @@ impl Shard {
     }
 }
 
-impl WebSocket {
-    /// Whether one more ping is one too many: of those that come while the peer takes nothing, so
-    /// many are answered.
-    fn is_flooded(&mut self) -> bool {
-        if !self.link.has_backlog() {
-            self.pending_pongs = 0;
-            return false;
-        }
-        self.pending_pongs += 1;
-        let limit = self.settings.max_pending_pongs;
-        limit != 0 && self.pending_pongs > limit
-    }
-}
-
 /// Tells the application of an event of a plain WebSocket.
 pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
     let event = EngineEvent::WebSocket { conn, event };
     engine.shared.application.handle(engine, event);
 }
 
-/// Reads a plain WebSocket's stream until it is over.
-pub(super) async fn read_websocket(shard: Rc<RefCell<Shard>>, slot: Slot, mut stream: Inlet) {
-    loop {
-        let look = poll_fn(|cx| {
-            guarded(&shard, slot, |shard| {
-                shard.poll_websocket(cx, slot, &mut stream)
-            })
+/// The task that reads a plain WebSocket's stream until it is over. There is one for each connection:
+/// no larger than this, and over a stream of one pointer, it takes 128 bytes of the runtime's.
+struct Reader<S> {
+    shard: Rc<RefCell<Shard>>,
+    slot: Slot,
+    stream: S,
+}
+
+/// Starts the task that reads the stream of `slot`.
+pub(super) fn spawn_reader(shard: &Rc<RefCell<Shard>>, slot: Slot, stream: Inlet) {
+    match stream {
+        Inlet::Tcp(stream) => Reader::spawn(shard, slot, stream),
+        Inlet::Shared(stream) => Reader::spawn(shard, slot, stream),
+    }
+}
+
+impl<S: Source + Unpin + 'static> Reader<S> {
+    fn spawn(shard: &Rc<RefCell<Shard>>, slot: Slot, stream: S) {
+        let shard = Rc::clone(shard);
+        tokio::task::spawn_local(Reader {
+            shard,
+            slot,
+            stream,
         });
-        match look.await {
-            Flow::Continue => {}
-            Flow::Yield => tokio::task::yield_now().await,
-            Flow::Stop => return,
+    }
+}
+
+impl<S: Source + Unpin> Future for Reader<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Reader {
+            shard,
+            slot,
+            stream,
+        } = self.get_mut();
+        loop {
+            let look = guarded(shard, *slot, |shard| {
+                shard.poll_websocket(cx, *slot, stream)
+            });
+            match look {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Flow::Continue) => {}
+                Poll::Ready(Flow::Yield) => {
+                    // Its first look sees to it that this task is woken, behind the others.
+                    return pin!(tokio::task::yield_now()).poll(cx);
+                }
+                Poll::Ready(Flow::Stop) => return Poll::Ready(()),
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ impl Shard {
             Ask::Resume => {
                 websocket.is_held = false;
                 websocket.link.wake_reader();
-                for bytes in std::mem::take(&mut websocket.unread) {
+                for bytes in websocket.take_unread() {
                     self.handle_websocket_feed(slot, bytes);
                 }
             }
