@@ -278,3 +278,17 @@ impl<S: Source + Unpin> Future for Reader<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::tcp::OwnedReadHalf;
+
+    /// What a connection that says nothing holds is mostly these two.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_connection_and_its_reader_are_small() {
+        assert!(size_of::<Reader<OwnedReadHalf>>() <= 24);
+        assert!(size_of::<super::super::WebSocket>() <= 376);
+    }
+}
