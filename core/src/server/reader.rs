@@ -84,6 +84,6 @@ mod tests {
     fn a_connection_and_its_reader_are_small() {
         let sizes = (size_of::<WebSocket>(), size_of::<Connection>());
         assert_eq!(size_of::<Reader<OwnedReadHalf>>(), 24);
-        assert!(sizes.0 <= 376 && sizes.1 <= 640, "{sizes:?}");
+        assert!(sizes.0 <= 376 && sizes.1 <= 520, "{sizes:?}");
     }
 }
