@@ -11,7 +11,8 @@ use super::addresses::{Address, Share};
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
-use super::shard::{Shard, Timer, read_link};
+use super::reader::spawn_reader;
+use super::shard::{Shard, Timer};
 use super::task::{Attach, Opening};
 use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
@@ -47,7 +48,7 @@ impl Shard {
             return;
         };
         let id = LinkId(self.next_link);
-        self.next_link += 1;
+        self.next_link = self.next_link.wrapping_add(1);
         if dialect.revision == Revision::V3 {
             stream.write_ahead(&mut answer);
         }
@@ -102,7 +103,7 @@ impl Shard {
             self.handle_bytes(slot, id, chunk.len());
         }
         if let Some(stream) = reader {
-            tokio::task::spawn_local(read_link(Rc::clone(shard), slot, id, stream));
+            spawn_reader(shard, slot, id, stream);
         }
     }
 

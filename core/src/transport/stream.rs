@@ -251,26 +251,6 @@ impl Source for SharedWire {
     }
 }
 
-impl Source for Inlet {
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Inlet::Tcp(stream) => Source::poll_read(stream, cx, buffer),
-            Inlet::Shared(stream) => stream.poll_read(cx, buffer),
-        }
-    }
-
-    fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
-        match self {
-            Inlet::Tcp(stream) => stream.drain(cx, link, cork),
-            Inlet::Shared(stream) => stream.drain(cx, link, cork),
-        }
-    }
-}
-
 /// The backlog of a stream goes nowhere but to it.
 fn flush_backlog(link: &mut Link, cork: &mut Vec<u8>) {
     link.flush_backlog(&mut Cork {
