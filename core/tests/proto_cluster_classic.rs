@@ -4,7 +4,7 @@
 mod cluster_support;
 
 use bytes::Bytes;
-use cluster_support::{broadcast, bytes_of, names, recipients, value};
+use cluster_support::{broadcast, bytes_of, mangled, names, recipients, value};
 use sori::proto::cluster::{
     AckWanted, Answered, Classic, Message, Received, Refusal, Reply, SocketDetails,
 };
@@ -347,22 +347,9 @@ fn what_is_malformed_is_refused() {
 #[test]
 fn nothing_that_comes_over_the_bus_makes_it_panic() {
     let whole = [HI_ALL, HI_ROOM, HI_ROOMS, ASK, EMITTED].map(bytes_of);
-    for bytes in &whole {
-        for end in 0..bytes.len() {
-            let cut = bytes.slice(..end);
-            let _ = Classic::read_broadcast(&cut);
-            let _ = Classic::read_request(&cut);
-            let _ = Classic::read_response(&cut);
-        }
-        for at in 0..bytes.len() {
-            for change in [0x00, 0x7b, 0x80, 0xc1, 0xc4, 0xdb, 0xdf, 0xff] {
-                let mut changed = bytes.to_vec();
-                changed[at] = change;
-                let changed = Bytes::from(changed);
-                let _ = Classic::read_broadcast(&changed);
-                let _ = Classic::read_request(&changed);
-                let _ = Classic::read_response(&changed);
-            }
-        }
+    for bytes in whole.iter().flat_map(mangled) {
+        let _ = Classic::read_broadcast(&bytes);
+        let _ = Classic::read_request(&bytes);
+        let _ = Classic::read_response(&bytes);
     }
 }

@@ -5,7 +5,7 @@ mod cluster_support;
 
 use bytes::Bytes;
 use cluster_support::{
-    asking, broadcast, bytes_of, message_of, names, recipients, reply_to, sockets, value,
+    asking, broadcast, bytes_of, mangled, message_of, names, recipients, reply_to, sockets, value,
 };
 use sori::proto::cluster::{
     Message, Publication, Refusal, Reply, Sharded, SubscriptionMode, Value,
@@ -329,4 +329,16 @@ fn what_is_malformed_or_unknown_is_refused() {
         Sharded::read(&Bytes::from_static(&[0x93, 1])),
         Err(Malformed)
     );
+}
+
+#[test]
+fn nothing_that_comes_over_the_bus_makes_it_panic() {
+    let messages = messages().into_iter().map(|(_, _, bytes)| bytes);
+    let replies = replies().into_iter().map(|(_, bytes)| bytes);
+    for whole in messages.chain(replies) {
+        for bytes in mangled(&whole) {
+            let _ = Sharded::read(&bytes);
+            let _ = Sharded::is_of("abcdef", "/", &bytes);
+        }
+    }
 }

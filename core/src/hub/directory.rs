@@ -340,6 +340,41 @@ mod tests {
     }
 
     #[test]
+    fn a_watcher_is_told_of_each_room_that_comes_and_goes() {
+        let hub = hub();
+        let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let log = Arc::clone(&told);
+        hub.watch_rooms(move |namespace, room| {
+            let (name, size) = (namespace.name(), namespace.room_size(room));
+            log.lock().push(format!("{name} {room} {size}"));
+        });
+        let namespace = hub.register("/a");
+        let other = ConnId { shard: 1, ..CONN };
+        let done = |work: &dyn Fn()| {
+            work();
+            std::mem::take(&mut *told.lock())
+        };
+        let add = || namespace.add(CONN, "sid".into(), None);
+        assert_eq!(done(&add), ["/a sid 1"]);
+        namespace.add(other, "other".into(), None);
+        assert_eq!(done(&|| ()), ["/a other 1"]);
+        let join = |conn, room| namespace.join(conn, room);
+        assert_eq!(done(&|| _ = join(CONN, "r")), ["/a r 1"]);
+        assert!(done(&|| _ = (join(CONN, "r"), join(other, "r"), join(CONN, "sid"))).is_empty());
+        assert!(done(&|| namespace.leave(CONN, "r")).is_empty());
+        assert_eq!(done(&|| namespace.leave(other, "r")), ["/a r 0"]);
+        assert!(done(&|| namespace.leave(other, "r")).is_empty());
+        assert_eq!(done(&|| namespace.leave(CONN, "sid")), ["/a sid 0"]);
+        assert_eq!(done(&|| _ = join(CONN, "sid")), ["/a sid 1"]);
+        assert_eq!(done(&|| _ = join(CONN, "r")), ["/a r 1"]);
+        assert_eq!(done(&|| namespace.leave_all(CONN)), ["/a r 0", "/a sid 0"]);
+        join(other, "r");
+        told.lock().clear();
+        assert_eq!(done(&|| namespace.remove(other)), ["/a other 0", "/a r 0"]);
+        assert!(done(&|| namespace.remove(other)).is_empty());
+    }
+
+    #[test]
     fn a_namespace_that_the_application_registers_stays() {
         let hub = hub();
         let id = hub.register_transient("/a").id();

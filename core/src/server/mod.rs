@@ -22,6 +22,7 @@ mod packets;
 pub mod pull;
 mod quota;
 mod raw;
+mod reader;
 mod reading;
 mod registry;
 mod requests;

@@ -71,6 +71,9 @@ impl Engine {
     /// Drives `work` on the shard that calls, until it is done or the shard has ended.
     pub(crate) fn spawn_local(&self, shard: u8, work: impl Future<Output = ()> + 'static) {
         let engine = self.clone();
+        // In a box at once: whatever holds it on its way into the task is then small, and moves
+        // nothing but a pointer.
+        let work = Box::pin(work);
         tokio::task::spawn_local(async move {
             let ended = engine.shared.shards[usize::from(shard)].ended.wait();
             unless(ended, work).await;

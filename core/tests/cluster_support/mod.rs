@@ -81,3 +81,18 @@ pub(crate) fn bytes_of(hex: &str) -> Bytes {
         .map(|pair| pair[0] << 4 | pair[1])
         .collect()
 }
+
+/// Every beginning of a message, and the message with each byte changed to what means much in MessagePack
+/// or JSON.
+pub(crate) fn mangled(bytes: &Bytes) -> impl Iterator<Item = Bytes> {
+    let cut = (0..bytes.len()).map(|end| bytes.slice(..end));
+    let changes = [0x00, 0x22, 0x7b, 0x80, 0xc1, 0xc4, 0xdb, 0xdf, 0xff];
+    let changed = (0..bytes.len()).flat_map(move |at| {
+        changes.map(|change| {
+            let mut changed = bytes.to_vec();
+            changed[at] = change;
+            Bytes::from(changed)
+        })
+    });
+    cut.chain(changed)
+}
