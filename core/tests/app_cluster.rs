@@ -9,7 +9,8 @@ use std::time::Duration;
 use app_support::{Client, Log, Running, block_on};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sori::adapter::{ClusterSettings, Listener, Publication, StubBus, Subscription};
+use sori::adapter::SubscriptionMode::{Dynamic, DynamicPrivate, Static};
+use sori::adapter::{ClusterSettings, Format, Listener, Publication, StubBus, Subscription};
 use sori::{Ack, Binary, Namespace, Socket};
 
 /// A cluster of servers and the bus they meet on.
@@ -21,6 +22,19 @@ struct Cluster {
 impl Cluster {
     fn of(nodes: usize) -> Cluster {
         Cluster::with(nodes, ClusterSettings::default())
+    }
+
+    /// One after the other, so that each is alone.
+    fn in_each_format(nodes: usize) -> impl Iterator<Item = Cluster> {
+        let modes = [Static, Dynamic, DynamicPrivate].map(Format::Sharded);
+        let formats = [Format::Classic].into_iter().chain(modes);
+        formats.map(move |format| {
+            let settings = ClusterSettings {
+                format,
+                ..ClusterSettings::default()
+            };
+            Cluster::with(nodes, settings)
+        })
     }
 
     fn with(nodes: usize, settings: ClusterSettings) -> Cluster {
@@ -86,194 +100,201 @@ fn add_silent_node(cluster: &Cluster) {
 
 #[test]
 fn a_broadcast_reaches_the_clients_of_all_nodes_once_and_in_order() {
-    let cluster = Cluster::of(3);
-    let mut clients = cluster.clients();
-    cluster.space(0).emit("a", (1, "ü")).unwrap();
-    cluster
-        .space(1)
-        .emit("b", Binary(Bytes::from_static(b"xy")))
-        .unwrap();
-    cluster.space(2).all().local().emit("here", ()).unwrap();
-    cluster
-        .space(0)
-        .except(&clients[1].id)
-        .emit("c", ())
-        .unwrap();
-    for (at, client) in clients.iter_mut().enumerate() {
-        client.expect(r#"42["a",1,"ü"]"#);
-        client.expect(r#"451-["b",{"_placeholder":true,"num":0}]"#);
-        assert_eq!(client.receive_binary(), b"xy");
-        if at == 2 {
-            client.expect(r#"42["here"]"#);
+    for cluster in Cluster::in_each_format(3) {
+        let mut clients = cluster.clients();
+        cluster.space(0).emit("a", (1, "ü")).unwrap();
+        cluster
+            .space(1)
+            .emit("b", Binary(Bytes::from_static(b"xy")))
+            .unwrap();
+        cluster.space(2).all().local().emit("here", ()).unwrap();
+        cluster
+            .space(0)
+            .except(&clients[1].id)
+            .emit("c", ())
+            .unwrap();
+        for (at, client) in clients.iter_mut().enumerate() {
+            client.expect(r#"42["a",1,"ü"]"#);
+            client.expect(r#"451-["b",{"_placeholder":true,"num":0}]"#);
+            assert_eq!(client.receive_binary(), b"xy");
+            if at == 2 {
+                client.expect(r#"42["here"]"#);
+            }
+            if at != 1 {
+                client.expect(r#"42["c"]"#);
+            }
+            client.sync();
         }
-        if at != 1 {
-            client.expect(r#"42["c"]"#);
-        }
-        client.sync();
     }
 }
 
 #[test]
 fn a_broadcast_to_a_room_is_for_its_members_wherever_they_are() {
-    let cluster = Cluster::of(2);
-    let mut clients = cluster.clients();
-    let mut outside = cluster.nodes[1].client();
-    cluster.space(0).to(&clients[1].id).join("room");
-    cluster.space(1).to(&clients[0].id).join(["room", "other"]);
-    cluster.space(0).to("room").emit("one", ()).unwrap();
-    cluster
-        .space(0)
-        .to(["room", "other"])
-        .emit("two", ())
-        .unwrap();
-    cluster.space(0).to("room").leave("room");
-    cluster.space(0).to("room").emit("three", ()).unwrap();
-    for client in &mut clients {
-        client.expect(r#"42["one"]"#);
-        client.expect(r#"42["two"]"#);
-        client.sync();
+    for cluster in Cluster::in_each_format(2) {
+        let mut clients = cluster.clients();
+        let mut outside = cluster.nodes[1].client();
+        cluster.space(0).to(&clients[1].id).join("room");
+        cluster.space(1).to(&clients[0].id).join(["room", "other"]);
+        cluster.space(0).to("room").emit("one", ()).unwrap();
+        cluster
+            .space(0)
+            .to(["room", "other"])
+            .emit("two", ())
+            .unwrap();
+        cluster.space(0).to("room").leave("room");
+        cluster.space(0).to("room").emit("three", ()).unwrap();
+        for client in &mut clients {
+            client.expect(r#"42["one"]"#);
+            client.expect(r#"42["two"]"#);
+            client.sync();
+        }
+        outside.sync();
     }
-    outside.sync();
 }
 
 #[test]
 fn acks_of_a_broadcast_are_gathered_from_all_nodes() {
-    let cluster = Cluster::of(3);
-    let mut clients = cluster.clients();
-    let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
-    let asked = std::thread::spawn(move || block_on(votes.into_future()));
-    for (at, client) in clients.iter_mut().enumerate() {
-        let packet = client.receive();
-        let id = packet.trim_start_matches("42").split('[').next().unwrap();
-        client.send(&format!("43{id}[{at}]"));
+    for cluster in Cluster::in_each_format(3) {
+        let mut clients = cluster.clients();
+        let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
+        let asked = std::thread::spawn(move || block_on(votes.into_future()));
+        for (at, client) in clients.iter_mut().enumerate() {
+            let packet = client.receive();
+            let id = packet.trim_start_matches("42").split('[').next().unwrap();
+            client.send(&format!("43{id}[{at}]"));
+        }
+        let mut answers = asked.join().unwrap().unwrap();
+        answers.received.sort_unstable();
+        assert_eq!(answers.received, [0, 1, 2]);
+        assert!(!answers.timed_out);
     }
-    let mut answers = asked.join().unwrap().unwrap();
-    answers.received.sort_unstable();
-    assert_eq!(answers.received, [0, 1, 2]);
-    assert!(!answers.timed_out);
 }
 
 #[test]
 fn acks_that_nobody_has_to_give_are_complete_at_once_and_without_one_they_time_out() {
-    let cluster = Cluster::of(2);
-    let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
-    let nobody = block_on(votes.into_future()).unwrap();
-    assert_eq!((nobody.received.len(), nobody.timed_out), (0, false));
-    let mut clients = cluster.clients();
-    let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
-    let asked = votes.timeout(Duration::from_millis(200)).into_future();
-    let packet = clients[1].receive();
-    let id = packet.trim_start_matches("42").split('[').next().unwrap();
-    clients[1].send(&format!("43{id}[7]"));
-    let some = block_on(asked).unwrap();
-    assert_eq!((some.received, some.timed_out), (vec![7], true));
+    for cluster in Cluster::in_each_format(2) {
+        let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
+        let nobody = block_on(votes.into_future()).unwrap();
+        assert_eq!((nobody.received.len(), nobody.timed_out), (0, false));
+        let mut clients = cluster.clients();
+        let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());
+        let asked = votes.timeout(Duration::from_millis(200)).into_future();
+        let packet = clients[1].receive();
+        let id = packet.trim_start_matches("42").split('[').next().unwrap();
+        clients[1].send(&format!("43{id}[7]"));
+        let some = block_on(asked).unwrap();
+        assert_eq!((some.received, some.timed_out), (vec![7], true));
+    }
 }
 
 #[test]
 fn sockets_of_all_nodes_are_fetched_and_can_be_spoken_to() {
-    let cluster = Cluster::of(2);
-    for node in 0..2 {
-        cluster
-            .space(node)
-            .on("name", |socket: Socket, name: String, ack: Ack| {
-                socket.set_recovery_data(&json!({ "name": name }))?;
-                ack.send(())
-            });
-    }
-    let mut clients = cluster.clients();
-    for (client, name) in clients.iter_mut().zip(["a", "b"]) {
-        client.send(&format!(r#"420["name","{name}"]"#));
-        client.expect("430[]");
-    }
-    cluster.space(1).to(&clients[1].id).join("theirs");
-    let all = block_on(cluster.space(0).fetch_sockets()).unwrap();
-    assert!(!all.timed_out);
-    let mut names: Vec<String> = all
-        .sockets
-        .iter()
-        .map(|socket| socket.data::<Value>().unwrap()["name"].to_string())
-        .collect();
-    names.sort();
-    assert_eq!(names, [r#""a""#, r#""b""#]);
+    for cluster in Cluster::in_each_format(2) {
+        for node in 0..2 {
+            cluster
+                .space(node)
+                .on("name", |socket: Socket, name: String, ack: Ack| {
+                    socket.set_recovery_data(&json!({ "name": name }))?;
+                    ack.send(())
+                });
+        }
+        let mut clients = cluster.clients();
+        for (client, name) in clients.iter_mut().zip(["a", "b"]) {
+            client.send(&format!(r#"420["name","{name}"]"#));
+            client.expect("430[]");
+        }
+        cluster.space(1).to(&clients[1].id).join("theirs");
+        let all = block_on(cluster.space(0).fetch_sockets()).unwrap();
+        assert!(!all.timed_out);
+        let mut names: Vec<String> = all
+            .sockets
+            .iter()
+            .map(|socket| socket.data::<Value>().unwrap()["name"].to_string())
+            .collect();
+        names.sort();
+        assert_eq!(names, [r#""a""#, r#""b""#]);
 
-    let found = block_on(cluster.space(0).to("theirs").fetch_sockets()).unwrap();
-    let [theirs] = &found.sockets[..] else {
-        panic!("{found:?}");
-    };
-    assert_eq!(theirs.id(), clients[1].id);
-    assert_eq!(
-        theirs.rooms().collect::<Vec<_>>(),
-        [&*clients[1].id, "theirs"]
-    );
-    let handshake: Value = theirs.handshake().unwrap();
-    assert_eq!(handshake["query"]["EIO"], "4");
-    assert_eq!(handshake["address"], "127.0.0.1");
-    theirs.emit("hello", 1).unwrap();
-    clients[1].expect(r#"42["hello",1]"#);
-    theirs.disconnect();
-    clients[1].expect("41");
-    clients[0].sync();
-    let here = block_on(cluster.space(0).all().local().fetch_sockets()).unwrap();
-    assert_eq!(here.sockets.len(), 1);
+        let found = block_on(cluster.space(0).to("theirs").fetch_sockets()).unwrap();
+        let [theirs] = &found.sockets[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(theirs.id(), clients[1].id);
+        assert_eq!(
+            theirs.rooms().collect::<Vec<_>>(),
+            [&*clients[1].id, "theirs"]
+        );
+        let handshake: Value = theirs.handshake().unwrap();
+        assert_eq!(handshake["query"]["EIO"], "4");
+        assert_eq!(handshake["address"], "127.0.0.1");
+        theirs.emit("hello", 1).unwrap();
+        clients[1].expect(r#"42["hello",1]"#);
+        theirs.disconnect();
+        clients[1].expect("41");
+        clients[0].sync();
+        let here = block_on(cluster.space(0).all().local().fetch_sockets()).unwrap();
+        assert_eq!(here.sockets.len(), 1);
+    }
 }
 
 #[test]
 fn a_disconnect_of_many_runs_the_handlers_on_every_node() {
-    let cluster = Cluster::of(2);
-    let log = Log::default();
-    for node in 0..2 {
-        let log = log.clone();
-        cluster
-            .space(node)
-            .on_disconnect(move |_: Socket, reason| log.write(format!("{node} {reason}")));
+    for cluster in Cluster::in_each_format(2) {
+        let log = Log::default();
+        for node in 0..2 {
+            let log = log.clone();
+            cluster
+                .space(node)
+                .on_disconnect(move |_: Socket, reason| log.write(format!("{node} {reason}")));
+        }
+        let mut clients = cluster.clients();
+        cluster.space(0).all().disconnect();
+        for client in &mut clients {
+            client.expect("41");
+        }
+        let mut told = log.wait_for(2);
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "0 server namespace disconnect",
+                "1 server namespace disconnect"
+            ]
+        );
     }
-    let mut clients = cluster.clients();
-    cluster.space(0).all().disconnect();
-    for client in &mut clients {
-        client.expect("41");
-    }
-    let mut told = log.wait_for(2);
-    told.sort();
-    assert_eq!(
-        told,
-        [
-            "0 server namespace disconnect",
-            "1 server namespace disconnect"
-        ]
-    );
 }
 
 #[test]
 fn servers_speak_to_one_another_and_not_to_themselves() {
-    let cluster = Cluster::of(3);
-    let log = Log::default();
-    for node in 0..3 {
-        let log = log.clone();
-        cluster
-            .space(node)
-            .on_server_side_emit("news", move |message| {
-                log.write(format!("{node} {}", message.json()));
-                assert!(!message.wants_answer());
-            });
-        cluster
-            .space(node)
-            .on_server_side_emit("add", move |message| {
-                let (a, b): (u64, u64) = message.arguments().unwrap();
-                message.answer(a + b + node as u64).unwrap();
-                message.answer(0).unwrap();
-            });
+    for cluster in Cluster::in_each_format(3) {
+        let log = Log::default();
+        for node in 0..3 {
+            let log = log.clone();
+            cluster
+                .space(node)
+                .on_server_side_emit("news", move |message| {
+                    log.write(format!("{node} {}", message.json()));
+                    assert!(!message.wants_answer());
+                });
+            cluster
+                .space(node)
+                .on_server_side_emit("add", move |message| {
+                    let (a, b): (u64, u64) = message.arguments().unwrap();
+                    message.answer(a + b + node as u64).unwrap();
+                    message.answer(0).unwrap();
+                });
+        }
+        cluster.space(0).server_side_emit("news", "x").unwrap();
+        let mut told = log.wait_for(2);
+        told.sort();
+        assert_eq!(told, [r#"1 ["news","x"]"#, r#"2 ["news","x"]"#]);
+        let sums = cluster
+            .space(0)
+            .server_side_emit_with_ack::<u64>("add", (1, 2));
+        let mut sums = block_on(sums.into_future()).unwrap();
+        sums.received.sort_unstable();
+        assert_eq!((sums.received, sums.timed_out), (vec![4, 5], false));
+        assert_eq!(block_on(cluster.space(0).server_count()).unwrap(), 3);
     }
-    cluster.space(0).server_side_emit("news", "x").unwrap();
-    let mut told = log.wait_for(2);
-    told.sort();
-    assert_eq!(told, [r#"1 ["news","x"]"#, r#"2 ["news","x"]"#]);
-    let sums = cluster
-        .space(0)
-        .server_side_emit_with_ack::<u64>("add", (1, 2));
-    let mut sums = block_on(sums.into_future()).unwrap();
-    sums.received.sort_unstable();
-    assert_eq!((sums.received, sums.timed_out), (vec![4, 5], false));
-    assert_eq!(block_on(cluster.space(0).server_count()).unwrap(), 3);
 }
 
 #[test]
@@ -411,25 +432,26 @@ fn requests_of_other_nodes_are_answered_as_the_package_does() {
 
 #[test]
 fn namespaces_are_apart() {
-    let cluster = Cluster::of(2);
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    for node in 0..2 {
-        let heard = Arc::clone(&heard);
-        let namespace = cluster.nodes[node].server.of("/n");
-        namespace.on_server_side_emit("news", move |_| heard.lock().unwrap().push(node));
+    for cluster in Cluster::in_each_format(2) {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        for node in 0..2 {
+            let heard = Arc::clone(&heard);
+            let namespace = cluster.nodes[node].server.of("/n");
+            namespace.on_server_side_emit("news", move |_| heard.lock().unwrap().push(node));
+        }
+        let mut clients = cluster.clients();
+        cluster.nodes[0].server.of("/n").emit("x", ()).unwrap();
+        cluster.nodes[0]
+            .server
+            .of("/n")
+            .server_side_emit("news", ())
+            .unwrap();
+        cluster.space(0).server_side_emit("news", ()).unwrap();
+        for client in &mut clients {
+            client.sync();
+        }
+        assert_eq!(*heard.lock().unwrap(), [1]);
     }
-    let mut clients = cluster.clients();
-    cluster.nodes[0].server.of("/n").emit("x", ()).unwrap();
-    cluster.nodes[0]
-        .server
-        .of("/n")
-        .server_side_emit("news", ())
-        .unwrap();
-    cluster.space(0).server_side_emit("news", ()).unwrap();
-    for client in &mut clients {
-        client.sync();
-    }
-    assert_eq!(*heard.lock().unwrap(), [1]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::offset_of;
 
-use sori_core::embed::{AckRequest, Audience, Command, Reach};
+use sori_core::embed::{AckRequest, Audience, Command, Reach, Telling};
 
 use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
@@ -139,8 +139,8 @@ pub unsafe extern "C" fn sori_server_broadcast(
 
 /// As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 /// SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-/// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
-/// answer before that.
+/// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE,
+/// SORI_EVENT_BROADCAST_ANSWER tells of each answer before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_broadcast_with_ack(
     server: *const sori_server,
@@ -157,8 +157,11 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
         unsafe {
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
-            let rooms = Rooms::of(audience)?;
+            let mut rooms = Rooms::of(audience)?;
             let message = Message::asking_many(event_name, args, options)?;
+            if message.telling == Telling::OneByOne {
+                rooms.reach = Reach::Server;
+            }
             let id = namespace.next_ack();
             pointer::write(ack, id, "ack")?;
             let command = Command::Broadcast {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::adapter::Redis;
+use sori::adapter::{Format, Redis, SubscriptionMode};
 use sori::embed::ServerTicket;
 
 use crate::record::Record;
@@ -27,6 +27,26 @@ struct Cluster {
     requests_timeout: Option<f64>,
     #[serde(default)]
     publish_on_specific_response_channel: bool,
+    /// Of the sharded format, and of no other.
+    subscription_mode: Option<Mode>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Static,
+    Dynamic,
+    DynamicPrivate,
+}
+
+impl From<Mode> for SubscriptionMode {
+    fn from(mode: Mode) -> SubscriptionMode {
+        match mode {
+            Mode::Static => SubscriptionMode::Static,
+            Mode::Dynamic => SubscriptionMode::Dynamic,
+            Mode::DynamicPrivate => SubscriptionMode::DynamicPrivate,
+        }
+    }
 }
 
 /// The way into the cluster, if the options name one.
@@ -40,6 +60,9 @@ pub(crate) fn adapter(json: &str) -> Result<Option<Redis>, String> {
     };
     let mut redis =
         Redis::new(given.url).answers_privately(given.publish_on_specific_response_channel);
+    if let Some(mode) = given.subscription_mode {
+        redis = redis.format(Format::Sharded(mode.into()));
+    }
     if let Some(key) = given.key {
         redis = redis.key(key);
     }

@@ -8,7 +8,7 @@ const test = require('node:test');
 const assert = require('node:assert');
 const npm = require('@socket.io/redis-adapter');
 const { Emitter } = require('@socket.io/redis-emitter');
-const { createAdapter, Server } = require('../../node-binding');
+const { createAdapter, createShardedAdapter, Server } = require('../../node-binding');
 const { next, pair } = require('../node/harness');
 const { cluster, join, serve, settled, until } = require('./nodes');
 const { startRedis } = require('./redis');
@@ -22,6 +22,35 @@ async function meetingOverRedis(t) {
 }
 
 clusterScenarios("sori's createAdapter", async (t) => (await meetingOverRedis(t)).adapterFor);
+
+// With channels of rooms a test would have to wait until Redis knows of them: `rust-scenarios.js` does.
+const SHARDED = { channelPrefix: 'chat', subscriptionMode: 'static' };
+
+clusterScenarios("sori's createShardedAdapter", async (t) => {
+  const connect = await startRedis(t);
+  return async (kind) => (kind === 'sori' ? createShardedAdapter(`unix://${connect.socket}`, SHARDED) : npm.createShardedAdapter(await connect(), await connect(), SHARDED));
+});
+
+test('a room has a channel of its own, which is heard where somebody is in it', async (t) => {
+  const connect = await startRedis(t);
+  const adapterFor = async (kind) => (kind === 'sori' ? createShardedAdapter(`unix://${connect.socket}`) : npm.createShardedAdapter(await connect(), await connect()));
+  const nodes = await cluster(t, ['sori', 'socket.io'], adapterFor);
+  const client = await connect();
+  const isHeard = (servers) => until(async () => (await client.sendCommand(['PUBSUB', 'SHARDNUMSUB', 'socket.io#/#room#']))[1] === servers);
+  const a = await join(t, nodes[0], 'a');
+  const b = await join(t, nodes[1], 'b');
+  await a.socket.join('room');
+  await b.socket.join('room');
+  await isHeard(2);
+  const heard = [next(a.client, 'x'), next(b.client, 'x')];
+  nodes[0].io.to('room').emit('x', 1);
+  assert.deepStrictEqual(await Promise.all(heard), [[1], [1]]);
+  const answered = [next(a.client, 'y'), next(b.client, 'y')];
+  nodes[1].io.to('room').emit('y', Buffer.from([2]));
+  assert.deepStrictEqual(await Promise.all(answered), [[Buffer.from([2])], [Buffer.from([2])]]);
+  await a.socket.leave('room');
+  await isHeard(1);
+});
 
 test('an emitter reaches rooms, joins, disconnects, and speaks to the server', async (t) => {
   const { connect, adapterFor } = await meetingOverRedis(t);
@@ -121,6 +150,35 @@ for (const kinds of [
     }
   });
 
+  scenario('what joins and leaves by order of another server is told to those who watch rooms', async ({ t, nodes, here, there }) => {
+    const a = await join(t, nodes[0], 'a');
+    const b = await join(t, nodes[1], 'b');
+    const told = [];
+    const watch = (io, name) => {
+      for (const event of ['create-room', 'join-room', 'leave-room', 'delete-room']) {
+        io.of('/').adapter.on(event, (room) => room.startsWith('r') && told.push(`${name} ${event} ${room}`));
+      }
+    };
+    watch(here, 'here');
+    watch(there, 'there');
+    here.socketsJoin('r1');
+    await until(() => told.length === 4);
+    here.in(b.socket.id).socketsLeave('r1');
+    await until(() => told.length === 6);
+    assert.deepStrictEqual(
+      told.filter((line) => line.startsWith('here')),
+      ['here create-room r1', 'here join-room r1'],
+    );
+    assert.deepStrictEqual(
+      told.filter((line) => line.startsWith('there')),
+      ['there create-room r1', 'there join-room r1', 'there leave-room r1', 'there delete-room r1'],
+    );
+    there.of('/').adapter.removeAllListeners('create-room').removeAllListeners('join-room').removeAllListeners('leave-room').removeAllListeners('delete-room');
+    here.in([a.socket.id, b.socket.id]).socketsJoin('r2');
+    await until(() => b.socket.rooms.has('r2') && a.socket.rooms.has('r2'));
+    assert.strictEqual(told.length, 8);
+  });
+
   scenario('namespaces are apart', async ({ t, nodes, here, there }) => {
     for (const io of [here, there]) {
       io.of('/other');
@@ -170,6 +228,8 @@ test('options are those of the adapter of npm', async (t) => {
   assert.throws(() => createAdapter({}), /takes the URL of a Redis/);
   assert.throws(() => createAdapter('redis://localhost', { requestsTimeout: 0 }), /cannot use 0 as its option "requestsTimeout"/);
   assert.throws(() => createAdapter('redis://localhost', { parser }), /has no option "parser"/);
+  assert.throws(() => createShardedAdapter('redis://localhost', { subscriptionMode: 'all' }), /cannot use all as its option "subscriptionMode"/);
+  assert.throws(() => createShardedAdapter('redis://localhost', { key: 'chat' }), /has no option "key"/);
   assert.throws(() => new Server(0, { adapter: createAdapter('carrier-pigeon:coop') }), { name: 'TypeError', message: /no URL of a Redis/ });
   assert.throws(() => new Server({ adapter: createAdapter('redis://localhost'), parser }), /goes with the parsers that the engine knows/);
 });

@@ -22,8 +22,8 @@ function program() {
 }
 
 /** A Rust server on a free port, and the client by which it is told what to do; it hears no broadcasts that are tested. */
-async function rustNode(t, { url, env = {} }) {
-  const child = spawn(program(), ['127.0.0.1:0', url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+async function rustNode(t, { url, format, env = {} }) {
+  const child = spawn(program(), ['127.0.0.1:0', url, ...(format ? [format] : [])], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   atEnd(t, () => {

@@ -12,93 +12,16 @@ const { next } = require('../node/harness');
 const { until } = require('./nodes');
 const { startRedis } = require('./redis');
 const { clusterOf, clientAt, settled, received } = require('./rust-node');
+const { meetingOverRedis, rustScenarios, lostAndFound } = require('./rust-scenarios');
 
-const MIXES = [
+for (const kinds of [
   ['rust', 'socket.io'],
   ['socket.io', 'rust'],
   ['rust', 'rust'],
-];
-
-async function meetingOverRedis(t) {
-  const connect = await startRedis(t);
-  const meeting = async () => ({ url: `unix://${connect.socket}`, adapter: createAdapter(await connect(), await connect()) });
-  return { connect, meeting };
+]) {
+  rustScenarios('classic', kinds);
 }
-
-for (const kinds of MIXES) {
-  const scenario = (title, run) =>
-    test(`${title} (${kinds.join(' and ')})`, async (t) => {
-      const { connect, meeting } = await meetingOverRedis(t);
-      const [here, there] = await clusterOf(t, kinds, meeting);
-      const a = await clientAt(t, here, 'a');
-      const b = await clientAt(t, there, 'b');
-      await run({ t, connect, here, there, a, b });
-    });
-
-  scenario('a broadcast reaches the members of a room on both servers, once and in order', async ({ t, here, there, a, b }) => {
-    const c = await clientAt(t, there, 'c');
-    await a.enter('room', 'other');
-    await b.enter('room', 'other');
-    here.emit({ rooms: ['room'] }, 'text', { ä: '\u2028', n: [1, -2.5, 0.1, null, true] });
-    here.emit({ rooms: ['room', 'other'] }, 'bytes', Buffer.from([1, 2]));
-    here.emit({ local: true }, 'local', 1);
-    await settled(here, [a, b, c]);
-    there.emit({ rooms: ['room'], except: [b.id] }, 'not b', 1);
-    await settled(there, [a, b, c]);
-    const both = [
-      ['text', { ä: '\u2028', n: [1, -2.5, 0.1, null, true] }],
-      ['bytes', Buffer.from([1, 2])],
-    ];
-    assert.deepStrictEqual(received(a), [...both, ['local', 1], ['not b', 1]]);
-    assert.deepStrictEqual(received(b), both);
-    assert.deepStrictEqual(received(c), []);
-  });
-
-  scenario('acks of a broadcast come from both servers', async ({ here, a, b }) => {
-    const all = await here.ask({}, 5000, 1);
-    assert.deepStrictEqual(all.received.sort(), ['a', 'b']);
-    assert.strictEqual(all.timedOut, false);
-    a.off('ask');
-    const some = await here.ask({}, 200, 2);
-    assert.deepStrictEqual(some, { received: ['b'], timedOut: true });
-    assert.deepStrictEqual(await here.ask({ rooms: [b.id] }, 5000, 3), { received: ['b'], timedOut: false });
-    assert.deepStrictEqual(await here.ask({ rooms: ['nobody'] }, 5000, 4), { received: [], timedOut: false });
-  });
-
-  scenario('sockets of the other server are joined, left and disconnected', async ({ here, there, a, b }) => {
-    const roomsOf = async (client) => (await here.fetch({ rooms: [client.id] }))[0].rooms;
-    here.joinAll({}, ['all']);
-    await until(async () => (await roomsOf(a)).includes('all') && (await roomsOf(b)).includes('all'));
-    here.leaveAll({ rooms: ['all'], except: [a.id] }, ['all']);
-    await until(async () => !(await roomsOf(b)).includes('all'));
-    assert.ok((await roomsOf(a)).includes('all'));
-    const told = next(b, 'disconnect');
-    here.disconnectAll({ rooms: [b.id] }, false);
-    assert.strictEqual((await told)[0], 'io server disconnect');
-    assert.strictEqual(a.connected, true);
-    const closed = next(a, 'disconnect');
-    there.disconnectAll({}, true);
-    await closed;
-  });
-
-  scenario('sockets of the other server are seen', async ({ here, a, b }) => {
-    await b.enter('theirs');
-    const all = await here.fetch({});
-    assert.deepStrictEqual(all.map(({ name }) => name).sort(), ['a', 'b']);
-    const remote = all.find(({ id }) => id === b.id);
-    assert.deepStrictEqual(remote, { id: b.id, rooms: [b.id, 'theirs'], name: 'b', auth: { name: 'b' } });
-    assert.deepStrictEqual((await here.fetch({ rooms: ['theirs'] })).map(({ id }) => id), [b.id]);
-    assert.deepStrictEqual(await here.fetch({ rooms: ['theirs'], except: [b.id] }), []);
-    assert.ok(a.connected);
-  });
-
-  scenario('servers speak to one another', async ({ here, there }) => {
-    const heard = there.heard();
-    here.serverSay('news', { n: 1 });
-    assert.deepStrictEqual(await heard, ['news', { n: 1 }]);
-    assert.deepStrictEqual(await here.serverAsk('question', 'well'), { received: ['well!'], timedOut: false });
-  });
-}
+lostAndFound('classic');
 
 test('an emitter reaches rooms, joins, disconnects, and speaks to a Rust server', async (t) => {
   const { connect, meeting } = await meetingOverRedis(t);
@@ -121,23 +44,6 @@ test('an emitter reaches rooms, joins, disconnects, and speaks to a Rust server'
   emitter.in('late').disconnectSockets();
   assert.strictEqual((await ended)[0], 'io server disconnect');
   assert.strictEqual(a.connected, true);
-});
-
-test('a Rust server serves its own clients while Redis is away, and is found again with it', async (t) => {
-  const { connect, meeting } = await meetingOverRedis(t);
-  const [here, there] = await clusterOf(t, ['rust', 'rust'], meeting);
-  const a = await clientAt(t, here, 'a');
-  const b = await clientAt(t, there, 'b');
-  await connect.lose();
-  const heard = next(a, 'meanwhile');
-  here.emit({}, 'meanwhile', 1);
-  await heard;
-  assert.deepStrictEqual(await here.ask({}, 200, 1), { received: ['a'], timedOut: true });
-  await connect.restart();
-  await until(async () => (await here.count().catch(() => 0)) === 2);
-  const again = next(b, 'again');
-  here.emit({}, 'again', 2);
-  assert.deepStrictEqual(await again, [2]);
 });
 
 test('a Rust server meets others over a Redis behind TLS', async (t) => {

@@ -1,10 +1,11 @@
 // Two servers of a cluster over Redis: what one says reaches the clients of both, and servers speak to
-// one another. The Redis is the first argument.
+// one another. The Redis is the first argument, the number of the wire format the second.
 
 #include "check.h"
 #include "client.h"
 
 static const char *redis_url;
+static uint32_t redis_format;
 
 static sori_server *join(uint16_t *port, uint32_t timeout_ms)
 {
@@ -14,6 +15,8 @@ static sori_server *join(uint16_t *port, uint32_t timeout_ms)
     options.threads = 1;
     options.redis_url = redis_url;
     options.redis_key = "test";
+    CHECK(options.redis_format == SORI_REDIS_CLASSIC);
+    options.redis_format = redis_format;
     options.redis_timeout_ms = timeout_ms;
     sori_server *server = NULL;
     CHECK(sori_server_new(&options, &server) == SORI_OK);
@@ -38,7 +41,7 @@ static uint64_t count(const sori_server *server)
 static void pair(sori_server *servers[2], uint16_t ports[2])
 {
     for (int i = 0; i < 2; i++)
-        servers[i] = join(&ports[i], 5000);
+        servers[i] = join(&ports[i], DEADLINE_MS);
     for (int i = 0; i < 2; i++)
         while (count(servers[i]) != 2)
             continue;
@@ -172,12 +175,17 @@ static void what_cannot_be_a_redis_is_refused(void)
     sori_server *server = NULL;
     CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
     CHECK(server == NULL);
+    options.redis_url = redis_url;
+    options.redis_format = SORI_REDIS_SHARDED_PRIVATE + 1;
+    CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+    CHECK(server == NULL);
 }
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 2);
+    CHECK(argc == 3);
     redis_url = argv[1];
+    redis_format = (uint32_t)atoi(argv[2]);
     RUN(a_broadcast_reaches_the_clients_of_both_servers);
     RUN(sockets_of_the_other_server_are_seen_joined_and_disconnected);
     RUN(servers_speak_to_one_another);

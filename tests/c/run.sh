@@ -47,7 +47,9 @@ redis=$!
 trap 'kill "$redis" 2>/dev/null; rm -rf "$out"' EXIT
 build cluster tests/c/cluster.c
 echo '-- cluster'
-${SORI_RUNNER:-} "$out/cluster" "unix://$out/redis.sock"
+for format in 0 1 2 3; do
+  ${SORI_RUNNER:-} "$out/cluster" "unix://$out/redis.sock" "$format"
+done
 
 # npm socket.io, for the client. It ends with its stdin, which is this script's descriptor 3.
 mkfifo "$out/stdin" "$out/stdout"

@@ -1,7 +1,7 @@
 // An application without event maps: everything may be emitted and listened for.
 import { createServer } from 'http';
 import { createServer as createSecureServer } from 'https';
-import { Namespace, Server, Socket, createAdapter } from 'sori';
+import { Namespace, Server, Socket, createAdapter, createShardedAdapter } from 'sori';
 import type { BroadcastOperator, DefaultEventsMap, DisconnectReason, Event, ExtendedError, RemoteSocket, ServerOptions } from 'sori';
 import { expectType } from './assertions';
 
@@ -83,6 +83,7 @@ expectType<ReadonlyMap<string, Set<string>>>()(nsp.adapter.rooms);
 const adapter = createAdapter('redis://localhost', { key: 'chat', requestsTimeout: 100, publishOnSpecificResponseChannel: true });
 adapter.on('error', (error) => expectType<Error>()(error)).on('connect', () => {});
 new Server({ adapter }).adapter(adapter);
+new Server({ adapter: createShardedAdapter('redis://localhost', { channelPrefix: 'chat', subscriptionMode: 'dynamic-private' }) });
 // @ts-expect-error it takes no clients of Redis
 createAdapter({}, {});
 // @ts-expect-error and no parser

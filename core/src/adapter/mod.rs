@@ -26,7 +26,7 @@ pub use requests::{Asked, Finished, Requests};
 pub use stub::StubBus;
 
 use crate::error::Error;
-pub use crate::proto::cluster::{Publication, SocketDetails};
+pub use crate::proto::cluster::{Publication, SocketDetails, SubscriptionMode};
 
 /// What carries messages between the nodes of a cluster. No call waits: what cannot go out at once
 /// is queued within a bound, and dropped beyond it.
@@ -35,7 +35,8 @@ pub trait Bus: Debug + Send + Sync + 'static {
     /// thread arrive in order, as long as the bus is connected.
     fn publish(&self, publication: Publication);
 
-    /// From now on messages of these channels are heard, also after the bus was lost and found again.
+    /// From now on messages of these channels are heard, also after the bus was lost and found again;
+    /// once, however often it was wanted.
     fn subscribe(&self, subscriptions: Vec<Subscription>);
 
     /// They are heard no more.
@@ -98,21 +99,36 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     fn settings(&self) -> ClusterSettings;
 }
 
+/// The wire format that the nodes of a cluster speak: that of a Node package.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `createAdapter` of `@socket.io/redis-adapter`, which `@socket.io/redis-emitter` speaks too.
+    #[default]
+    Classic,
+    /// `createShardedAdapter` of `@socket.io/redis-adapter`, over the sharded channels of Redis 7. A
+    /// broadcast to one room is carried to those nodes alone that have members of it, as the mode says.
+    Sharded(SubscriptionMode),
+}
+
 /// What the nodes of a cluster have agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterSettings {
+    /// What is said how. Default [`Format::Classic`].
+    pub format: Format,
     /// Before the names of all channels. Default `socket.io`, as that of `@socket.io/redis-adapter`.
     pub key: String,
     /// How long the other nodes have to answer what is asked of them. Default 5 s.
     pub requests_timeout: Duration,
     /// Whether replies go to the node that asked alone, `publishOnSpecificResponseChannel` of the npm
-    /// package. All nodes must be able to hear them there. Default no.
+    /// package; with [`Format::Sharded`] they always do. All nodes must be able to hear them there. Default no.
     pub answers_privately: bool,
 }
 
 impl Default for ClusterSettings {
     fn default() -> ClusterSettings {
         ClusterSettings {
+            format: Format::default(),
             key: "socket.io".to_owned(),
             requests_timeout: Duration::from_secs(5),
             answers_privately: false,

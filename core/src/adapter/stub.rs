@@ -123,7 +123,11 @@ impl Bus for End {
         if let Some(shared) = self.shared.upgrade()
             && let Some(node) = shared.nodes.lock().get_mut(&self.id)
         {
-            node.subscriptions.extend(subscriptions);
+            for subscription in subscriptions {
+                if !node.subscriptions.contains(&subscription) {
+                    node.subscriptions.push(subscription);
+                }
+            }
         }
     }
 

@@ -118,7 +118,7 @@ impl<R: DeserializeOwned> PendingAnswers<R> {
                 timeout,
                 telling: Telling::OneByOne,
             };
-            broadcast.send(&event, Some(ack));
+            broadcast.local().send(&event, Some(ack));
         }
         Ok(AnswerStream {
             namespace,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use parking_lot::{RwLock, RwLockWriteGuard};
 
+use super::watch::RoomWatch;
 use super::{Namespace, NamespaceId, RecoverySettings};
 
 /// All namespaces of one engine.
@@ -15,6 +16,7 @@ pub struct Hub {
     recovery: Option<RecoverySettings>,
     index: RwLock<Index>,
     watcher: OnceLock<Box<Watcher>>,
+    rooms: Arc<RoomWatch>,
 }
 
 /// Told the name of a namespace that has come into being, or gone, or both.
@@ -55,6 +57,7 @@ impl Hub {
             recovery,
             index: RwLock::new(index),
             watcher: OnceLock::new(),
+            rooms: Arc::default(),
         };
         hub.register("/");
         hub
@@ -70,6 +73,13 @@ impl Hub {
             index.changed = index.by_name.keys().cloned().collect();
             self.tell_changes(index);
         }
+    }
+
+    /// From now on `watcher` is told of each room of any namespace that has come into being or gone, in
+    /// no order, on the thread that brought it about. It may not wait, nor ask for a namespace's
+    /// [`Namespace::recovery`]. There is one watcher; a second changes nothing.
+    pub fn watch_rooms(&self, watcher: impl Fn(&Namespace, &str) + Send + Sync + 'static) {
+        self.rooms.set(watcher);
     }
 
     fn tell_changes(&self, mut index: RwLockWriteGuard<'_, Index>) {
@@ -118,7 +128,7 @@ impl Hub {
     /// A new namespace that has no name, so that no client can ask for it.
     pub fn open_group(&self) -> Arc<Namespace> {
         let mut index = self.index.write();
-        index.make("".into(), self.shards, None)
+        index.make("".into(), self, None)
     }
 
     /// From now on a namespace is transient, and goes at once if it can. `/` stays.
@@ -186,7 +196,7 @@ impl Index {
         {
             return (Arc::clone(&known.namespace), known.is_transient);
         }
-        let namespace = self.make(Arc::clone(name), hub.shards, hub.recovery);
+        let namespace = self.make(Arc::clone(name), hub, hub.recovery);
         self.by_name.insert(Arc::clone(name), namespace.id());
         self.note_change(name);
         (namespace, false)
@@ -195,12 +205,12 @@ impl Index {
     fn make(
         &mut self,
         name: Arc<str>,
-        shards: usize,
+        hub: &Hub,
         recovery: Option<RecoverySettings>,
     ) -> Arc<Namespace> {
         let id = NamespaceId(self.next_id);
         self.next_id += 1;
-        let namespace = Arc::new(Namespace::new(id, name, shards, recovery));
+        let namespace = Arc::new(Namespace::new(id, name, hub.shards, recovery, &hub.rooms));
         let known = Known {
             namespace: Arc::clone(&namespace),
             is_transient: false,
@@ -327,6 +337,41 @@ mod tests {
         hub.release(before);
         let changes = ["/a true", "/a false", "/before false"];
         assert_eq!(*told.lock(), changes);
+    }
+
+    #[test]
+    fn a_watcher_is_told_of_each_room_that_comes_and_goes() {
+        let hub = hub();
+        let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let log = Arc::clone(&told);
+        hub.watch_rooms(move |namespace, room| {
+            let (name, size) = (namespace.name(), namespace.room_size(room));
+            log.lock().push(format!("{name} {room} {size}"));
+        });
+        let namespace = hub.register("/a");
+        let other = ConnId { shard: 1, ..CONN };
+        let done = |work: &dyn Fn()| {
+            work();
+            std::mem::take(&mut *told.lock())
+        };
+        let add = || namespace.add(CONN, "sid".into(), None);
+        assert_eq!(done(&add), ["/a sid 1"]);
+        namespace.add(other, "other".into(), None);
+        assert_eq!(done(&|| ()), ["/a other 1"]);
+        let join = |conn, room| namespace.join(conn, room);
+        assert_eq!(done(&|| _ = join(CONN, "r")), ["/a r 1"]);
+        assert!(done(&|| _ = (join(CONN, "r"), join(other, "r"), join(CONN, "sid"))).is_empty());
+        assert!(done(&|| namespace.leave(CONN, "r")).is_empty());
+        assert_eq!(done(&|| namespace.leave(other, "r")), ["/a r 0"]);
+        assert!(done(&|| namespace.leave(other, "r")).is_empty());
+        assert_eq!(done(&|| namespace.leave(CONN, "sid")), ["/a sid 0"]);
+        assert_eq!(done(&|| _ = join(CONN, "sid")), ["/a sid 1"]);
+        assert_eq!(done(&|| _ = join(CONN, "r")), ["/a r 1"]);
+        assert_eq!(done(&|| namespace.leave_all(CONN)), ["/a r 0", "/a sid 0"]);
+        join(other, "r");
+        told.lock().clear();
+        assert_eq!(done(&|| namespace.remove(other)), ["/a other 0", "/a r 0"]);
+        assert!(done(&|| namespace.remove(other)).is_empty());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod members;
 mod namespace;
 mod recovery;
 mod sid;
+mod watch;
 
 pub use ack::{Answered, BroadcastAck, BroadcastAcks, Claim, Relay, Response, Telling};
 pub use client::{Client, Incoming, Violation};

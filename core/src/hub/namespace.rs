@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::ack::BroadcastAcks;
 use super::members::{Members, Targets};
 use super::recovery::{Away, Recovery, RecoverySettings};
+use super::watch::RoomWatch;
 use super::{ConnId, NamespaceId, SocketRef};
 
 /// A namespace: the sockets in it and their rooms. Every method may be called from any thread.
@@ -27,6 +28,7 @@ pub struct Namespace {
     next_ack: AtomicU64,
     acks: BroadcastAcks,
     recovery: Option<Mutex<Recovery>>,
+    watch: Arc<RoomWatch>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Namespace {
         name: Arc<str>,
         shards: usize,
         recovery: Option<RecoverySettings>,
+        watch: &Arc<RoomWatch>,
     ) -> Namespace {
         let stripes = (shards * 4).next_power_of_two();
         Namespace {
@@ -70,6 +73,7 @@ impl Namespace {
             next_ack: AtomicU64::new(0),
             acks: BroadcastAcks::default(),
             recovery: recovery.map(|settings| Mutex::new(Recovery::new(settings))),
+            watch: Arc::clone(watch),
         }
     }
 
@@ -130,6 +134,7 @@ impl Namespace {
         if is_new {
             self.by_sid
                 .with(&sid, |index| index.insert(Arc::clone(&sid), conn));
+            self.watch.tell(self, &sid);
         }
     }
 
@@ -222,62 +227,78 @@ impl Namespace {
         self.all.lock().remove(conn);
         if let Some(sid) = &entry.sid {
             self.by_sid.with(sid, |index| index.remove(sid));
+            self.watch.tell(self, sid);
         }
         for room in entry.rooms {
-            self.leave_members(&room, conn);
+            if self.leave_members(&room, conn) {
+                self.watch.tell(self, &room);
+            }
         }
     }
 
     /// Puts the socket into `room`. False if the socket is gone.
     pub fn join(&self, conn: ConnId, room: &str) -> bool {
-        self.sockets.with(&conn, |sockets| {
-            let Some(entry) = sockets.get_mut(&conn) else {
-                return false;
-            };
+        let is_new_room = self.sockets.with(&conn, |sockets| {
+            let entry = sockets.get_mut(&conn)?;
             if let Some(sid) = &entry.sid
                 && **sid == *room
             {
                 entry.is_in_own_room = true;
                 let sid = Arc::clone(sid);
-                self.by_sid.with(room, |index| index.insert(sid, conn));
-            } else if !entry.rooms.iter().any(|joined| &**joined == room) {
-                let room: Arc<str> = room.into();
-                entry.rooms.push(Arc::clone(&room));
-                self.rooms.with(&room, |rooms| {
-                    rooms.entry(Arc::clone(&room)).or_default().insert(conn);
-                });
+                let known = self.by_sid.with(room, |index| index.insert(sid, conn));
+                return Some(known.is_none());
             }
-            true
-        })
+            if entry.rooms.iter().any(|joined| &**joined == room) {
+                return Some(false);
+            }
+            let room: Arc<str> = room.into();
+            entry.rooms.push(Arc::clone(&room));
+            Some(self.rooms.with(&room, |rooms| {
+                let members = rooms.entry(Arc::clone(&room)).or_default();
+                members.insert(conn);
+                members.len() == 1
+            }))
+        });
+        if is_new_room == Some(true) {
+            self.watch.tell(self, room);
+        }
+        is_new_room.is_some()
     }
 
     /// Takes the socket out of `room`.
     pub fn leave(&self, conn: ConnId, room: &str) {
-        self.sockets.with(&conn, |sockets| {
+        let is_gone = self.sockets.with(&conn, |sockets| {
             let Some(entry) = sockets.get_mut(&conn) else {
-                return;
+                return false;
             };
             if entry.sid.as_deref() == Some(room) {
-                self.leave_own(entry);
-            } else if let Some(at) = entry.rooms.iter().position(|joined| &**joined == room) {
-                let room = entry.rooms.remove(at);
-                self.leave_members(&room, conn);
+                return self.leave_own(entry);
             }
+            let at = entry.rooms.iter().position(|joined| &**joined == room);
+            at.is_some_and(|at| self.leave_members(&entry.rooms.remove(at), conn))
         });
+        if is_gone {
+            self.watch.tell(self, room);
+        }
     }
 
     /// Takes the socket out of every room, that of its own id too: from then on only what is sent
     /// to it directly, or to the whole namespace, reaches it.
     pub fn leave_all(&self, conn: ConnId) {
-        self.sockets.with(&conn, |sockets| {
+        let gone = self.sockets.with(&conn, |sockets| {
             let Some(entry) = sockets.get_mut(&conn) else {
-                return;
+                return Vec::new();
             };
-            self.leave_own(entry);
-            for room in std::mem::take(&mut entry.rooms) {
-                self.leave_members(&room, conn);
-            }
+            let was_in_own = self.leave_own(entry);
+            let own = entry.sid.clone().filter(|_| was_in_own);
+            let mut gone = std::mem::take(&mut entry.rooms);
+            gone.retain(|room| self.leave_members(room, conn));
+            gone.extend(own);
+            gone
         });
+        for room in gone {
+            self.watch.tell(self, &room);
+        }
     }
 
     /// The rooms the socket is in, that of its own id first; none if it is gone.
@@ -383,23 +404,28 @@ impl Namespace {
         targets
     }
 
-    fn leave_own(&self, entry: &mut Entry) {
-        if std::mem::take(&mut entry.is_in_own_room)
-            && let Some(sid) = &entry.sid
-        {
+    /// Whether it was in the room of its own id.
+    fn leave_own(&self, entry: &mut Entry) -> bool {
+        let was_in_it = std::mem::take(&mut entry.is_in_own_room);
+        if was_in_it && let Some(sid) = &entry.sid {
             self.by_sid.with(sid, |index| index.remove(sid));
         }
+        was_in_it
     }
 
-    fn leave_members(&self, room: &Arc<str>, conn: ConnId) {
+    /// Whether it was the last in the room, which is gone with it.
+    fn leave_members(&self, room: &Arc<str>, conn: ConnId) -> bool {
         self.rooms.with(room, |rooms| {
-            if let Some(members) = rooms.get_mut(room) {
-                members.remove(conn);
-                if members.len() == 0 {
-                    rooms.remove(room);
-                }
+            let Some(members) = rooms.get_mut(room) else {
+                return false;
+            };
+            members.remove(conn);
+            let is_empty = members.len() == 0;
+            if is_empty {
+                rooms.remove(room);
             }
-        });
+            is_empty
+        })
     }
 }
 
@@ -441,7 +467,7 @@ mod tests {
 
     #[test]
     fn a_nameless_member_is_in_the_rooms_it_joined_and_in_no_other() {
-        let group = Namespace::new(NamespaceId(7), "".into(), 1, None);
+        let group = Namespace::new(NamespaceId(7), "".into(), 1, None, &Arc::default());
         let [first, second] = [0, 1].map(|index| ConnId {
             shard: 0,
             slot: Slot {

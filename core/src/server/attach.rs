@@ -71,7 +71,12 @@ impl Shard {
             TransportKind::WebTransport => Link::of_records(id, request, outlet),
             _ => Link::new(id, request, outlet, Role::Server, deflate),
         };
-        self.write_now(&mut link, &answer);
+        // What leaves with the first packet, in one write.
+        let mut beginning = &answer[..];
+        if upgrade_of.is_some() || dialect.revision == Revision::V3 {
+            self.write_now(&mut link, beginning);
+            beginning = &[];
+        }
         let slot = match upgrade_of {
             Some(slot) => {
                 if let Some(connection) = self.connections.get_mut(slot) {
@@ -91,6 +96,9 @@ impl Shard {
                     sid,
                     share,
                 });
+                if !beginning.is_empty() {
+                    self.flush_behind(slot, beginning);
+                }
                 self.enter_root(slot);
                 slot
             }
@@ -267,6 +275,14 @@ impl Shard {
                 });
             }
         }
+    }
+
+    /// Writes bytes that are no frames, then what is queued for the connection.
+    fn flush_behind(&mut self, slot: Slot, beginning: &[u8]) {
+        // Nothing gathers there between two flushes.
+        debug_assert!(self.cork.is_empty());
+        self.cork.extend_from_slice(beginning);
+        self.flush(slot);
     }
 
     /// Writes bytes of a link that belongs to no connection yet, or never will.

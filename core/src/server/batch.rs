@@ -10,9 +10,7 @@ use super::frames::Frames;
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
 use super::{Engine, Shared, own, packets, raw};
 use crate::config::Parser;
-use crate::embed::{
-    AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef, Telling,
-};
+use crate::embed::{AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef};
 use crate::error::DisconnectReason;
 use crate::hub::{ConnId, Namespace, Recovery, Targets};
 use crate::proto::socket::PacketType;
@@ -292,12 +290,6 @@ impl<'e> Batch<'e> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
-        let is_one_by_one = ack.is_some_and(|ack| ack.telling == Telling::OneByOne);
-        let reach = match is_one_by_one {
-            true => Reach::Server,
-            false => audience.reach,
-        };
-        let audience = Audience { reach, ..audience };
         if ack.is_none()
             && let Some(cluster) = self.shared.cluster_for(audience)
         {

@@ -15,13 +15,15 @@
 //!
 //! cargo run -p sori-examples --bin cluster -- 127.0.0.1:3000 redis://127.0.0.1:6379
 //! ```
+//! A third argument, `static`, `dynamic` or `dynamic-private`, makes it one of a cluster whose Node
+//! servers have that package's `createShardedAdapter` with that `subscriptionMode`.
 #![allow(clippy::print_stdout)] // It is how a program tells where it listens.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sori::adapter::Redis;
+use sori::adapter::{Format, Redis, SubscriptionMode};
 use sori::app::BoxError;
 use sori::{Ack, Answers, Binary, Broadcast, Namespace, RemoteSocket, Server, Socket};
 
@@ -102,7 +104,14 @@ fn main() -> Result<(), sori::Error> {
     let redis = args
         .next()
         .unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned());
-    let server = Server::builder().adapter(Redis::new(redis)).build()?;
+    let format = match args.next().as_deref() {
+        Some("static") => Format::Sharded(SubscriptionMode::Static),
+        Some("dynamic") => Format::Sharded(SubscriptionMode::Dynamic),
+        Some("dynamic-private") => Format::Sharded(SubscriptionMode::DynamicPrivate),
+        _ => Format::Classic,
+    };
+    let adapter = Redis::new(redis).format(format);
+    let server = Server::builder().adapter(adapter).build()?;
     let all = server.of("/");
     serve_clients(&all);
     serve_those_who_address_many(&all);

@@ -1,14 +1,23 @@
-// `createAdapter(url)`: the way into a cluster over Redis that the engine takes itself. It is given to a server where
-// socket.io is given an adapter of npm; packets and rooms stay in the engine.
+// `createAdapter(url)` and `createShardedAdapter(url)`: the way into a cluster over Redis that the engine takes itself. It
+// is given to a server where socket.io is given an adapter of npm; packets and rooms stay in the engine.
 'use strict';
 
 const { EventEmitter } = require('events');
 
-/** Those of `@socket.io/redis-adapter`, but for the parser. */
+const isText = (value) => typeof value === 'string';
+const isTime = (value) => value > 0 && Number.isFinite(value);
+
+/** The options of `@socket.io/redis-adapter`, but for the parser. */
 const CHECKS = {
-  key: (value) => typeof value === 'string',
-  requestsTimeout: (value) => value > 0 && Number.isFinite(value),
+  key: isText,
+  requestsTimeout: isTime,
   publishOnSpecificResponseChannel: (value) => typeof value === 'boolean',
+};
+
+const SHARDED_CHECKS = {
+  channelPrefix: isText,
+  requestsTimeout: isTime,
+  subscriptionMode: (value) => ['static', 'dynamic', 'dynamic-private'].includes(value),
 };
 
 /** Emits `error` when Redis cannot be reached or is lost, each time it is tried, and `connect` when it is found. */
@@ -33,18 +42,28 @@ class NativeAdapter extends EventEmitter {
 }
 
 function createAdapter(url, options = {}) {
-  if (typeof url !== 'string') {
-    throw new TypeError('sori: createAdapter(url, options) takes the URL of a Redis, as "redis://localhost:6379": the engine connects by itself');
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(CHECKS, name)) {
-      throw new TypeError(`sori: createAdapter() has no option "${name}"`);
-    }
-    if (value !== undefined && !CHECKS[name](value)) {
-      throw new TypeError(`sori: createAdapter() cannot use ${value} as its option "${name}"`);
-    }
-  }
+  check('createAdapter', CHECKS, url, options);
   return new NativeAdapter(url, options);
 }
 
-module.exports = { NativeAdapter, createAdapter };
+function createShardedAdapter(url, options = {}) {
+  check('createShardedAdapter', SHARDED_CHECKS, url, options);
+  const { channelPrefix, requestsTimeout, subscriptionMode = 'dynamic' } = options;
+  return new NativeAdapter(url, { key: channelPrefix, requestsTimeout, subscriptionMode });
+}
+
+function check(maker, checks, url, options) {
+  if (typeof url !== 'string') {
+    throw new TypeError(`sori: ${maker}(url, options) takes the URL of a Redis, as "redis://localhost:6379": the engine connects by itself`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) {
+      throw new TypeError(`sori: ${maker}() has no option "${name}"`);
+    }
+    if (value !== undefined && !checks[name](value)) {
+      throw new TypeError(`sori: ${maker}() cannot use ${value} as its option "${name}"`);
+    }
+  }
+}
+
+module.exports = { NativeAdapter, createAdapter, createShardedAdapter };

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::queue::{Queue, Work};
+use super::queue::{MOST_AT_ONCE, Queue, Work};
 use crate::adapter::{Listener, Publication, Subscription};
 use crate::trace::tell;
 
@@ -29,17 +29,35 @@ const QUIET: Duration = Duration::from_secs(10);
 /// How long what was said before the end is still tried.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// What Redis is asked for where a channel is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Channels {
+    /// `SUBSCRIBE` and `PUBLISH`.
+    Plain,
+    /// `SSUBSCRIBE` and `SPUBLISH`, of Redis 7. There are no patterns of these.
+    Sharded,
+}
+
 /// Runs until the queue is closed.
-pub(super) async fn run(client: &Client, queue: &Arc<Queue>, listener: &Arc<dyn Listener>) {
+pub(super) async fn run(
+    client: &Client,
+    channels: Channels,
+    queue: &Arc<Queue>,
+    listener: &Arc<dyn Listener>,
+) {
     let mut pause = FIRST_PAUSE;
     while !queue.is_closed() {
         match connect(client, queue, listener).await {
             Ok((connection, lost)) => {
+                let link = Link {
+                    connection,
+                    channels,
+                };
                 tell!(info, "cluster connected");
                 listener.connected(Ok(()));
                 pause = FIRST_PAUSE;
                 queue.forget_subscribed();
-                let ended = serve(connection, queue, listener, &lost).await;
+                let ended = serve(link, queue, listener, &lost).await;
                 let Err(error) = ended else {
                     return;
                 };
@@ -102,7 +120,7 @@ fn deliver(push: PushInfo, listener: &dyn Listener) {
     });
     let mut next = || parts.next().unwrap_or_default();
     let (subscription, channel) = match push.kind {
-        PushKind::Message => {
+        PushKind::Message | PushKind::SMessage => {
             let channel = next();
             (channel.clone(), channel)
         }
@@ -124,7 +142,7 @@ fn deliver(push: PushInfo, listener: &dyn Listener) {
 /// # Errors
 /// The connection is lost.
 async fn serve(
-    mut connection: MultiplexedConnection,
+    mut link: Link,
     queue: &Queue,
     listener: &Arc<dyn Listener>,
     lost: &Notify,
@@ -136,9 +154,9 @@ async fn serve(
         if !work.is_empty() {
             if queue.is_closed() {
                 // Who is not heard in this time is not heard.
-                let _ = timeout(LAST_WORDS, execute(&mut connection, work, queue, listener)).await;
+                let _ = timeout(LAST_WORDS, link.execute(work, queue, listener)).await;
             } else {
-                execute(&mut connection, work, queue, listener).await?;
+                link.execute(work, queue, listener).await?;
             }
             ask_at = Instant::now() + QUIET;
             if !is_last {
@@ -152,38 +170,101 @@ async fn serve(
             () = queue.changed() => {}
             () = lost.notified() => return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
             () = sleep_until(ask_at) => {
-                let () = cmd("PING").exec_async(&mut connection).await?;
+                let () = cmd("PING").exec_async(&mut link.connection).await?;
                 ask_at = Instant::now() + QUIET;
             }
         }
     }
 }
 
-async fn execute(
-    connection: &mut MultiplexedConnection,
-    work: Work,
-    queue: &Queue,
-    listener: &Arc<dyn Listener>,
-) -> RedisResult<()> {
-    let (channels, patterns) = by_kind(&work.subscribe);
-    // Patterns first: who counts the nodes counts those who hear all.
-    if !patterns.is_empty() {
-        connection.psubscribe(&patterns).await?;
+/// A connection, and how it is spoken to.
+struct Link {
+    connection: MultiplexedConnection,
+    channels: Channels,
+}
+
+impl Link {
+    async fn execute(
+        &mut self,
+        work: Work,
+        queue: &Queue,
+        listener: &Arc<dyn Listener>,
+    ) -> RedisResult<()> {
+        let (channels, patterns) = by_kind(&work.subscribe);
+        // Patterns first: who counts the nodes counts those who hear all.
+        if !patterns.is_empty() {
+            self.connection.psubscribe(&patterns).await?;
+        }
+        match self.channels {
+            _ if channels.is_empty() => {}
+            Channels::Plain => self.connection.subscribe(&channels).await?,
+            Channels::Sharded => self.of_each("SSUBSCRIBE", &channels).await?,
+        }
+        let (channels, patterns) = by_kind(&work.unsubscribe);
+        match self.channels {
+            _ if channels.is_empty() => {}
+            Channels::Plain => self.connection.unsubscribe(&channels).await?,
+            Channels::Sharded => self.of_each("SUNSUBSCRIBE", &channels).await?,
+        }
+        if !patterns.is_empty() {
+            self.connection.punsubscribe(&patterns).await?;
+        }
+        self.publish(&work.publications)
+            .await
+            .inspect_err(|_| work.publications.iter().for_each(|_| queue.drop_one()))?;
+        self.count(work.counts, listener).await
     }
-    if !channels.is_empty() {
-        connection.subscribe(&channels).await?;
+
+    /// Each channel in a command of its own: in a Redis Cluster those of one command must be of one slot.
+    async fn of_each(&mut self, command: &str, channels: &[&str]) -> RedisResult<()> {
+        for some in channels.chunks(MOST_AT_ONCE) {
+            let mut pipe = pipe();
+            for channel in some {
+                pipe.cmd(command).arg(*channel).ignore();
+            }
+            pipe.exec_async(&mut self.connection).await?;
+        }
+        Ok(())
     }
-    let (channels, patterns) = by_kind(&work.unsubscribe);
-    if !channels.is_empty() {
-        connection.unsubscribe(&channels).await?;
+
+    async fn publish(&mut self, publications: &[Publication]) -> RedisResult<()> {
+        if publications.is_empty() {
+            return Ok(());
+        }
+        let command = match self.channels {
+            Channels::Plain => "PUBLISH",
+            Channels::Sharded => "SPUBLISH",
+        };
+        let mut pipe = pipe();
+        for Publication { channel, bytes } in publications {
+            pipe.cmd(command).arg(&**channel).arg(&**bytes).ignore();
+        }
+        pipe.exec_async(&mut self.connection).await
     }
-    if !patterns.is_empty() {
-        connection.punsubscribe(&patterns).await?;
+
+    async fn count(
+        &mut self,
+        counts: Vec<(Box<str>, u64)>,
+        listener: &Arc<dyn Listener>,
+    ) -> RedisResult<()> {
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let what = match self.channels {
+            Channels::Plain => "NUMSUB",
+            Channels::Sharded => "SHARDNUMSUB",
+        };
+        let mut pipe = pipe();
+        for (channel, _) in &counts {
+            pipe.cmd("PUBSUB").arg(what).arg(&**channel);
+        }
+        let answers: RedisResult<Vec<Value>> = pipe.query_async(&mut self.connection).await;
+        for (at, (_, token)) in counts.iter().enumerate() {
+            let answer = answers.as_ref().ok().and_then(|answers| answers.get(at));
+            listener.counted(*token, answer.and_then(subscribers));
+        }
+        answers.map(drop)
     }
-    publish(connection, &work.publications)
-        .await
-        .inspect_err(|_| work.publications.iter().for_each(|_| queue.drop_one()))?;
-    count(connection, work.counts, listener).await
 }
 
 fn by_kind(subscriptions: &[Subscription]) -> (Vec<&str>, Vec<&str>) {
@@ -195,40 +276,6 @@ fn by_kind(subscriptions: &[Subscription]) -> (Vec<&str>, Vec<&str>) {
         }
     }
     (channels, patterns)
-}
-
-async fn publish(
-    connection: &mut MultiplexedConnection,
-    publications: &[Publication],
-) -> RedisResult<()> {
-    if publications.is_empty() {
-        return Ok(());
-    }
-    let mut pipe = pipe();
-    for Publication { channel, bytes } in publications {
-        pipe.cmd("PUBLISH").arg(&**channel).arg(&**bytes).ignore();
-    }
-    pipe.exec_async(connection).await
-}
-
-async fn count(
-    connection: &mut MultiplexedConnection,
-    counts: Vec<(Box<str>, u64)>,
-    listener: &Arc<dyn Listener>,
-) -> RedisResult<()> {
-    if counts.is_empty() {
-        return Ok(());
-    }
-    let mut pipe = pipe();
-    for (channel, _) in &counts {
-        pipe.cmd("PUBSUB").arg("NUMSUB").arg(&**channel);
-    }
-    let answers: RedisResult<Vec<Value>> = pipe.query_async(connection).await;
-    for (at, (_, token)) in counts.iter().enumerate() {
-        let answer = answers.as_ref().ok().and_then(|answers| answers.get(at));
-        listener.counted(*token, answer.and_then(subscribers));
-    }
-    answers.map(drop)
 }
 
 /// The number in `[channel, number]`, which may come as a map.

@@ -10,13 +10,15 @@ use std::time::Duration;
 use ::redis::{Client, ProtocolVersion};
 use tokio::runtime::Builder;
 
-use super::{Adapter, Bus, ClusterSettings, Listener, Publication, Subscription};
+use super::{Adapter, Bus, ClusterSettings, Format, Listener, Publication, Subscription};
 use crate::error::Error;
+use connection::Channels;
 use queue::Queue;
 
-/// A cluster of servers that meet over Redis 6 or later, in the wire format of
-/// `@socket.io/redis-adapter` (its `createAdapter`): Sori servers in whatever language, Node
-/// servers with that package, and processes that speak through `@socket.io/redis-emitter`.
+/// A cluster of servers that meet over Redis 6 or later, in a wire format of
+/// `@socket.io/redis-adapter`, that of its `createAdapter` unless [`Redis::format`] says otherwise: Sori
+/// servers in whatever language, Node servers with that package, and processes that speak through
+/// `@socket.io/redis-emitter`.
 ///
 /// While Redis is away, this server's own clients are served as ever. What is meant for the others
 /// waits, up to [`Redis::max_pending_bytes`], and is dropped beyond it; what they said meanwhile is
@@ -53,8 +55,14 @@ impl Redis {
         }
     }
 
-    /// What stands before the names of all channels; default `socket.io`. All nodes must have the
-    /// same.
+    /// The wire format; default [`Format::Classic`]. All nodes must have the same.
+    pub fn format(mut self, format: Format) -> Redis {
+        self.settings.format = format;
+        self
+    }
+
+    /// What stands before the names of all channels (`key`, in sharded formats `channelPrefix`); default
+    /// `socket.io`. All nodes must have the same.
     pub fn key(mut self, key: impl Into<String>) -> Redis {
         self.settings.key = key.into();
         self
@@ -108,11 +116,15 @@ impl Adapter for Redis {
             .enable_time()
             .build()
             .map_err(during)?;
+        let channels = match self.settings.format {
+            Format::Classic => Channels::Plain,
+            Format::Sharded(_) => Channels::Sharded,
+        };
         let queue = Arc::new(Queue::new(self.max_pending_bytes));
         let end = Arc::clone(&queue);
         std::thread::Builder::new()
             .name("sori-redis".to_owned())
-            .spawn(move || runtime.block_on(connection::run(&client, &queue, &listener)))
+            .spawn(move || runtime.block_on(connection::run(&client, channels, &queue, &listener)))
             .map_err(during)?;
         Ok(Arc::new(RedisBus(end)))
     }

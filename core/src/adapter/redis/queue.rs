@@ -54,7 +54,7 @@ impl Work {
 }
 
 /// So much is sent before the answers are waited for.
-const MOST_AT_ONCE: usize = 512;
+pub(super) const MOST_AT_ONCE: usize = 512;
 const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// More counts are not waited for: who asked is told so by their deadline.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! classic     @socket.io/redis-adapter, createAdapter; @socket.io/redis-emitter
+//! sharded     @socket.io/redis-adapter, createShardedAdapter
 //! ```
 //! A format writes [`Message`]s to all nodes and [`Reply`]s to one, and reads them. Values of the
 //! application are JSON with placeholders and attachments, as everywhere in the engine; MessagePack
@@ -12,11 +13,15 @@
 //! assumed of it.
 
 mod classic;
+mod cluster_adapter;
+mod sharded;
 mod text;
 
 use bytes::Bytes;
 
 pub use classic::Classic;
+pub use cluster_adapter::Heard;
+pub use sharded::{Sharded, SubscriptionMode};
 
 use super::DecodeError;
 

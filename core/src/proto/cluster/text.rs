@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::msgpack;
@@ -169,8 +169,17 @@ impl Options {
 pub(super) struct Flags {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) volatile: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole"
+    )]
     pub(super) timeout: Option<f64>,
+}
+
+/// As JavaScript writes a number without a fraction.
+fn whole<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    number.map(|number| number as u64).serialize(serializer)
 }
 
 impl Flags {

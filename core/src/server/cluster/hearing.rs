@@ -6,48 +6,73 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::asking::into_response;
+use super::wire::Wire;
 use super::{Cluster, Role};
 use crate::embed::{AckRequest, Audience, Command, Event, Payload, Reach, ServerTicket, SocketRef};
 use crate::hub::{Namespace, Relay};
 use crate::proto::cluster::{
-    Answered, Classic, Message, Received, Recipients, Refusal, Reply, Value,
+    Answered, Classic, Heard, Message, Received, Recipients, Refusal, Reply, Sharded, Value,
 };
 use crate::server::Engine;
 use crate::trace::tell;
 
+/// A message as the bus gave it.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) subscription: &'a str,
+    pub(super) channel: &'a str,
+    pub(super) bytes: &'a Bytes,
+}
+
 impl Engine {
     /// Takes a message from the bus.
-    pub(super) fn hear(&self, subscription: &str, channel: &str, bytes: &Bytes) {
+    pub(super) fn hear(&self, arrival: Arrival<'_>) {
         let Some(cluster) = &self.shared.cluster else {
             return;
         };
-        let known = cluster.roles.read().get(subscription).cloned();
-        let Some((name, role)) = known else {
-            return;
-        };
         cluster.counters.received.increment_shared();
-        let heard = match role {
-            Role::Broadcasts => self.hear_broadcast(cluster, &name, channel, bytes),
-            Role::Requests => {
-                Classic::read_request(bytes).map(|received| self.follow(cluster, &name, received))
-            }
-            Role::Responses => {
-                Classic::read_response(bytes).map(|answered| self.take_reply(cluster, answered))
-            }
+        let heard = match &cluster.wire {
+            Wire::Classic(classic) => self.hear_classic(cluster, classic, arrival),
+            Wire::Sharded(sharded) => self.hear_sharded(cluster, sharded, arrival),
         };
         if let Err(refusal) = heard {
             cluster.counters.refused.increment_shared();
+            let channel = arrival.channel;
             tell!(warn, channel, %refusal, "message of another server dropped");
             #[cfg(not(feature = "tracing"))]
-            let _ = refusal;
+            let _ = (channel, refusal);
         }
+    }
+
+    fn hear_classic(
+        &self,
+        cluster: &Cluster,
+        classic: &Classic,
+        arrival: Arrival<'_>,
+    ) -> Result<(), Refusal> {
+        let known = cluster.roles.read().get(arrival.subscription).cloned();
+        let Some((name, role)) = known else {
+            return Ok(());
+        };
+        match role {
+            Role::Broadcasts => {
+                let room = classic.room_of(&name, arrival.channel);
+                return self.hear_broadcast(cluster, &name, room, arrival.bytes);
+            }
+            Role::Requests => {
+                self.follow(cluster, &name, Classic::read_request(arrival.bytes)?);
+            }
+            Role::Responses => self.take_reply(cluster, Classic::read_response(arrival.bytes)?),
+            Role::All => {}
+        }
+        Ok(())
     }
 
     fn hear_broadcast(
         &self,
         cluster: &Cluster,
         name: &str,
-        channel: &str,
+        room: Option<&str>,
         bytes: &Bytes,
     ) -> Result<(), Refusal> {
         if Classic::is_broadcast_of(&cluster.node, bytes) {
@@ -56,7 +81,6 @@ impl Engine {
         let Some(namespace) = self.shared.hub.lookup(name) else {
             return Ok(());
         };
-        let room = cluster.wire.room_of(name, channel);
         if room.is_some_and(|room| !room.is_empty() && namespace.room_size(room) == 0) {
             return Ok(());
         }
@@ -65,6 +89,28 @@ impl Engine {
         if received.namespace.as_deref() == Some(name) {
             drop(namespace);
             self.follow(cluster, name, received);
+        }
+        Ok(())
+    }
+
+    fn hear_sharded(
+        &self,
+        cluster: &Cluster,
+        sharded: &Sharded,
+        arrival: Arrival<'_>,
+    ) -> Result<(), Refusal> {
+        let Arrival { channel, bytes, .. } = arrival;
+        let name = sharded.namespace_of(channel);
+        if name.is_some_and(|name| Sharded::is_of(&cluster.node, name, bytes)) {
+            return Ok(());
+        }
+        match Sharded::read(bytes)? {
+            Heard::Reply(answered) => self.take_reply(cluster, answered),
+            Heard::Message(received) => {
+                if let Some(name) = received.namespace.clone() {
+                    self.follow(cluster, &name, received);
+                }
+            }
         }
         Ok(())
     }
@@ -80,6 +126,11 @@ impl Engine {
         };
         let reply = |request: &str, reply: &Reply| {
             cluster.reply(name, node.as_deref(), request, reply);
+        };
+        let confirm = |request: Option<Box<str>>, is_here: bool| {
+            if let Some(request) = request.filter(|_| is_here) {
+                reply(&request, &Reply::Done);
+            }
         };
         match message {
             Message::Broadcast {
@@ -122,36 +173,16 @@ impl Engine {
                 rooms,
                 request,
             } => {
-                let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::JoinMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
-                    });
-                });
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                let is_here = self.move_sockets(&namespace, &recipients, &rooms, Move::Join);
+                confirm(request, is_here);
             }
             Message::Leave {
                 recipients,
                 rooms,
                 request,
             } => {
-                let is_here = self.has_any(&namespace, &recipients);
-                let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-                recipients.with_audience(|audience| {
-                    self.execute(Command::LeaveMany {
-                        namespace: namespace.id(),
-                        audience,
-                        rooms: &rooms,
-                    });
-                });
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                let is_here = self.move_sockets(&namespace, &recipients, &rooms, Move::Leave);
+                confirm(request, is_here);
             }
             Message::Disconnect {
                 recipients,
@@ -163,9 +194,7 @@ impl Engine {
                 for socket in found {
                     self.tell_from_cluster(Event::DisconnectAsked { socket, close });
                 }
-                if let Some(request) = request.filter(|_| is_here) {
-                    reply(&request, &Reply::Done);
-                }
+                confirm(request, is_here);
             }
             Message::FetchSockets {
                 request,
@@ -247,11 +276,50 @@ impl Engine {
         self.tell_broadcast_ack(namespace, id, outcome);
     }
 
-    fn has_any(&self, namespace: &Namespace, recipients: &Recipients) -> bool {
-        !namespace
-            .select(&recipients.rooms, &recipients.except)
-            .is_empty()
+    /// Puts sockets into rooms or takes them out, and says whether any of them is here.
+    fn move_sockets(
+        &self,
+        namespace: &Namespace,
+        recipients: &Recipients,
+        rooms: &[Box<str>],
+        direction: Move,
+    ) -> bool {
+        let found = sockets(namespace, recipients);
+        let is_here = !found.is_empty();
+        if self.shared.application.watches_rooms(namespace.id()) {
+            for socket in found {
+                self.tell_from_cluster(match direction {
+                    Move::Join => Event::JoinAsked { socket, rooms },
+                    Move::Leave => Event::LeaveAsked { socket, rooms },
+                });
+            }
+            return is_here;
+        }
+        let rooms: &Vec<&str> = &rooms.iter().map(|room| &**room).collect();
+        let namespace = namespace.id();
+        recipients.with_audience(|audience| {
+            self.execute(match direction {
+                Move::Join => Command::JoinMany {
+                    namespace,
+                    audience,
+                    rooms,
+                },
+                Move::Leave => Command::LeaveMany {
+                    namespace,
+                    audience,
+                    rooms,
+                },
+            });
+        });
+        is_here
     }
+}
+
+/// Into rooms, or out of them.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Join,
+    Leave,
 }
 
 impl Recipients {

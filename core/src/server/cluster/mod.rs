@@ -5,6 +5,7 @@ mod asking;
 mod details;
 mod hearing;
 mod saying;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,19 +16,23 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Engine, Shared};
-use crate::adapter::{Adapter, Bus, ClusterSettings, Listener, Requests, Subscription};
+use crate::adapter::{
+    Adapter, Bus, ClusterSettings, Listener, Publication, Requests, Subscription,
+};
 use crate::embed::{Audience, Event, Payload};
 use crate::error::Error;
-use crate::hub::{NamespaceId, new_sid};
+use crate::hub::{Namespace, NamespaceId, new_sid};
 use crate::metrics::{Counter, Metrics};
-use crate::proto::cluster::{Classic, Message, Recipients, Reply, Value};
+use crate::proto::cluster::{Message, Recipients, Reply, Value};
+use hearing::Arrival;
+use wire::Wire;
 
 /// This node's part of a cluster.
 #[derive(Debug)]
 pub(super) struct Cluster {
     /// This node's name, different from all others.
     node: Arc<str>,
-    wire: Classic,
+    wire: Wire,
     /// Set before the engine is given to anybody.
     bus: OnceLock<Arc<dyn Bus>>,
     requests_timeout: Duration,
@@ -37,6 +42,8 @@ pub(super) struct Cluster {
     /// What is heard by which subscription. The lock is held while the bus is told of a change, so
     /// that both agree.
     roles: RwLock<HashMap<Box<str>, Heard>>,
+    /// Held while the bus is told of a room's channel, so that it agrees with whether the room is there.
+    telling_of_rooms: Mutex<()>,
     /// Written by any thread.
     counters: Counters,
 }
@@ -57,6 +64,8 @@ enum Role {
     Broadcasts,
     Requests,
     Responses,
+    /// The message tells.
+    All,
 }
 
 /// What the number of nodes is wanted for.
@@ -73,13 +82,14 @@ impl Cluster {
     pub(super) fn new(settings: &ClusterSettings) -> Cluster {
         Cluster {
             node: new_sid(),
-            wire: Classic::new(&settings.key, settings.answers_privately),
+            wire: Wire::new(settings),
             bus: OnceLock::new(),
             requests_timeout: settings.requests_timeout,
             requests: Mutex::default(),
             counts: Mutex::default(),
             next_token: AtomicU64::new(0),
             roles: RwLock::default(),
+            telling_of_rooms: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -92,6 +102,16 @@ impl Cluster {
         let bus = adapter.start(Arc::new(Ear(Arc::downgrade(shared))))?;
         let is_first = cluster.bus.set(bus).is_ok();
         debug_assert!(is_first, "an engine is started once");
+        if cluster.wire.has_room_channels() {
+            let watched = Arc::downgrade(shared);
+            shared.hub.watch_rooms(move |namespace, room| {
+                if let Some(shared) = watched.upgrade()
+                    && let Some(cluster) = &shared.cluster
+                {
+                    cluster.follow_room(namespace, room);
+                }
+            });
+        }
         let watched = Arc::downgrade(shared);
         shared.hub.watch(move |name| {
             if let Some(shared) = watched.upgrade()
@@ -143,11 +163,14 @@ impl Cluster {
     }
 
     fn reply(&self, namespace: &str, asker: Option<&str>, request: &str, reply: &Reply) {
-        self.publish(self.wire.reply(namespace, asker, request, reply));
+        let node = &*self.node;
+        self.publish(self.wire.reply(node, namespace, asker, request, reply));
     }
 
-    fn publish(&self, publication: crate::adapter::Publication) {
-        if let Some(bus) = self.bus.get() {
+    fn publish(&self, publication: Option<Publication>) {
+        if let Some(bus) = self.bus.get()
+            && let Some(publication) = publication
+        {
             self.counters.published.increment_shared();
             bus.publish(publication);
         }
@@ -158,20 +181,8 @@ impl Cluster {
         let Some(bus) = self.bus.get() else {
             return;
         };
-        let [private, shared] = self.wire.response_channels(name, &self.node);
-        let subscriptions = [
-            (
-                Subscription::Pattern(self.wire.broadcasts_pattern(name)),
-                Role::Broadcasts,
-            ),
-            (Subscription::Channel(private), Role::Responses),
-            (Subscription::Channel(shared), Role::Responses),
-            // Last: who counts the nodes counts those who hear all the rest.
-            (
-                Subscription::Channel(self.wire.request_channel(name)),
-                Role::Requests,
-            ),
-        ];
+        let subscriptions = self.wire.subscriptions(name, &self.node);
+        let channels = || subscriptions.iter().map(|(channel, _)| channel.clone());
         let mut roles = self.roles.write();
         let is_known = roles.contains_key(subscriptions[0].0.name());
         match (is_there(name), is_known) {
@@ -180,15 +191,33 @@ impl Cluster {
                 for (subscription, role) in &subscriptions {
                     roles.insert(subscription.name().into(), (Arc::clone(&namespace), *role));
                 }
-                bus.subscribe(subscriptions.map(|(subscription, _)| subscription).into());
+                bus.subscribe(channels().collect());
             }
             (false, true) => {
                 for (subscription, _) in &subscriptions {
                     roles.remove(subscription.name());
                 }
-                bus.unsubscribe(subscriptions.map(|(subscription, _)| subscription).into());
+                bus.unsubscribe(channels().collect());
             }
             _ => {}
+        }
+    }
+
+    /// A room has come into being or gone.
+    fn follow_room(&self, namespace: &Namespace, room: &str) {
+        // Plain WebSockets are in a group without a name, and in no cluster.
+        if namespace.name().is_empty() {
+            return;
+        }
+        if let Some(bus) = self.bus.get()
+            && let Some(channel) = self.wire.room_channel(namespace.name(), room)
+        {
+            let channels = vec![Subscription::Channel(channel)];
+            let _turn = self.telling_of_rooms.lock();
+            match namespace.room_size(room) {
+                0 => bus.unsubscribe(channels),
+                _ => bus.subscribe(channels),
+            }
         }
     }
 
@@ -197,7 +226,7 @@ impl Cluster {
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.counts.lock().insert(token, purpose);
         if let Some(bus) = self.bus.get() {
-            bus.count(&self.wire.request_channel(namespace), token);
+            bus.count(&self.wire.counted_channel(namespace), token);
         }
     }
 
@@ -217,7 +246,11 @@ impl Cluster {
 impl Listener for Ear {
     fn deliver(&self, subscription: &str, channel: &str, bytes: Bytes) {
         if let Some(shared) = self.0.upgrade() {
-            Engine { shared }.hear(subscription, channel, &bytes);
+            Engine { shared }.hear(Arrival {
+                subscription,
+                channel,
+                bytes: &bytes,
+            });
         }
     }
 
