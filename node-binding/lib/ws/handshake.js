@@ -2,7 +2,7 @@
 'use strict';
 
 const { STATUS_CODES } = require('http');
-const { acceptKey } = require('../native');
+const { WebSocketEngine } = require('../native');
 const { PerMessageDeflate, NAME } = require('./deflate');
 const extension = require('./extension');
 const subprotocol = require('./subprotocol');
@@ -71,7 +71,7 @@ function negotiateDeflate({ headers: { 'sec-websocket-extensions': offer } }, op
 /** The lines of the answer that agrees. */
 function answerLines(key, protocol, deflate) {
   // Node's hashes stay until garbage is collected.
-  const accept = acceptKey(key);
+  const accept = WebSocketEngine.acceptKey(key);
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
   if (protocol) {
     lines.push(`Sec-WebSocket-Protocol: ${protocol}`);

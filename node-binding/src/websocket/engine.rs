@@ -62,12 +62,6 @@ struct Adopted {
     upgrade: WebSocketUpgrade,
 }
 
-/// What a server answers to a client's `Sec-WebSocket-Key`.
-#[napi]
-pub(super) fn accept_key(key: String) -> String {
-    sori::proto::handshake::accept_key(&key)
-}
-
 /// What `page()` gives when the page has no room.
 const NO_ROOM: i32 = -1;
 
@@ -110,6 +104,12 @@ impl WebSocketEngine {
             adopted: HashMap::new(),
             feeds: HashMap::new(),
         })
+    }
+
+    /// What a server answers to a client's `Sec-WebSocket-Key`.
+    #[napi]
+    pub fn accept_key(key: String) -> String {
+        sori::proto::handshake::accept_key(&key)
     }
 
     /// The number of settings given as JSON.
