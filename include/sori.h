@@ -81,6 +81,11 @@
 // some of a socket's events. Handlers are called by the thread that runs them and by no other. Signal
 // handlers may call nothing of this.
 //
+// TIME
+// The library calls nobody when a time of yours is up: give sori_server_poll() or
+// sori_server_dispatch() the time that is left until then, or watch sori_server_fd() in an event loop
+// that has timers. An emit to sockets from another thread needs no help of the one that polls.
+//
 // TEXT
 // All text is UTF-8, in and out; what you pass ends with a NUL, and what you are given does too.
 // Arguments are JSON arrays, for example [1,"two"]. What you are given is valid JSON; what you pass
@@ -105,6 +110,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// The window is the one that the client asks for.
+#define SORI_WINDOW_AS_ASKED 0
+
+// The window is not limited; an offer that limits the server's is declined.
+#define SORI_WINDOW_UNLIMITED 1
+
+// The server forgets each message before the next when the client asks for it.
+#define SORI_CONTEXT_AS_ASKED 0
+
+// It always does: less memory, larger messages.
+#define SORI_CONTEXT_FORGOTTEN 1
+
+// It never does; an offer that asks for it is declined.
+#define SORI_CONTEXT_KEPT 2
 
 // Clients may use HTTP long polling.
 #define SORI_TRANSPORT_POLLING 1
@@ -440,6 +460,32 @@ typedef struct sori_websocket_client sori_websocket_client;
 // One event of a WebSocket client. Opaque; what its functions give lives until it is freed.
 typedef struct sori_websocket_client_event sori_websocket_client_event;
 
+// How messages over WebSockets are compressed for clients that can (permessage-deflate, RFC 7692). Fill
+// it with sori_deflate_options_default(), change what you want, and let the settings of a server or of
+// a path of plain WebSockets point to it.
+typedef struct sori_deflate_options {
+    // sizeof(sori_deflate_options), set by sori_deflate_options_default().
+    size_t size;
+    // Where no message is remembered, those of fewer bytes go as they are. Default 1,024.
+    size_t threshold;
+    // Where they are remembered, so many bytes of what a client was sent are kept for the next message
+    // to refer to, for each client. Default 4,096.
+    size_t history;
+    // zlib's level, 1 (fast) to 9 (small). Default 6.
+    uint32_t level;
+    // The window of what the server sends: at most so many bits, 8 to 15, where offers of less are
+    // declined, or of SORI_WINDOW_*. Default SORI_WINDOW_AS_ASKED.
+    uint32_t server_max_window_bits;
+    // The window of what clients send: at most so many bits, 8 to 15, where clients that cannot limit
+    // theirs are declined, or of SORI_WINDOW_*. Default SORI_WINDOW_AS_ASKED.
+    uint32_t client_max_window_bits;
+    // Whether the server forgets each message before the next, of SORI_CONTEXT_*. Default
+    // SORI_CONTEXT_AS_ASKED.
+    uint32_t server_no_context_takeover;
+    // Whether clients have to: 1 or 0. Default 0: as they like.
+    uint32_t client_no_context_takeover;
+} sori_deflate_options;
+
 // The settings of a server. Fill them with sori_server_options_default(), then change what you
 // want.
 typedef struct sori_server_options {
@@ -532,8 +578,9 @@ typedef struct sori_server_options {
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
     // The Redis where the servers of a cluster meet, in a wire format of npm
-    // @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]", "rediss://..."
-    // behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    // @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
+    // "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    // NULL, the default: no cluster.
     const char *redis_url;
     // What stands before the names of all its channels. NULL, the default: "socket.io".
     const char *redis_key;
@@ -585,6 +632,13 @@ typedef struct sori_server_options {
     // the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
     // Default 65,536.
     size_t max_http_connections;
+    // How messages over WebSockets are compressed, in detail, in place of deflate_threshold and
+    // deflate_level. NULL, the default: as those say. Copied.
+    const struct sori_deflate_options *deflate;
+    // With cors_origins "*": whether each page is let in by the name of its own origin, so that
+    // cors_credentials holds for all of them: any page of the web may then act in the name of its
+    // visitor. 1 or 0. Default 0.
+    uint32_t cors_reflect;
     // With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     uint32_t redis_format;
 } sori_server_options;
@@ -729,6 +783,12 @@ typedef struct sori_websocket_options {
     uint32_t max_fragments;
     // Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit. Default 60.
     uint32_t max_pending_pongs;
+    // How messages are compressed, in detail, in place of `compression`. NULL, the default: as that
+    // says. Copied.
+    const struct sori_deflate_options *deflate;
+    // Whether text of peers comes unchecked, which is faster, and need not be UTF-8 then: 1 or 0.
+    // Default 0.
+    uint32_t skip_utf8_validation;
 } sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
@@ -774,6 +834,9 @@ typedef struct sori_client_options {
     // Most events that wait for sori_client_poll() before the client stops reading. Nothing is lost
     // then. It stops at 64 MiB of messages too. Default 65,536.
     size_t max_pending_events;
+    // Whether a polling connection tries to become a WebSocket, if `transports` has both: 1 or 0.
+    // Default 1.
+    uint32_t upgrade;
 } sori_client_options;
 
 // One namespace of a client: a number that stays the same as long as the client lives, whether it
@@ -834,6 +897,9 @@ const char *sori_status_text(int32_t status);
 const char *sori_last_error(void);
 
 // Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_deflate_options_default(struct sori_deflate_options *options, size_t size);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
 sori_status sori_server_options_default(struct sori_server_options *options, size_t size);
 
 // The version of the library, for example "0.1.0". Static.
@@ -843,8 +909,8 @@ const char *sori_version(void);
 // defaults. Nothing is stored on failure.
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
-// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
-// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
+// Closes the server, waits for its threads, unless others share them, and gives everything back but
+// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 // It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);
 
@@ -978,6 +1044,9 @@ sori_status sori_server_cork(const struct sori_server *server);
 // Lets what this thread asked for since sori_server_cork() leave. Without a cork it does nothing.
 sori_status sori_server_uncork(const struct sori_server *server);
 
+// Gives an event back. NULL is fine.
+void sori_event_free(struct sori_event *event);
+
 // What the event says; SORI_EVENT_NONE for NULL.
 sori_event_kind sori_event_kind_of(const struct sori_event *event);
 
@@ -1006,7 +1075,8 @@ bool sori_event_is_recovered(const struct sori_event *event);
 struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
 // SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies. SORI_EVENT_SERVER_COUNT: the number.
+// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
+// SORI_EVENT_SERVER_COUNT: the number.
 uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE: the event's name.
@@ -1072,9 +1142,6 @@ bool sori_event_is_binary(const struct sori_event *event);
 // SORI_EVENT_WEBSOCKET_CLOSE: the code that the peer closed with; 1005 if it gave none, 1006 if the
 // connection broke off or the peer broke the protocol.
 uint16_t sori_event_close_code(const struct sori_event *event);
-
-// Gives an event back. NULL is fine.
-void sori_event_free(struct sori_event *event);
 
 // SORI_EVENT_CONNECT: path and query of the HTTP request that opened the connection, as the client
 // wrote them, for example "/socket.io/?EIO=4&transport=websocket".
@@ -1207,8 +1274,8 @@ sori_status sori_server_broadcast(const struct sori_server *server,
 
 // As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 // SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
-// answer before that.
+// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE,
+// SORI_EVENT_BROADCAST_ANSWER tells of each answer before that.
 sori_status sori_server_broadcast_with_ack(const struct sori_server *server,
                                            const char *namespace_name,
                                            const struct sori_audience *audience,

@@ -390,6 +390,14 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     ev: Ev,
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<AckResult<Last<EventParams<EmitEvents, Ev>>>>;
+  /**
+   * The answers as they come, for `for await`, of the clients of this server. Ends when all have answered, and with an error
+   * when some have not in time: without `timeout()` and the option `ackTimeout` that is almost at once.
+   */
+  emitWithAnswers<Ev extends EventNamesWithError<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): AsyncIterableIterator<BroadcastAnswer<AnswerOf<AckResult<Last<EventParams<EmitEvents, Ev>>>>, SocketData>>;
   fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]>;
   /** @deprecated use `fetchSockets()` */
   allSockets(): Promise<Set<SocketId>>;
@@ -397,6 +405,15 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   socketsLeave(room: Room | Room[]): void;
   disconnectSockets(close?: boolean): void;
 }
+
+/** The answer of one client to a broadcast, and the socket it came from. */
+export interface BroadcastAnswer<Answer, SocketData = any> {
+  socket: Socket<any, any, any, SocketData>;
+  answer: Answer;
+}
+
+/** What one of many clients answers. */
+type AnswerOf<Answers> = Answers extends (infer Answer)[] ? Answer : any;
 
 /** A socket as `fetchSockets()` gives it, wherever it is connected. */
 export interface RemoteSocket<EmitEvents extends EventsMap, SocketData> {
@@ -429,6 +446,11 @@ interface Broadcasting<EmitEvents extends EventsMap, ServerSideEvents extends Ev
     ev: Ev,
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<AckResult<Last<EventParams<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, Ev>>>>;
+  /** See `BroadcastOperator.emitWithAnswers`. */
+  emitWithAnswers<Ev extends EventNamesWithAck<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): AsyncIterableIterator<BroadcastAnswer<AckResult<Last<EventParams<EmitEvents, Ev>>>, SocketData>>;
   send(...args: MessageParams<EmitEvents>): this;
   write(...args: MessageParams<EmitEvents>): this;
   serverSideEmit<Ev extends EventNames<ServerSideEvents>>(
@@ -606,4 +628,9 @@ export class Server<
   /** Serves one connection of an Engine.IO server. */
   onconnection(connection: EventEmitter): this;
   close(callback?: (err?: Error) => void): Promise<void>;
+  /**
+   * What is queued for clients leaves first. After `timeout` milliseconds nothing is waited for any more: what is left of
+   * connections, the HTTP server's others too, is cut.
+   */
+  close(options: { timeout: number }, callback?: (err?: Error) => void): Promise<void>;
 }

@@ -251,6 +251,22 @@ pub enum Event<'a> {
         /// The sockets.
         sockets: Vec<SocketRef>,
     },
+    /// Another server puts a socket into rooms; the application is to do it as if it had wanted it
+    /// itself. Comes to an application that
+    /// [watches the rooms](crate::server::Application::watches_rooms) of the namespace.
+    JoinAsked {
+        /// The socket.
+        socket: SocketRef,
+        /// The rooms.
+        rooms: &'a [Box<str>],
+    },
+    /// The same, out of rooms.
+    LeaveAsked {
+        /// The socket.
+        socket: SocketRef,
+        /// The rooms.
+        rooms: &'a [Box<str>],
+    },
     /// The connection to the bus of the cluster was found, or is lost or cannot be had; then why. It
     /// is tried again by itself.
     Bus(Result<(), &'a str>),

@@ -139,8 +139,8 @@ pub unsafe extern "C" fn sori_server_broadcast(
 
 /// As sori_server_broadcast(), and asks everybody for an answer. Stores the ack's id in `*ack`;
 /// SORI_EVENT_BROADCAST_ACK follows when all have answered or the time is up. A negative timeout
-/// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE, SORI_EVENT_BROADCAST_ANSWER tells of each
-/// answer before that.
+/// stands for broadcast_ack_timeout_ms of the server's options. With SORI_EMIT_ANSWERS_ONE_BY_ONE,
+/// SORI_EVENT_BROADCAST_ANSWER tells of each answer before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_broadcast_with_ack(
     server: *const sori_server,

@@ -7,6 +7,7 @@ use sori_core::client::{PullClient, SocketKey};
 
 use crate::client_event::sori_client_event;
 use crate::client_options::sori_client_options;
+use crate::descriptor;
 use crate::message::{Message, sori_emit_options};
 use crate::pointer;
 use crate::server::duration;
@@ -292,7 +293,7 @@ pub unsafe extern "C" fn sori_client_poll(
                     client.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                |event| sori_client_event::new(event, client),
+                |event| Box::into_raw(Box::new(sori_client_event::new(event, client))),
             )
         }
     })
@@ -307,22 +308,8 @@ pub unsafe extern "C" fn sori_client_fd(client: *const sori_client, fd: *mut c_i
         // SAFETY: the header's rules.
         let client = unsafe { sori_client::borrow(client) }?;
         // SAFETY: the header's rules.
-        unsafe { pointer::write(fd, descriptor(client)?, "fd") }
+        unsafe { descriptor::store(client, fd) }
     })
-}
-
-#[cfg(unix)]
-fn descriptor(client: &PullClient) -> Result<c_int, Failure> {
-    use std::os::fd::AsRawFd;
-    Ok(client.descriptor()?.as_raw_fd())
-}
-
-#[cfg(not(unix))]
-fn descriptor(_: &PullClient) -> Result<c_int, Failure> {
-    Err(Failure::new(
-        sori_status::SORI_UNSUPPORTED,
-        "no descriptors on this system",
-    ))
 }
 
 /// Disconnects every socket and closes the connection, without waiting; what was sent before still

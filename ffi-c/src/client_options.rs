@@ -56,6 +56,9 @@ pub struct sori_client_options {
     /// Most events that wait for sori_client_poll() before the client stops reading. Nothing is lost
     /// then. It stops at 64 MiB of messages too. Default 65,536.
     pub max_pending_events: usize,
+    /// Whether a polling connection tries to become a WebSocket, if `transports` has both: 1 or 0.
+    /// Default 1.
+    pub upgrade: u32,
 }
 
 // SAFETY: repr(C), the size first; numbers, and pointers that are checked when they are used.
@@ -84,6 +87,7 @@ unsafe impl Extensible for sori_client_options {
             max_payload: config.max_payload,
             max_queued_bytes: config.max_queued_bytes,
             max_pending_events: config.max_pending_events,
+            upgrade: config.upgrade.into(),
         }
     }
 }
@@ -111,6 +115,7 @@ impl sori_client_options {
             config.extra_headers = headers(self.headers, self.header_count)?;
         }
         config.transports = transports(self.transports)?;
+        config.upgrade = self.upgrade != 0;
         config.reconnection = (self.reconnection != 0).then(|| Reconnection {
             delay: Duration::from_millis(self.reconnection_delay_ms.into()),
             delay_max: Duration::from_millis(self.reconnection_delay_max_ms.into()),

@@ -3,6 +3,8 @@
 use std::ffi::c_char;
 
 use sori_core::embed::Command;
+use sori_core::server::Batch;
+use sori_core::server::pull::PullServer;
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::cork::with_batch;
@@ -59,14 +61,9 @@ pub unsafe extern "C" fn sori_server_ask_servers(
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
             let message = Message::event(event_name, args, options)?;
-            if ack.is_null() {
-                return Err(Failure::null("ack"));
-            }
-            let timeout = duration(timeout_ms);
-            let id = with_batch(server, |batch| {
-                server.ask_servers(batch, &namespace, message.payload(), timeout)
-            });
-            pointer::write(ack, id, "ack")
+            ask(server, ack, "ack", |batch| {
+                server.ask_servers(batch, &namespace, message.payload(), duration(timeout_ms))
+            })
         }
     })
 }
@@ -113,14 +110,9 @@ pub unsafe extern "C" fn sori_server_fetch_sockets(
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
             let rooms = Rooms::of(audience)?;
-            if request.is_null() {
-                return Err(Failure::null("request"));
-            }
-            let timeout = duration(timeout_ms);
-            let id = with_batch(server, |batch| {
-                server.fetch_sockets(batch, &namespace, rooms.audience(), timeout)
-            });
-            pointer::write(request, id, "request")
+            ask(server, request, "request", |batch| {
+                server.fetch_sockets(batch, &namespace, rooms.audience(), duration(timeout_ms))
+            })
         }
     })
 }
@@ -139,14 +131,28 @@ pub unsafe extern "C" fn sori_server_count_servers(
         unsafe {
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
-            if request.is_null() {
-                return Err(Failure::null("request"));
-            }
-            let timeout = duration(timeout_ms);
-            let id = with_batch(server, |batch| {
-                server.count_servers(batch, &namespace, timeout)
-            });
-            pointer::write(request, id, "request")
+            ask(server, request, "request", |batch| {
+                server.count_servers(batch, &namespace, duration(timeout_ms))
+            })
         }
     })
+}
+
+/// Asks for what an event will tell, and stores the number by which it tells so. Where there is no room
+/// for the number nothing is asked.
+///
+/// # Safety
+/// `room` is NULL or room for a number.
+unsafe fn ask(
+    server: &PullServer,
+    room: *mut u64,
+    name: &'static str,
+    question: impl FnOnce(&mut Batch<'_>) -> u64,
+) -> Result<(), Failure> {
+    if room.is_null() {
+        return Err(Failure::null(name));
+    }
+    let id = with_batch(server, question);
+    // SAFETY: the caller's promise.
+    unsafe { pointer::write(room, id, name) }
 }

@@ -23,7 +23,15 @@ mod pointer;
 
 mod tray;
 
+mod shelf;
+
+mod descriptor;
+
+mod deflate;
+
 mod options;
+
+mod http_options;
 
 mod metrics;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use sori_core::adapter::{ClusterSettings, Format, Redis, SubscriptionMode};
 use sori_core::config::{
-    Cookie, DeflateOptions, HttpCompression, InitialPacket, Overflow, Parser, Protocol, RateLimit,
-    RecoverySettings, SameSite,
+    DeflateOptions, InitialPacket, Overflow, Parser, Protocol, RateLimit, RecoverySettings,
 };
-use sori_core::{Config, Cors, TransportKind};
+use sori_core::{Config, TransportKind};
 
+use crate::deflate::{self, sori_deflate_options};
 use crate::pointer::{self, Extensible};
 use crate::server::sori_server;
 use crate::status::{Failure, guard, sori_status};
@@ -157,8 +157,9 @@ pub struct sori_server_options {
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
     /// The Redis where the servers of a cluster meet, in a wire format of npm
-    /// @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]", "rediss://..."
-    /// behind TLS, or "unix:///path/of/the.sock". It need not be there from the start. NULL, the default: no cluster.
+    /// @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
+    /// "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    /// NULL, the default: no cluster.
     pub redis_url: *const c_char,
     /// What stands before the names of all its channels. NULL, the default: "socket.io".
     pub redis_key: *const c_char,
@@ -210,6 +211,13 @@ pub struct sori_server_options {
     /// the client is answered 503 whatever it asks, over TLS closed without an answer. 0 for no limit.
     /// Default 65,536.
     pub max_http_connections: usize,
+    /// How messages over WebSockets are compressed, in detail, in place of deflate_threshold and
+    /// deflate_level. NULL, the default: as those say. Copied.
+    pub deflate: *const sori_deflate_options,
+    /// With cors_origins "*": whether each page is let in by the name of its own origin, so that
+    /// cors_credentials holds for all of them: any page of the web may then act in the name of its
+    /// visitor. 1 or 0. Default 0.
+    pub cors_reflect: u32,
     /// With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     pub redis_format: u32,
 }
@@ -283,6 +291,8 @@ unsafe impl Extensible for sori_server_options {
             cookie_same_site: SORI_SAME_SITE_LAX,
             cookie_http_only: 1,
             max_http_connections: config.max_http_connections.unwrap_or(0),
+            deflate: std::ptr::null(),
+            cors_reflect: 0,
             redis_format: SORI_REDIS_CLASSIC,
         }
     }
@@ -309,7 +319,8 @@ fn milliseconds(duration: Duration) -> u32 {
 
 impl sori_server_options {
     /// # Safety
-    /// Texts are NULL or texts; `initial_packet` is NULL or to be read for its length.
+    /// Texts are NULL or texts; `initial_packet` is NULL or to be read for its length; `deflate` is NULL
+    /// or options.
     pub(crate) unsafe fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         // SAFETY: the caller's promise.
@@ -358,12 +369,14 @@ impl sori_server_options {
             config.shards = self.threads as usize;
         }
         config.max_payload = self.max_payload;
-        config.per_message_deflate = (self.deflate_threshold > 0).then(|| DeflateOptions {
+        let brief = || DeflateOptions {
             threshold: self.deflate_threshold,
-            // What does not fit is no level either.
-            level: u8::try_from(self.deflate_level).unwrap_or(u8::MAX),
+            level: deflate::level(self.deflate_level),
             ..DeflateOptions::default()
-        });
+        };
+        // SAFETY: the caller's promise.
+        config.per_message_deflate = unsafe { deflate::pointed_to(self.deflate) }?
+            .or_else(|| (self.deflate_threshold > 0).then(brief));
         config.max_queued_bytes = self.max_queued_bytes;
         config.max_pending_events = self.max_pending_events;
         config.max_connections = (self.max_connections > 0).then_some(self.max_connections);
@@ -430,22 +443,6 @@ impl sori_server_options {
 
     /// # Safety
     /// As [`sori_server_options::config`].
-    unsafe fn set_http(&self, config: &mut Config) -> Result<(), Failure> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            config.cors = self.cors()?;
-            config.cookie = self.cookie()?;
-            let path = pointer::optional_text(self.metrics_path, "options.metrics_path")?;
-            config.metrics_path = path.map(str::to_owned);
-        }
-        let threshold = self.http_compression_threshold;
-        config.http_compression =
-            (threshold != usize::MAX).then_some(HttpCompression { threshold });
-        Ok(())
-    }
-
-    /// # Safety
-    /// As [`sori_server_options::config`].
     unsafe fn initial_packet(&self) -> Result<Option<InitialPacket>, Failure> {
         if self.initial_packet.is_null() {
             return Ok(None);
@@ -463,81 +460,6 @@ impl sori_server_options {
                 "options.initial_packet_kind is not one of SORI_WEBSOCKET_TEXT and SORI_WEBSOCKET_BINARY",
             )),
         }
-    }
-
-    /// # Safety
-    /// As [`sori_server_options::config`].
-    unsafe fn cors(&self) -> Result<Option<Cors>, Failure> {
-        // SAFETY: the caller's promise.
-        let (origins, methods, allowed, exposed) = unsafe {
-            (
-                pointer::optional_text(self.cors_origins, "options.cors_origins")?,
-                pointer::optional_text(self.cors_methods, "options.cors_methods")?,
-                pointer::optional_text(self.cors_allowed_headers, "options.cors_allowed_headers")?,
-                pointer::optional_text(self.cors_exposed_headers, "options.cors_exposed_headers")?,
-            )
-        };
-        let Some(origins) = origins else {
-            return Ok(None);
-        };
-        let mut cors = match origins.trim() {
-            "*" => Cors::any(),
-            origins => Cors::origins(origins.split_ascii_whitespace()),
-        };
-        cors = cors.credentials(self.cors_credentials != 0);
-        if let Some(methods) = methods {
-            cors = cors.methods(methods.split_ascii_whitespace());
-        }
-        if let Some(allowed) = allowed {
-            cors = cors.allowed_headers(allowed.split_ascii_whitespace());
-        }
-        if let Some(exposed) = exposed {
-            cors = cors.exposed_headers(exposed.split_ascii_whitespace());
-        }
-        if self.cors_max_age_s > 0 {
-            cors = cors.max_age(Duration::from_secs(self.cors_max_age_s.into()));
-        }
-        Ok(Some(cors))
-    }
-
-    /// # Safety
-    /// As [`sori_server_options::config`].
-    unsafe fn cookie(&self) -> Result<Option<Cookie>, Failure> {
-        // SAFETY: the caller's promise.
-        let (name, path, domain) = unsafe {
-            (
-                pointer::optional_text(self.cookie, "options.cookie")?,
-                pointer::optional_text(self.cookie_path, "options.cookie_path")?,
-                pointer::optional_text(self.cookie_domain, "options.cookie_domain")?,
-            )
-        };
-        let Some(name) = name else {
-            return Ok(None);
-        };
-        let same_site = match self.cookie_same_site {
-            SORI_SAME_SITE_LAX => SameSite::Lax,
-            SORI_SAME_SITE_STRICT => SameSite::Strict,
-            SORI_SAME_SITE_NONE => SameSite::None,
-            _ => {
-                return Err(Failure::invalid(
-                    "options.cookie_same_site is none of SORI_SAME_SITE_*",
-                ));
-            }
-        };
-        let mut cookie = Cookie::new(name)
-            .secure(self.cookie_secure != 0)
-            .http_only(self.cookie_http_only != 0)
-            .same_site(same_site);
-        if let Some(path) = path {
-            cookie = cookie.path((!path.is_empty()).then_some(path));
-        }
-        if let Some(domain) = domain {
-            cookie = cookie.domain(domain);
-        }
-        if self.cookie_max_age_s > 0 {
-            cookie = cookie.max_age(Duration::from_secs(self.cookie_max_age_s.into()));
-        }
-        Ok(Some(cookie))
     }
 }
 

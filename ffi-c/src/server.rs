@@ -13,11 +13,13 @@ use sori_core::server::Placement;
 use sori_core::server::pull::PullServer;
 
 use crate::cork;
+use crate::descriptor;
 use crate::event::sori_event;
 use crate::metrics::sori_metrics;
 use crate::options::sori_server_options;
 use crate::pointer;
 use crate::push::Handlers;
+use crate::shelf;
 use crate::status::{Failure, guard, guard_or, sori_status};
 use crate::tray::Tray;
 
@@ -143,7 +145,7 @@ pub unsafe extern "C" fn sori_server_new(
 }
 
 /// # Safety
-/// Texts of `options` are texts or NULL, `share_threads` a server or NULL.
+/// As [`sori_server_options::config`], and `share_threads` is a server or NULL.
 unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
     // SAFETY: the caller's promise.
     let config = unsafe { options.config() }?;
@@ -165,8 +167,8 @@ unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
     Ok(pull)
 }
 
-/// Closes the server, waits for its threads, unless others share them, and gives everything back but the events that were
-/// taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
+/// Closes the server, waits for its threads, unless others share them, and gives everything back but
+/// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
 /// It must be the only call on the server. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_free(server: *mut sori_server) {
@@ -325,7 +327,7 @@ pub unsafe extern "C" fn sori_server_poll(
                     server.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                sori_event::new,
+                |event| shelf::hand_out(sori_event::new(event)),
             )
         }
     })
@@ -340,22 +342,8 @@ pub unsafe extern "C" fn sori_server_fd(server: *const sori_server, fd: *mut c_i
         // SAFETY: the header's rules.
         let server = unsafe { sori_server::borrow(server) }?;
         // SAFETY: the header's rules.
-        unsafe { pointer::write(fd, descriptor(server)?, "fd") }
+        unsafe { descriptor::store(server, fd) }
     })
-}
-
-#[cfg(unix)]
-fn descriptor(server: &PullServer) -> Result<c_int, Failure> {
-    use std::os::fd::AsRawFd;
-    Ok(server.descriptor()?.as_raw_fd())
-}
-
-#[cfg(not(unix))]
-fn descriptor(_: &PullServer) -> Result<c_int, Failure> {
-    Err(Failure::new(
-        sori_status::SORI_UNSUPPORTED,
-        "no descriptors on this system",
-    ))
 }
 
 /// Closes every connection and stops listening, without waiting. A disconnect event of each socket

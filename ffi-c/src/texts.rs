@@ -12,7 +12,7 @@ use sori_core::proto::socket::{event_args, event_name};
 
 use crate::pointer::sori_text;
 
-/// Which text.
+/// Which text. They come in pairs: an event has one or both of a pair, and none of the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Text {
     Name,
@@ -23,13 +23,19 @@ pub(crate) enum Text {
     Description,
 }
 
-const TEXTS: usize = Text::Description as usize + 1;
+impl Text {
+    /// Which pair it belongs to, and which of the two it is.
+    fn of_pair(self) -> (u8, usize) {
+        (self as u8 / 2, self as usize % 2)
+    }
+}
 
 /// The texts of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     block: Vec<u8>,
-    places: [Place; TEXTS],
+    pair: u8,
+    places: [Place; 2],
 }
 
 /// Where a text is.
@@ -47,8 +53,8 @@ impl Texts {
     /// Texts of `length` bytes altogether.
     pub(crate) fn with_room_for(length: usize) -> Texts {
         Texts {
-            block: Vec::with_capacity(length + TEXTS),
-            places: Default::default(),
+            block: Vec::with_capacity(length + 2),
+            ..Texts::default()
         }
     }
 
@@ -67,16 +73,17 @@ impl Texts {
 
         let mut texts = Texts {
             block: data.into_bytes(),
-            places: Default::default(),
+            ..Texts::default()
         };
-        texts.places[Text::Args as usize] = match args {
+        let args = match args {
             Some((start, end)) => texts.bracket(start, end),
             None => Place::EmptyArray,
         };
+        texts.set(Text::Args, args);
         match name {
             Ok((start, end)) => {
                 texts.block[end] = 0;
-                texts.places[Text::Name as usize] = Place::Block { start, end };
+                texts.set(Text::Name, Place::Block { start, end });
             }
             Err(name) => texts.put(Text::Name, &name),
         }
@@ -104,11 +111,28 @@ impl Texts {
         self.block.extend_from_slice(content.as_bytes());
         self.block.push(0);
         let end = self.block.len() - 1;
-        self.places[text as usize] = Place::Block { start, end };
+        self.set(text, Place::Block { start, end });
+    }
+
+    fn set(&mut self, text: Text, place: Place) {
+        let (pair, which) = text.of_pair();
+        if self.pair != pair {
+            debug_assert!(matches!(self.places, [Place::Nowhere, Place::Nowhere]));
+            self.pair = pair;
+        }
+        self.places[which] = place;
+    }
+
+    fn place(&self, text: Text) -> Place {
+        let (pair, which) = text.of_pair();
+        match self.pair == pair {
+            true => self.places[which],
+            false => Place::Nowhere,
+        }
     }
 
     pub(crate) fn view(&self, text: Text) -> Option<sori_text> {
-        match self.places[text as usize] {
+        match self.place(text) {
             Place::Nowhere => None,
             Place::Block { start, end } => Some(sori_text::of(self.block.get(start..=end)?)),
             Place::EmptyArray => Some(sori_text::of(b"[]\0")),
@@ -117,7 +141,7 @@ impl Texts {
 
     /// A text without its NUL; empty if there is none.
     pub(crate) fn bytes(&self, text: Text) -> &[u8] {
-        match self.places[text as usize] {
+        match self.place(text) {
             Place::Nowhere => &[],
             Place::Block { start, end } => self.block.get(start..end).unwrap_or_default(),
             Place::EmptyArray => b"[]",

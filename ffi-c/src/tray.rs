@@ -12,14 +12,14 @@ pub(crate) struct Tray<T> {
 }
 
 impl<T> Tray<T> {
-    /// Stores what `take` takes, at most as much as there is room for, each as `make` makes it for C.
+    /// Stores what `take` takes, at most as much as there is room for, each where `make` puts it for C.
     ///
     /// # Safety
     /// `events` is NULL or has room for `capacity` pointers, `count` is NULL or room for a number.
     pub(crate) unsafe fn fill<E>(
         self,
         take: impl FnOnce(&mut Vec<E>) -> Result<(), Failure>,
-        make: impl Fn(E) -> T,
+        make: impl Fn(E) -> *mut T,
     ) -> Result<(), Failure> {
         // SAFETY: the caller's promise.
         unsafe { pointer::write(self.count, 0, "count") }?;
@@ -34,9 +34,8 @@ impl<T> Tray<T> {
         let number = taken.len();
         debug_assert!(number <= self.capacity);
         for (at, event) in taken.into_iter().take(self.capacity).enumerate() {
-            let event = Box::into_raw(Box::new(make(event)));
             // SAFETY: `at` is below `capacity`.
-            unsafe { self.events.add(at).write(event) };
+            unsafe { self.events.add(at).write(make(event)) };
         }
         // SAFETY: the caller's promise.
         unsafe { pointer::write(self.count, number, "count") }

@@ -12,6 +12,7 @@ use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath, WebSoc
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::cork::with_batch;
+use crate::deflate::{self, sori_deflate_options};
 use crate::options::{SORI_OVERFLOW_CLOSE, overflow};
 use crate::pointer::{self, Extensible};
 use crate::server::{self, sori_server};
@@ -61,6 +62,12 @@ pub struct sori_websocket_options {
     pub max_fragments: u32,
     /// Most pings of a peer that takes nothing, before its stream is dropped; 0 for no limit. Default 60.
     pub max_pending_pongs: u32,
+    /// How messages are compressed, in detail, in place of `compression`. NULL, the default: as that
+    /// says. Copied.
+    pub deflate: *const sori_deflate_options,
+    /// Whether text of peers comes unchecked, which is faster, and need not be UTF-8 then: 1 or 0.
+    /// Default 0.
+    pub skip_utf8_validation: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -84,13 +91,15 @@ unsafe impl Extensible for sori_websocket_options {
             ask_handshakes: 0,
             max_fragments: settings.max_fragments,
             max_pending_pongs: settings.max_pending_pongs,
+            deflate: std::ptr::null(),
+            skip_utf8_validation: 0,
         }
     }
 }
 
 impl sori_websocket_options {
     /// # Safety
-    /// Lists are lists of texts.
+    /// Lists are lists of texts; `deflate` is NULL or options.
     unsafe fn path(&self, path: &str) -> Result<WebSocketPath, Failure> {
         let mut settings = WebSocketSettings::default();
         settings.max_payload = self.max_payload;
@@ -100,7 +109,10 @@ impl sori_websocket_options {
         settings.max_pending_pongs = self.max_pending_pongs;
         settings.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
         settings.overflow = overflow(self.overflow)?;
-        settings.deflate = (self.compression != 0).then(DeflateOptions::default);
+        settings.skip_utf8_validation = self.skip_utf8_validation != 0;
+        // SAFETY: the caller's promise.
+        settings.deflate = unsafe { deflate::pointed_to(self.deflate) }?
+            .or_else(|| (self.compression != 0).then(DeflateOptions::default));
         // SAFETY: the caller's promise.
         let (protocols, origins) = unsafe {
             (

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sori_core::Error;
 use sori_core::client::{WebSocket, WebSocketMessage};
 
+use crate::descriptor;
 use crate::pointer::{self, Extensible};
 use crate::server::duration;
 use crate::status::{Failure, guard, guard_or, sori_status};
@@ -189,7 +190,7 @@ pub unsafe extern "C" fn sori_websocket_client_poll(
                     socket.poll(taken, capacity, duration(timeout_ms))?;
                     Ok(())
                 },
-                sori_websocket_client_event::new,
+                |event| Box::into_raw(Box::new(sori_websocket_client_event::new(event))),
             )
         }
     })
@@ -207,20 +208,6 @@ pub unsafe extern "C" fn sori_websocket_client_fd(
         // SAFETY: the header's rules.
         let socket = unsafe { sori_websocket_client::borrow(client) }?;
         // SAFETY: the header's rules.
-        unsafe { pointer::write(fd, descriptor(socket)?, "fd") }
+        unsafe { descriptor::store(socket, fd) }
     })
-}
-
-#[cfg(unix)]
-fn descriptor(socket: &WebSocket) -> Result<c_int, Failure> {
-    use std::os::fd::AsRawFd;
-    Ok(socket.descriptor()?.as_raw_fd())
-}
-
-#[cfg(not(unix))]
-fn descriptor(_: &WebSocket) -> Result<c_int, Failure> {
-    Err(Failure::new(
-        sori_status::SORI_UNSUPPORTED,
-        "no descriptors on this system",
-    ))
 }

@@ -37,8 +37,8 @@ fn header_is_what_the_sources_say() {
 fn every_exported_function_is_in_the_header() {
     let header = generated();
     let mut functions = 0;
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let source = std::fs::read_to_string(path).unwrap();
         for (_, rest) in source.match_indices("extern \"C\" fn ").map(|(at, found)| {
             let start = at + found.len();
             (at, &source[start..])
@@ -49,6 +49,18 @@ fn every_exported_function_is_in_the_header() {
         }
     }
     assert!(functions > 40, "found only {functions}");
+}
+
+/// Those of a folder and of the folders in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
 }
 
 /// Compiles a file that includes the header twice and names what it declares.

@@ -96,4 +96,4 @@ class Adapter extends EventEmitter {
 
 Object.assign(Adapter.prototype, commandMethods);
 
-module.exports = { Adapter };
+module.exports = { Adapter, ROOM_EVENTS };

@@ -10,6 +10,8 @@ const { Recovery } = require('./recovery');
 const { Starts } = require('./starts');
 const threads = require('./threads');
 
+const SID = /[?&]sid=([^&]*)/;
+
 class Bridge {
   /**
    * `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. `Connection` is the
@@ -22,6 +24,8 @@ class Bridge {
     this.queue = new Queue(this.native);
     this.starts = new Starts(this.native);
     this.isClosed = false;
+    // While it closes within a time: what to do when every connection is closed.
+    this.onclosed = null;
     // Connections by the engine's small number, and by Engine.IO sid.
     this.connections = [];
     this.clients = new Map();
@@ -35,6 +39,8 @@ class Bridge {
     this.namespaces = new Map();
     // Callbacks of what waits for clients or other servers, by token: the answers to broadcasts and whatever else is asked.
     this.answers = new Map();
+    // Those of broadcasts whose answers are told one by one.
+    this.streams = new Map();
     // Sockets that may come back; null when none may.
     this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
   }
@@ -106,15 +112,41 @@ class Bridge {
     return sockets;
   }
 
+  /**
+   * As `close`, but what is queued for clients leaves first, within `ms` milliseconds. Resolves when all is done, or the time
+   * is up; until then the process goes on.
+   */
+  closeWithin(ms) {
+    if (this.isClosed) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        this.onclosed = null;
+        resolve();
+      };
+      const timer = setTimeout(finish, ms);
+      this.onclosed = finish;
+      this.close(ms);
+    });
+  }
+
+  /** Whether `req` fetches what a client is still to be told. */
+  isDraining(req) {
+    const sid = SID.exec(req.url);
+    return this.onclosed !== null && sid !== null && this.clients.has(sid[1]);
+  }
+
   /** Ends all connections; their close records still come. */
-  close() {
+  close(within) {
     if (!this.isClosed) {
       this.isClosed = true;
       if (this.recovery !== null) {
         this.recovery.close();
       }
       this.queue.flush();
-      this.native.close();
+      this.native.close(within);
       // Nobody answers any more, and the engine keeps no deadlines for them.
       this.answers.forEach((callback) => process.nextTick(callback, [], true));
       this.answers.clear();

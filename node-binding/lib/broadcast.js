@@ -95,6 +95,16 @@ class BroadcastOperator {
     });
   }
 
+  /**
+   * The answers as they come, for `for await`: `{ socket, answer }`, of the clients of this server. Ends when all have
+   * answered, and with an error when some have not in time.
+   */
+  emitWithAnswers(ev, ...args) {
+    refuseReserved(ev);
+    const { timeout = this._nsp.server._ackTimeout } = this._flags;
+    return this._nsp._broadcastToEach(this, [ev, ...args], delayOf(timeout));
+  }
+
   fetchSockets() {
     return this._nsp._fetchSockets(this);
   }

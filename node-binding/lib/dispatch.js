@@ -3,7 +3,7 @@
 
 const debug = require('debug')('engine');
 const { putBack } = require('./binary');
-const { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked } = require('./cluster/events');
+const { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked, onRoomsAsked } = require('./cluster/events');
 const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
 const { PACKET, announceArrival } = require('./packet-watch');
@@ -44,6 +44,10 @@ const RECORD = Object.freeze({
   SOCKETS_ASKED: 25, //        nspId, ticket, [conn, ...]: to be answered with op `Z`
   DISCONNECT_ASKED: 26, //     conn, nspId, 1 to close its connection too
   BUS: 27, //                  null when the cluster's bus is connected, or why it is not
+  BROADCAST_ANSWER: 28, //     conn, nspId, token, args, lengths: one of those that are told one by one; BROADCAST_ACK is the end
+  JOIN_ASKED: 29, //           conn, nspId, rooms: another server puts the socket there, where that is watched
+  LEAVE_ASKED: 30, //          the same, out of rooms
+  CLOSED: 31, //               nothing: every connection is closed
 });
 
 const TRANSPORTS = ['polling', 'websocket'];
@@ -217,6 +221,9 @@ function handle(bridge, record, reader) {
     case RECORD.BINARY_BROADCAST_ACK:
       onbroadcastAck(bridge, record, responsesWithAttachments(record[2], reader.take(record[4])));
       break;
+    case RECORD.BROADCAST_ANSWER:
+      onbroadcastAnswer(bridge, record, reader);
+      break;
     case RECORD.FORGET:
       forget(bridge, record[1]);
       break;
@@ -234,6 +241,15 @@ function handle(bridge, record, reader) {
       break;
     case RECORD.DISCONNECT_ASKED:
       onDisconnectAsked(bridge, record);
+      break;
+    case RECORD.JOIN_ASKED:
+    case RECORD.LEAVE_ASKED:
+      onRoomsAsked(bridge, record, record[0] === RECORD.JOIN_ASKED ? 'join' : 'leave');
+      break;
+    case RECORD.CLOSED:
+      if (bridge.onclosed !== null) {
+        bridge.onclosed();
+      }
       break;
     case RECORD.BUS:
       bridge.server._wire.adapter._onbus(record[1]);
@@ -267,6 +283,15 @@ function onbroadcastAck(bridge, record, responses) {
   const callback = bridge.takeAnswer(record[1]);
   if (callback !== undefined) {
     callback(responses.map((args) => args[0]), record[3] === 1);
+  }
+}
+
+function onbroadcastAnswer(bridge, [, conn, nspId, token, args, lengths], reader) {
+  const [answer] = responsesWithAttachments([args], reader.take(lengths));
+  const socket = socketOf(bridge, conn, nspId);
+  const stream = bridge.streams.get(token);
+  if (socket !== null && stream !== undefined) {
+    stream.push({ socket, answer: answer[0] });
   }
 }
 

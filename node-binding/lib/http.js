@@ -10,7 +10,7 @@ const SID = /"sid\\?":\\?"([\w-]+)/;
 
 function handleRequest(engine, req, res) {
   req.res = res;
-  if (engine._bridge.isClosed) {
+  if (engine._bridge.isClosed && !engine._bridge.isDraining(req)) {
     res.writeHead(503);
     res.end();
     return;

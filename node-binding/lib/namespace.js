@@ -6,8 +6,10 @@ const { becomesEmitter, emitLocally } = require('./emitter');
 const { FIELD, RECORD } = require('./queue');
 const { pushPayload } = require('./payload');
 const { Adapter } = require('./adapter');
+const { AnswerStream } = require('./answer-stream');
 const { BroadcastOperator } = require('./broadcast');
 const { PACKET, announcePacket } = require('./packet-watch');
+const { timedOut } = require('./errors');
 const { freshSid } = require('./recovery');
 const { addOperatorMethods } = require('./operator-methods');
 const { Socket } = require('./socket');
@@ -224,8 +226,28 @@ class Namespace {
     this.server._bridge.answers.set(token, callback);
   }
 
-  _broadcastHead(operator, token, timeout) {
-    const flags = (operator._flags.volatile ? 'v' : '') + (operator._flags.local ? 'l' : '');
+  /** The answers one by one, of the clients of this server. */
+  _broadcastToEach(operator, args, timeout) {
+    if (this._id === -1 || this.server._bridge.isClosed) {
+      return AnswerStream.ended();
+    }
+    const { queue, answers, streams } = this.server._bridge;
+    const token = this._ids++;
+    if (this._outgoing.size > 0) {
+      this._notifyOutgoing(operator, args, token);
+    }
+    pushPayload(queue, this._broadcastHead(operator, token, timeout, '1l'), args);
+    const stream = new AnswerStream(() => {
+      streams.delete(token);
+      answers.delete(token);
+    });
+    streams.set(token, stream);
+    answers.set(token, (_, isTimedOut) => stream.end(isTimedOut ? timedOut() : null));
+    return stream;
+  }
+
+  _broadcastHead(operator, token, timeout, telling = '') {
+    const flags = telling + (operator._flags.volatile ? 'v' : '') + (operator._flags.local ? 'l' : '');
     return `b${FIELD}${this._id}${FIELD}${flags}${FIELD}${names(operator._rooms)}${FIELD}${names(operator._except)}${FIELD}${token}${FIELD}${timeout}${FIELD}`;
   }
 

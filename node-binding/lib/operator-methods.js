@@ -1,7 +1,7 @@
 // The broadcasting methods that Server and Namespace share: each starts a BroadcastOperator.
 'use strict';
 
-const STARTS = ['to', 'in', 'except', 'compress', 'timeout', 'fetchSockets', 'allSockets', 'socketsJoin', 'socketsLeave', 'disconnectSockets', 'emitWithAck'];
+const STARTS = ['to', 'in', 'except', 'compress', 'timeout', 'fetchSockets', 'allSockets', 'socketsJoin', 'socketsLeave', 'disconnectSockets', 'emitWithAck', 'emitWithAnswers'];
 const START_GETTERS = ['volatile', 'local'];
 
 /** Defines them on `Class`; `start(instance)` gives the operator they begin with. */

@@ -76,7 +76,7 @@ function checkOptions(given) {
     throw new TypeError('sori: the option "parser" takes an object with two classes, Encoder and Decoder');
   }
   if (given.adapter && typeof given.adapter !== 'function' && !(given.adapter instanceof NativeAdapter)) {
-    throw new TypeError('sori: the option "adapter" takes what createAdapter() gives, a class, or a function that makes an adapter for a namespace');
+    throw new TypeError('sori: the option "adapter" takes a class, a function that makes an adapter for a namespace, or what createAdapter() gives');
   }
   if (given.adapter instanceof NativeAdapter && nativeParser(given.parser) === null) {
     throw new TypeError("sori: the adapter of sori's createAdapter() goes with the parsers that the engine knows; others need an adapter of npm");

@@ -4,7 +4,8 @@
 //   e conn nsp flags ackId timeoutMs json n            emit; flags 'v' volatile; '' for no ack, no timeout
 //   k conn nsp ackId json n                            answer an ack
 //   b nsp flags rooms except token timeoutMs json n    broadcast; '' for no rooms (everybody), no exceptions, no ack;
-//                                                      flags of all that have rooms: 'l' on this server, 'o' on the others
+//                                                      flags of all that have rooms: 'l' on this server, 'o' on the others;
+//                                                      '1' tells of the answers one by one
 //   j conn nsp rooms | l conn nsp rooms | x conn nsp   join, leave, leave all
 //   J nsp flags rooms except joined | K nsp flags rooms except left    the same for many
 //   D nsp flags rooms except close                     disconnect those of the other servers

@@ -317,26 +317,39 @@ class Server {
     step(0);
   }
 
-  /** Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. */
-  async close(callback) {
-    const adapters = [];
+  /**
+   * Disconnects all sockets, then closes adapters, the engine and the HTTP server; resolves when all are closed. With
+   * `{ timeout }`, what is queued for clients leaves before the HTTP server closes, and after so many milliseconds nothing is
+   * waited for: what is left of connections, the HTTP server's others too, is cut.
+   */
+  async close(options, callback) {
+    if (typeof options === 'function') {
+      return this._close(undefined, options);
+    }
+    const { timeout } = options || {};
+    if (timeout !== undefined && !(timeout >= 0 && timeout < 2 ** 31)) {
+      throw new TypeError('sori: io.close({ timeout }) takes a number of milliseconds');
+    }
+    return this._close(timeout, callback);
+  }
+
+  async _close(timeout, callback) {
+    const closing = [];
     for (const nsp of [...this._nsps.values()]) {
       for (const socket of [...nsp.sockets.values()]) {
         socket._onclose(END.LEFT, 'server shutting down', undefined);
       }
-      adapters.push(closeAdapter(nsp));
+      closing.push(closeAdapter(nsp));
     }
-    if (this._bridge !== null) {
-      this._bridge.close();
+    const until = performance.now() + timeout;
+    if (timeout === undefined) {
+      this._closeEngine();
+    } else {
+      // Clients on polling come for the rest by new requests.
+      await this._closeEngine(timeout);
     }
-    const { httpServer, engine } = this;
+    const { httpServer } = this;
     const engines = this._engines.splice(0);
-    if (engine && !engines.includes(engine)) {
-      // It was bound.
-      engine.close();
-    }
-    // Adapters of the application's, as those over a network.
-    const closing = adapters.filter((each) => each !== undefined);
     if (!httpServer) {
       if (callback) {
         callback();
@@ -344,8 +357,10 @@ class Server {
       await Promise.all(closing);
       return;
     }
+    const cut = timeout === undefined ? undefined : setTimeout(() => httpServer.closeAllConnections(), until - performance.now());
     const closed = new Promise((resolve) => {
       httpServer.close((error) => {
+        clearTimeout(cut);
         // A server that does not run has no 'close' event to tell of it.
         engines.forEach((each) => each._detach());
         if (callback) {
@@ -355,6 +370,18 @@ class Server {
       });
     });
     await Promise.all([closed, ...closing]);
+  }
+
+  _closeEngine(timeout) {
+    const { engine, _bridge: bridge } = this;
+    if (engine && !this._engines.includes(engine)) {
+      // It was bound.
+      engine.close();
+    }
+    if (bridge === null) {
+      return undefined;
+    }
+    return timeout === undefined ? bridge.close() : bridge.closeWithin(timeout);
   }
 
   use(fn) {

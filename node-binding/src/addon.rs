@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Either, Env, FnArgs, Function, Null, Result};
@@ -129,7 +130,14 @@ impl Engine {
     /// Nothing names that namespace any more: it goes as soon as nobody is in it or may come back.
     #[napi]
     pub fn forget_namespace(&self, namespace: u32) {
+        self.sink.watch_rooms(NamespaceId(namespace), false);
         self.native.hub().release(NamespaceId(namespace));
+    }
+
+    /// Whether JavaScript does itself what other servers of the cluster do to the rooms of a namespace.
+    #[napi]
+    pub fn watch_rooms(&self, namespace: u32, is_watched: bool) {
+        self.sink.watch_rooms(NamespaceId(namespace), is_watched);
     }
 
     /// From now on heartbeats are told of, whatever the engine speaks.
@@ -359,10 +367,17 @@ impl Engine {
             .collect())
     }
 
-    /// Closes every connection and ends the engine's threads.
+    /// Closes every connection and ends the engine's threads. With a time in milliseconds, what is
+    /// queued leaves first, for as long as that at most; a record tells of the end.
     #[napi]
-    pub fn close(&self) {
-        self.native.close();
+    pub fn close(&self, within: Option<u32>) {
+        match within {
+            None => self.native.close(),
+            Some(milliseconds) => {
+                let time = Duration::from_millis(milliseconds.into());
+                self.native.close_within(time);
+            }
+        }
     }
 
     /// The engine's counters at this moment.

@@ -92,7 +92,12 @@ impl Run<'_> {
                     except: &except,
                     reach: reach(flags),
                 };
-                let ack = fields.ack()?;
+                let telling = if flags.contains('1') {
+                    Telling::OneByOne
+                } else {
+                    Telling::Together
+                };
+                let ack = fields.ack()?.map(|ack| AckRequest { telling, ..ack });
                 let payload = self.payload(fields)?;
                 let command = Command::Broadcast {
                     namespace,

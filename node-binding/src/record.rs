@@ -34,6 +34,10 @@ pub(crate) enum Kind {
     SocketsAsked = 25,
     DisconnectAsked = 26,
     Bus = 27,
+    BroadcastAnswer = 28,
+    JoinAsked = 29,
+    LeaveAsked = 30,
+    Closed = 31,
 }
 
 /// A record being written; it is complete when dropped.

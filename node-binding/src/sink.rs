@@ -1,14 +1,16 @@
 //! Gathers the engine's events for JavaScript: each is written as text where it happens, on its
 //! shard's thread; the JavaScript thread takes all that has gathered at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use sori::embed::{Answer, BroadcastAck, ConnId, Event, Raw, RequestId, Revision, SocketRef};
+use parking_lot::{Mutex, RwLock};
+use sori::embed::{
+    Answer, BroadcastAck, ConnId, Event, NamespaceId, Raw, RequestId, Revision, SocketRef,
+};
 use sori::hub::Namespace;
 use sori::proto::cluster::sockets_json;
 use sori::server::{Application, Engine};
@@ -33,6 +35,8 @@ pub(crate) struct Sink {
     /// Whether JavaScript has been woken for what waits.
     is_woken: AtomicBool,
     wake: OnceLock<Wake>,
+    /// Namespaces of whose rooms JavaScript wants to know who comes and goes.
+    watched: RwLock<HashSet<NamespaceId>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +81,7 @@ impl Sink {
             most_waiting,
             is_woken: AtomicBool::new(false),
             wake: OnceLock::new(),
+            watched: RwLock::default(),
         }
     }
 
@@ -131,6 +136,15 @@ impl Sink {
     /// The name JavaScript knows a connection by.
     pub(crate) fn name_of(&self, conn: ConnId) -> Option<u32> {
         self.state.lock().names.known(conn)
+    }
+
+    /// From now on, JavaScript watches the rooms of a namespace, or no more.
+    pub(crate) fn watch_rooms(&self, namespace: NamespaceId, is_watched: bool) {
+        let mut watched = self.watched.write();
+        match is_watched {
+            true => watched.insert(namespace),
+            false => watched.remove(&namespace),
+        };
     }
 
     fn write(&self, work: impl FnOnce(&mut State)) {
@@ -254,8 +268,25 @@ impl Application for Sink {
                     .number(socket.namespace.0.into())
                     .number(id);
             }),
-            // Nobody asks for it: socket.io's callbacks are given all answers at once.
-            Event::BroadcastAnswer { .. } => {}
+            Event::BroadcastAnswer {
+                socket,
+                id,
+                data,
+                attachments,
+            } => self.write(|state| {
+                let State { batch, names, .. } = state;
+                let Batch { text, bytes, .. } = batch;
+                let record = Record::new(text, Kind::BroadcastAnswer)
+                    .number(names.of(socket.conn).into())
+                    .number(socket.namespace.0.into())
+                    .number(id)
+                    .json(&data)
+                    .lengths(attachments.iter());
+                drop(record);
+                attachments
+                    .iter()
+                    .for_each(|part| bytes.extend_from_slice(part));
+            }),
             Event::BroadcastAck { id, outcome, .. } => {
                 self.write(|state| state.broadcast_ack(id, &outcome));
             }
@@ -354,6 +385,12 @@ impl Application for Sink {
                 let record = cluster::ticket(record.number(namespace.0.into()), Some(&ticket));
                 record.numbers(conns.map(u64::from));
             }),
+            Event::JoinAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::JoinAsked, socket, rooms));
+            }
+            Event::LeaveAsked { socket, rooms } => {
+                self.write(|state| state.rooms_asked(Kind::LeaveAsked, socket, rooms));
+            }
             Event::Bus(state) => {
                 let reason = state.err();
                 self.write(|state| {
@@ -367,7 +404,10 @@ impl Application for Sink {
                     .number(socket.namespace.0.into())
                     .number(close.into());
             }),
-            Event::WebSocket { .. } | Event::Closed => {}
+            Event::Closed => self.write(|state| {
+                Record::new(&mut state.batch.text, Kind::Closed);
+            }),
+            Event::WebSocket { .. } => {}
         }
     }
 
@@ -385,6 +425,10 @@ impl Application for Sink {
         true
     }
 
+    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
+        self.watched.read().contains(&namespace)
+    }
+
     fn is_ready(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) < self.most_waiting
             && self.waiting_bytes.load(Ordering::Relaxed) < MOST_WAITING_BYTES
@@ -394,6 +438,14 @@ impl Application for Sink {
 impl State {
     fn socket(&mut self, socket: SocketRef) -> (&mut Vec<u8>, u64) {
         (&mut self.batch.text, self.names.of(socket.conn).into())
+    }
+
+    fn rooms_asked(&mut self, kind: Kind, socket: SocketRef, rooms: &[Box<str>]) {
+        let (text, conn) = self.socket(socket);
+        Record::new(text, kind)
+            .number(conn)
+            .number(socket.namespace.0.into())
+            .strings(rooms.iter().map(|room| &**room));
     }
 
     /// Keeps the rooms of a socket that is about to leave them, for `disconnecting` listeners.

@@ -150,6 +150,35 @@ for (const kinds of [
     }
   });
 
+  scenario('what joins and leaves by order of another server is told to those who watch rooms', async ({ t, nodes, here, there }) => {
+    const a = await join(t, nodes[0], 'a');
+    const b = await join(t, nodes[1], 'b');
+    const told = [];
+    const watch = (io, name) => {
+      for (const event of ['create-room', 'join-room', 'leave-room', 'delete-room']) {
+        io.of('/').adapter.on(event, (room) => room.startsWith('r') && told.push(`${name} ${event} ${room}`));
+      }
+    };
+    watch(here, 'here');
+    watch(there, 'there');
+    here.socketsJoin('r1');
+    await until(() => told.length === 4);
+    here.in(b.socket.id).socketsLeave('r1');
+    await until(() => told.length === 6);
+    assert.deepStrictEqual(
+      told.filter((line) => line.startsWith('here')),
+      ['here create-room r1', 'here join-room r1'],
+    );
+    assert.deepStrictEqual(
+      told.filter((line) => line.startsWith('there')),
+      ['there create-room r1', 'there join-room r1', 'there leave-room r1', 'there delete-room r1'],
+    );
+    there.of('/').adapter.removeAllListeners('create-room').removeAllListeners('join-room').removeAllListeners('leave-room').removeAllListeners('delete-room');
+    here.in([a.socket.id, b.socket.id]).socketsJoin('r2');
+    await until(() => b.socket.rooms.has('r2') && a.socket.rooms.has('r2'));
+    assert.strictEqual(told.length, 8);
+  });
+
   scenario('namespaces are apart', async ({ t, nodes, here, there }) => {
     for (const io of [here, there]) {
       io.of('/other');

@@ -1,6 +1,7 @@
 // Connections that a program accepted itself and hands over, whatever it has read of them.
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -81,9 +82,15 @@ static void a_websocket_is_taken_over_whatever_was_read_of_its_request(void)
 static void read_answer(int fd, char *answer, size_t size)
 {
     size_t length = 0;
-    ssize_t n;
-    while (length + 1 < size && (n = recv(fd, answer + length, size - 1 - length, 0)) > 0)
+    while (length + 1 < size) {
+        ssize_t n = recv(fd, answer + length, size - 1 - length, 0);
+        // A process that was stopped finds its waits interrupted when it goes on.
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
         length += (size_t)n;
+    }
     answer[length] = 0;
 }
 

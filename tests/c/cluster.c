@@ -41,7 +41,7 @@ static uint64_t count(const sori_server *server)
 static void pair(sori_server *servers[2], uint16_t ports[2])
 {
     for (int i = 0; i < 2; i++)
-        servers[i] = join(&ports[i], 5000);
+        servers[i] = join(&ports[i], DEADLINE_MS);
     for (int i = 0; i < 2; i++)
         while (count(servers[i]) != 2)
             continue;

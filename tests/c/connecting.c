@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "check.h"
 
@@ -357,6 +358,62 @@ static void the_descriptor_is_readable_while_events_wait(void)
     peer_stop(sori);
 }
 
+static void say(const sori_server *server, sori_socket socket, const char *packet)
+{
+    CHECK(sori_server_raw_send(server, socket, SORI_WEBSOCKET_TEXT, (const uint8_t *)packet,
+                               strlen(packet), 0, 0) == SORI_OK);
+}
+
+// Whether a client by polling has become a WebSocket, at the latest after so many messages to and fro.
+static bool is_upgraded(uint32_t upgrade, int rounds)
+{
+    sori_server_options server_options;
+    CHECK(sori_server_options_default(&server_options, sizeof server_options) == SORI_OK);
+    server_options.threads = 1;
+    server_options.protocol = SORI_PROTOCOL_ENGINE_IO;
+    sori_server *server = NULL;
+    uint16_t port;
+    CHECK(sori_server_new(&server_options, &server) == SORI_OK);
+    CHECK(sori_server_listen(server, "127.0.0.1", 0, &port) == SORI_OK);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", (int)port);
+    sori_client_options options;
+    CHECK(sori_client_options_default(&options, sizeof options) == SORI_OK);
+    CHECK(options.upgrade == 1);
+    options.upgrade = upgrade;
+    sori_client *client = NULL;
+    CHECK(sori_client_new(url, &options, &client) == SORI_OK);
+    sori_client_socket socket;
+    CHECK(sori_client_connect(client, "/", NULL, &socket) == SORI_OK);
+    sori_event_free(next_event(server, SORI_EVENT_RAW_OPEN));
+    bool has_upgraded = false;
+    for (int round = 0; round < rounds && !has_upgraded;) {
+        sori_event *event = NULL;
+        size_t count = 0;
+        CHECK(sori_server_poll(server, &event, 1, DEADLINE_MS, &count) == SORI_OK && count == 1);
+        if (sori_event_kind_of(event) == SORI_EVENT_RAW_UPGRADE) {
+            has_upgraded = true;
+        } else {
+            CHECK(sori_event_kind_of(event) == SORI_EVENT_RAW_MESSAGE);
+            say(server, sori_event_socket(event),
+                round == 0 ? "0{\"sid\":\"aaaaaaaaaaaaaaaaaaaa\"}" : "2[\"x\"]");
+            skip(client, round == 0 ? SORI_CLIENT_CONNECT : SORI_CLIENT_MESSAGE);
+            CHECK(sori_client_emit(client, socket, "x", NULL, NULL) == SORI_OK);
+            round++;
+        }
+        sori_event_free(event);
+    }
+    sori_client_free(client);
+    sori_server_free(server);
+    return has_upgraded;
+}
+
+static void polling_stays_polling_if_it_is_to(void)
+{
+    CHECK(is_upgraded(1, 100000));
+    CHECK(!is_upgraded(0, 100));
+}
+
 static void too_much_without_a_connection_is_refused(void)
 {
     sori_client_options options;
@@ -483,6 +540,7 @@ int main(int count, char **arguments)
     RUN(a_server_that_comes_back_finds_the_client_again);
     RUN(a_server_that_is_not_there_is_told_of_and_given_up);
     RUN(the_descriptor_is_readable_while_events_wait);
+    RUN(polling_stays_polling_if_it_is_to);
     RUN(too_much_without_a_connection_is_refused);
     return 0;
 }

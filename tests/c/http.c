@@ -96,6 +96,24 @@ static void cors_says_what_the_settings_say(void)
     sori_server_free(server);
 }
 
+static void cors_names_the_origin_of_any_page_if_it_is_to(void)
+{
+    sori_server_options options = defaults();
+    CHECK(options.cors_reflect == 0);
+    options.cors_origins = "*";
+    options.cors_credentials = 1;
+    options.cors_reflect = 1;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    const char *answer = ask(port, handshake);
+    CHECK_LINE(answer, "Access-Control-Allow-Origin: https://app.example");
+    CHECK_LINE(answer, "Access-Control-Allow-Credentials: true");
+    sori_server_free(server);
+
+    options.cors_origins = "https://app.example";
+    CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+}
+
 static void a_cookie_has_the_attributes_that_are_set(void)
 {
     sori_server_options options = defaults();
@@ -204,13 +222,109 @@ static void a_level_of_compression_that_is_none_is_refused(void)
     sori_server_free(server);
 }
 
+// Whether compression is agreed on as `line` says, NULL for not at all, with a client that offers this.
+static void check_agreed(uint16_t port, const char *path, const char *offer, const char *line)
+{
+    char headers[256];
+    snprintf(headers, sizeof headers, "Sec-WebSocket-Extensions: %s\r\n", offer);
+    client *peer = client_open_websocket(port, path, headers, NULL);
+    CHECK(peer != NULL);
+    const char *found = strstr(client_head(peer), "\r\nSec-WebSocket-Extensions: ");
+    CHECK((found == NULL) == (line == NULL));
+    if (line != NULL) {
+        found += strlen("\r\nSec-WebSocket-Extensions: ");
+        CHECK(strncmp(found, line, strlen(line)) == 0 && strncmp(found + strlen(line), "\r\n", 2) == 0);
+    }
+    client_close(peer);
+}
+
+static void compression_is_agreed_on_as_the_settings_say(void)
+{
+    static const char *const socket_io = "/socket.io/?EIO=4&transport=websocket";
+    static const char *const plain = "permessage-deflate";
+    static const char *const both = "permessage-deflate; client_max_window_bits";
+    sori_deflate_options deflate;
+    CHECK(sori_deflate_options_default(&deflate, sizeof deflate) == SORI_OK);
+    CHECK(deflate.size == sizeof deflate && deflate.threshold == 1024 && deflate.history == 4096);
+    CHECK(deflate.level == 6 && deflate.server_max_window_bits == SORI_WINDOW_AS_ASKED);
+    CHECK(deflate.client_max_window_bits == SORI_WINDOW_AS_ASKED);
+    CHECK(deflate.server_no_context_takeover == SORI_CONTEXT_AS_ASKED);
+    CHECK(deflate.client_no_context_takeover == 0);
+    sori_server_options options = defaults();
+    CHECK(options.deflate == NULL);
+    options.deflate = &deflate;
+    sori_websocket_options feed;
+    CHECK(sori_websocket_options_default(&feed, sizeof feed) == SORI_OK);
+    CHECK(feed.deflate == NULL && feed.skip_utf8_validation == 0);
+    feed.deflate = &deflate;
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    check_agreed(port, socket_io, plain, plain);
+    sori_server_free(server);
+
+    deflate.server_max_window_bits = 10;
+    deflate.client_max_window_bits = 9;
+    deflate.server_no_context_takeover = SORI_CONTEXT_FORGOTTEN;
+    deflate.client_no_context_takeover = 1;
+    server = start_with(&options, &port);
+    CHECK(sori_server_open_websockets(server, "/feed", &feed) == SORI_OK);
+    const char *agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+                         "server_max_window_bits=10; client_max_window_bits=9";
+    check_agreed(port, socket_io, both, agreed);
+    check_agreed(port, "/feed", both, agreed);
+    // It cannot limit its own window.
+    check_agreed(port, "/feed", plain, NULL);
+    sori_server_free(server);
+
+    deflate.server_max_window_bits = SORI_WINDOW_UNLIMITED;
+    deflate.client_max_window_bits = SORI_WINDOW_UNLIMITED;
+    deflate.server_no_context_takeover = SORI_CONTEXT_KEPT;
+    server = start_with(&options, &port);
+    check_agreed(port, socket_io, "permessage-deflate; server_max_window_bits=10", NULL);
+    check_agreed(port, socket_io, "permessage-deflate; server_no_context_takeover", NULL);
+    sori_server_free(server);
+
+    const uint32_t wrong[] = {7, 16, 256 + 10};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        deflate.server_max_window_bits = wrong[i];
+        CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+    }
+    deflate.server_max_window_bits = 15;
+    deflate.server_no_context_takeover = 3;
+    CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+}
+
+static void text_of_peers_comes_unchecked_if_it_is_to(void)
+{
+    sori_server_options options = defaults();
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    sori_websocket_options feed;
+    CHECK(sori_websocket_options_default(&feed, sizeof feed) == SORI_OK);
+    feed.skip_utf8_validation = 1;
+    CHECK(sori_server_open_websockets(server, "/feed", &feed) == SORI_OK);
+    client *peer = client_open_websocket(port, "/feed", NULL, NULL);
+    CHECK(peer != NULL);
+    sori_event_free(next_event(server, SORI_EVENT_WEBSOCKET_OPEN));
+    client_send(peer, "\xff");
+    sori_event *message = next_event(server, SORI_EVENT_WEBSOCKET_MESSAGE);
+    CHECK(!sori_event_is_binary(message) && sori_event_data(message).length == 1);
+    CHECK(sori_event_data(message).data[0] == 0xff);
+    sori_event_free(message);
+    client_close(peer);
+    sori_server_free(server);
+}
+
 int main(void)
 {
     RUN(cors_says_what_the_settings_say);
+    RUN(cors_names_the_origin_of_any_page_if_it_is_to);
     RUN(a_cookie_has_the_attributes_that_are_set);
     RUN(counters_are_served_where_the_settings_say);
     RUN(every_client_gets_the_initial_packet_first);
     RUN(a_broadcast_waits_as_long_as_the_settings_say);
     RUN(a_level_of_compression_that_is_none_is_refused);
+    RUN(compression_is_agreed_on_as_the_settings_say);
+    RUN(text_of_peers_comes_unchecked_if_it_is_to);
     return 0;
 }

@@ -163,6 +163,7 @@ const GOOD = {
   'const struct sori_server_options *': '&options',
   'const struct sori_websocket_options *': '&websocket_options',
   'struct sori_websocket_options *': '&websocket_options',
+  'struct sori_deflate_options *': '&deflate_options',
   'struct sori_audience *': '&audience',
   'struct sori_emit_options *': '&emit',
   'struct sori_server_options *': '&options',
@@ -289,11 +290,13 @@ int main(void)
     sori_server_options options;
     sori_emit_options emit;
     sori_websocket_options websocket_options;
+    sori_deflate_options deflate_options;
     sori_audience audience;
     sori_metrics metrics;
     CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
     CHECK(sori_emit_options_default(&emit, sizeof emit) == SORI_OK);
     CHECK(sori_websocket_options_default(&websocket_options, sizeof websocket_options) == SORI_OK);
+    CHECK(sori_deflate_options_default(&deflate_options, sizeof deflate_options) == SORI_OK);
     CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
     const char *names[] = {"x"};
     uint64_t ack;

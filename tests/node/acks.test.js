@@ -3,7 +3,7 @@
 
 const assert = require('assert/strict');
 const { test } = require('node:test');
-const { sori, serve, pair, next, barrier, TRANSPORTS } = require('./harness');
+const { isOriginal, sori, serve, pair, next, barrier, TRANSPORTS } = require('./harness');
 
 const TIMED_OUT = { message: 'operation has timed out' };
 
@@ -186,3 +186,74 @@ test('serverSideEmit with one node warns and reserved names throw', (t) => {
     assert.throws(() => io.serverSideEmit(name), { message: `"${name}" is a reserved event name` });
   }
 });
+
+if (!isOriginal) {
+  test('answers to a broadcast come one by one, each with its socket, and end with the last', async (t) => {
+    const { io, port } = await serve(t);
+    const a = await pair(t, io, port);
+    const b = await pair(t, io, port);
+    const c = await pair(t, io, port);
+    for (const { socket } of [a, b]) {
+      socket.join('jury');
+    }
+    const asked = [a, b].map(({ client }) => next(client, 'vote'));
+    c.client.on('vote', () => assert.fail('it is not of the jury'));
+    const votes = io.to('jury').timeout(60000).emitWithAnswers('vote', 'act three', Buffer.from([1]));
+    const [[what, bytes, answerOfA], [, , answerOfB]] = await Promise.all(asked);
+    assert.deepEqual([what, bytes], ['act three', Buffer.from([1])]);
+    answerOfB({ points: 7, seal: Buffer.from([2]) });
+    const first = await votes.next();
+    assert.equal(first.value.socket, b.socket);
+    assert.deepEqual(first.value.answer, { points: 7, seal: Buffer.from([2]) });
+    const second = votes.next();
+    answerOfA(5);
+    assert.deepEqual(await second, { value: { socket: a.socket, answer: 5 }, done: false });
+    assert.deepEqual(await votes.next(), { value: undefined, done: true });
+    assert.deepEqual(await votes.next(), { value: undefined, done: true });
+  });
+
+  test('answers that do not come in time end in an error, behind those that came', async (t) => {
+    const { io, port } = await serve(t);
+    const a = await pair(t, io, port);
+    await pair(t, io, port);
+    a.client.on('ask', (done) => done('a'));
+    const answers = [];
+    const reading = async () => {
+      for await (const { answer } of io.timeout(300).emitWithAnswers('ask')) {
+        answers.push(answer);
+      }
+    };
+    await assert.rejects(reading(), TIMED_OUT);
+    assert.deepEqual(answers, ['a']);
+  });
+
+  test('answers one by one: of nobody, of a server that closes, and of a reader that has enough', async (t) => {
+    const { io, port } = await serve(t);
+    const all = async (answers) => {
+      const found = [];
+      for await (const { answer } of answers) {
+        found.push(answer);
+      }
+      return found;
+    };
+    assert.deepEqual(await all(io.to('nobody').timeout(60000).emitWithAnswers('ask')), []);
+    assert.deepEqual(await all(new sori.Server().timeout(60000).emitWithAnswers('ask')), []);
+    const a = await pair(t, io, port);
+    const b = await pair(t, io, port);
+    for (const { client } of [a, b]) {
+      client.on('ask', (n, done) => done(n));
+    }
+    for await (const { answer } of io.timeout(60000).emitWithAnswers('ask', 1)) {
+      assert.equal(answer, 1);
+      break;
+    }
+    await Promise.all([barrier(a.client), barrier(b.client)]);
+    assert.equal(io._bridge.streams.size + io._bridge.answers.size, 0);
+    assert.throws(() => io.emitWithAnswers('disconnect'), /reserved event name/);
+    a.client.off('ask');
+    const waiting = all(io.timeout(60000).emitWithAnswers('ask', 2));
+    const closing = io.close();
+    await assert.rejects(waiting, TIMED_OUT);
+    await closing;
+  });
+}

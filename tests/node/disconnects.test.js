@@ -3,9 +3,10 @@
 
 const assert = require('assert/strict');
 const http = require('http');
+const net = require('net');
 const { once } = require('events');
 const { test } = require('node:test');
-const { sori, serve, join, pair, next, handshake, raw, upgradeRequest, answerBarriers, barrier, TRANSPORTS } = require('./harness');
+const { isOriginal, sori, serve, join, pair, next, handshake, raw, upgradeRequest, answerBarriers, barrier, TRANSPORTS } = require('./harness');
 
 /** A polling session by hand that has joined the main namespace and read its CONNECT packet. */
 async function session(io, port) {
@@ -266,3 +267,32 @@ test('bytes that are no WebSocket frame end the connection', async (t) => {
   assert.equal(description.type, 'TransportError');
   await answer;
 });
+
+if (!isOriginal) {
+  for (const transports of TRANSPORTS) {
+    test(`a server that closes within a time lets what is queued leave first (${transports})`, async (t) => {
+      const { io, port } = await serve(t);
+      const { client, socket } = await pair(t, io, port, { transports });
+      const heard = next(client, 'last words');
+      const ended = next(client, 'disconnect');
+      const words = 'x'.repeat(8e6);
+      socket.emit('last words', words);
+      await io.close({ timeout: 60000 });
+      assert.equal((await heard)[0].length, words.length);
+      await ended;
+    });
+  }
+
+  test('after its time a server that closes waits for nothing', async (t) => {
+    const httpServer = http.createServer(() => {});
+    const { io, port } = await serve(t, {}, httpServer);
+    const request = net.connect(port, '127.0.0.1', () => request.write('GET /never-answered HTTP/1.1\r\nHost: sori\r\n\r\n'));
+    t.after(() => request.destroy());
+    await next(httpServer, 'request');
+    const cut = next(request, 'close');
+    request.on('error', () => {}).resume();
+    await new Promise((resolve) => io.close({ timeout: 100 }, resolve));
+    await cut;
+    await assert.rejects(io.close({ timeout: 'soon' }), { name: 'TypeError', message: /takes a number of milliseconds/ });
+  });
+}

@@ -17,7 +17,7 @@ const NOTHING = {
   requests: 0,
   posts: 0,
   clients: 0,
-  broadcastAcks: 0,
+  answers: 0,
   connections: 0,
   sockets: 0,
   outgoing: 0,

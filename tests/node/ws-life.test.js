@@ -85,6 +85,34 @@ test('addresses stay known as long as the connection lives', async (t) => {
   await closed;
 });
 
+test('who hears of the end can still ask where the connection came from', async (t) => {
+  for (const host of ['127.0.0.1', '::1']) {
+    const httpServer = http.createServer();
+    const wss = new WebSocket.WebSocketServer({ server: httpServer });
+    t.after(() => httpServer.close());
+    httpServer.listen(0, host);
+    await once(httpServer, 'listening');
+    const { port } = httpServer.address();
+    const connected = once(wss, 'connection');
+    const client = clientOf(t, `ws://${host === '::1' ? '[::1]' : host}:${port}`);
+    const [server, request] = await connected;
+    const { remoteAddress, remotePort, remoteFamily } = request.socket;
+    const told = new Promise((resolve) => {
+      server.on('close', () => {
+        const { _socket: socket } = server;
+        resolve([socket.remoteAddress, socket.remotePort, socket.remoteFamily, socket.localAddress, socket.localPort, socket.localFamily]);
+      });
+    });
+    await once(client, 'open');
+    client.close();
+    const family = host === '::1' ? 'IPv6' : 'IPv4';
+    assert.deepEqual([remoteAddress, remoteFamily], [host, family]);
+    // Of what nobody asked for in time, Node knows nothing.
+    const expected = isOriginal ? [host, remotePort, family, undefined, undefined, undefined] : [host, remotePort, family, host, port, family];
+    assert.deepEqual(await told, expected);
+  }
+});
+
 test('it runs in several workers at once', async (t) => {
   const workers = [0, 1].map(() => new Worker(path.join(__dirname, 'fixtures/ws-worker.js'), { workerData: modulePath }));
   const ports = await Promise.all(workers.map((worker) => once(worker, 'message')));

@@ -90,6 +90,17 @@ async function acks(socket: Socket<ClientToServer, ServerToClient, BetweenServer
   expectType<boolean>()(await remote!.emitWithAck('query', 'text'));
   expectType<Data>()(remote!.data);
 
+  for await (const { socket: one, answer } of io.timeout(5).emitWithAnswers('query', 'text')) {
+    expectType<string>()(one.id);
+    expectType<Data>()(one.data);
+    expectType<boolean>()(answer);
+  }
+  for await (const { answer } of io.of('/').emitWithAnswers('query', 'text')) {
+    expectType<boolean>()(answer);
+  }
+  // @ts-expect-error an event without an ack
+  io.timeout(5).emitWithAnswers('news', 'text', 1);
+
   expectType<number[]>()(await io.serverSideEmitWithAck('sum', 1));
 }
 

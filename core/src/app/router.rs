@@ -219,6 +219,8 @@ impl Application for Entrance {
             | Event::Upgraded { .. }
             // What a cluster's connection does goes to `tracing`, and sockets are described by the engine.
             | Event::SocketsAsked { .. }
+            | Event::JoinAsked { .. }
+            | Event::LeaveAsked { .. }
             | Event::Bus(_)
             | Event::Answer { .. }
             | Event::FeedWrite { .. }

@@ -459,3 +459,41 @@ impl<K: Hash + Eq, V> Striped<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Slot;
+    use super::*;
+
+    #[test]
+    fn a_nameless_member_is_in_the_rooms_it_joined_and_in_no_other() {
+        let group = Namespace::new(NamespaceId(7), "".into(), 1, None);
+        let [first, second] = [0, 1].map(|index| ConnId {
+            shard: 0,
+            slot: Slot {
+                index,
+                generation: 0,
+            },
+        });
+        group.add_nameless(first);
+        group.add_nameless(second);
+        assert!(group.join(second, "") && group.join(second, "blue"));
+
+        let reached = |rooms: &[&str], except: &[&str]| -> Vec<ConnId> {
+            group.select(rooms, except).connections()
+        };
+        assert_eq!(reached(&[], &[]), [first, second]);
+        assert_eq!(reached(&[""], &[]), [second]);
+        assert_eq!(reached(&[], &["blue"]), [first]);
+        assert_eq!(
+            (group.rooms_of(first).len(), group.sid_of(first)),
+            (0, None)
+        );
+
+        group.leave_all(second);
+        assert_eq!(reached(&["", "blue"], &[]), []);
+        group.remove(first);
+        group.remove(second);
+        assert!(group.is_empty());
+    }
+}

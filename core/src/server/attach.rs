@@ -11,7 +11,8 @@ use super::addresses::{Address, Share};
 use super::connection::Connection;
 use super::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
 use super::incoming::{Peer, deliver};
-use super::shard::{Shard, Timer, read_link};
+use super::reader::spawn_reader;
+use super::shard::{Shard, Timer};
 use super::task::{Attach, Opening};
 use crate::config::{Protocol, TransportKind};
 use crate::embed::{Event, RequestId};
@@ -47,7 +48,7 @@ impl Shard {
             return;
         };
         let id = LinkId(self.next_link);
-        self.next_link += 1;
+        self.next_link = self.next_link.wrapping_add(1);
         if dialect.revision == Revision::V3 {
             stream.write_ahead(&mut answer);
         }
@@ -70,7 +71,12 @@ impl Shard {
             TransportKind::WebTransport => Link::of_records(id, request, outlet),
             _ => Link::new(id, request, outlet, Role::Server, deflate),
         };
-        self.write_now(&mut link, &answer);
+        // What leaves with the first packet, in one write.
+        let mut beginning = &answer[..];
+        if upgrade_of.is_some() || dialect.revision == Revision::V3 {
+            self.write_now(&mut link, beginning);
+            beginning = &[];
+        }
         let slot = match upgrade_of {
             Some(slot) => {
                 if let Some(connection) = self.connections.get_mut(slot) {
@@ -90,6 +96,9 @@ impl Shard {
                     sid,
                     share,
                 });
+                if !beginning.is_empty() {
+                    self.flush_behind(slot, beginning);
+                }
                 self.enter_root(slot);
                 slot
             }
@@ -102,7 +111,7 @@ impl Shard {
             self.handle_bytes(slot, id, chunk.len());
         }
         if let Some(stream) = reader {
-            tokio::task::spawn_local(read_link(Rc::clone(shard), slot, id, stream));
+            spawn_reader(shard, slot, id, stream);
         }
     }
 
@@ -266,6 +275,14 @@ impl Shard {
                 });
             }
         }
+    }
+
+    /// Writes bytes that are no frames, then what is queued for the connection.
+    fn flush_behind(&mut self, slot: Slot, beginning: &[u8]) {
+        // Nothing gathers there between two flushes.
+        debug_assert!(self.cork.is_empty());
+        self.cork.extend_from_slice(beginning);
+        self.flush(slot);
     }
 
     /// Writes bytes of a link that belongs to no connection yet, or never will.

@@ -102,6 +102,11 @@ impl Connection {
         self.dialect.binary = self.probe_binary;
     }
 
+    pub(super) fn has_link(&self, id: LinkId) -> bool {
+        let links = [self.link.as_ref(), self.probe.as_deref()];
+        links.into_iter().flatten().any(|link| link.id == id)
+    }
+
     pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         match (&mut self.link, &mut self.probe) {
             (Some(link), _) if link.id == id => Some(link),

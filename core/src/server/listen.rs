@@ -30,7 +30,7 @@ pub(super) enum Transport {
 /// A connection that has been accepted, before the engine has read its first byte.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    Tcp(std::net::TcpStream, Transport),
+    Tcp(std::net::TcpStream, SocketAddr, Transport),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
     /// By somebody else, who has read this much of it.
@@ -39,10 +39,17 @@ pub(super) enum Accepted {
 
 /// A socket that connections come from.
 enum Listener {
-    Tcp(tokio::net::TcpListener, Transport),
+    Tcp(TcpSocket, Transport),
     #[cfg(unix)]
     Unix(UnixSocket),
 }
+
+/// On Unix only the listener itself is on the runtime that accepts: that of tokio would put each
+/// stream there too, which is on its way to another.
+#[cfg(unix)]
+type TcpSocket = tokio::io::unix::AsyncFd<TcpListener>;
+#[cfg(not(unix))]
+type TcpSocket = tokio::net::TcpListener;
 
 /// A socket that stands in the file system until it is dropped.
 #[cfg(unix)]
@@ -60,10 +67,7 @@ impl Engine {
         let listener = TcpListener::bind(address).map_err(during)?;
         let bound = listener.local_addr().map_err(during)?;
         listener.set_nonblocking(true).map_err(during)?;
-        self.accept(move || {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            Ok(Listener::Tcp(listener, transport))
-        })?;
+        self.accept(move || Ok(Listener::Tcp(register(listener)?, transport)))?;
         tell!(info, address = %bound, "listening");
         Ok(bound)
     }
@@ -221,8 +225,8 @@ impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener, transport) => {
-                let (stream, _) = listener.accept().await?;
-                Ok(Accepted::Tcp(stream.into_std()?, transport.clone()))
+                let (stream, peer) = accept_from(listener).await?;
+                Ok(Accepted::Tcp(stream, peer, transport.clone()))
             }
             #[cfg(unix)]
             Listener::Unix(socket) => {
@@ -233,14 +237,41 @@ impl Listener {
     }
 }
 
+#[cfg(unix)]
+#[allow(
+    deprecated,
+    reason = "for types whose descriptor may be another's; a listener's is its own"
+)]
+fn register(socket: TcpListener) -> io::Result<TcpSocket> {
+    TcpSocket::with_interest(socket, tokio::io::Interest::READABLE)
+}
+
+#[cfg(not(unix))]
+fn register(socket: TcpListener) -> io::Result<TcpSocket> {
+    TcpSocket::from_std(socket)
+}
+
+#[cfg(unix)]
+async fn accept_from(socket: &TcpSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    socket
+        .async_io(tokio::io::Interest::READABLE, TcpListener::accept)
+        .await
+}
+
+#[cfg(not(unix))]
+async fn accept_from(socket: &TcpSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let (stream, peer) = socket.accept().await?;
+    Ok((stream.into_std()?, peer))
+}
+
 /// Between a failure to accept and the next try.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Accepted {
     pub(super) fn peer(&self) -> Peer {
         match self {
-            Accepted::Tcp(stream, transport) => Peer {
-                remote_address: stream.peer_addr().ok(),
+            Accepted::Tcp(_, peer, transport) => Peer {
+                remote_address: Some(*peer),
                 is_secure: !matches!(transport, Transport::Plain),
             },
             #[cfg(unix)]
@@ -263,11 +294,11 @@ impl Accepted {
     /// Puts it onto the runtime that calls, and takes what stands below HTTP to where HTTP begins.
     pub(super) async fn into_wire(self) -> io::Result<Wire> {
         let stream = match self {
-            Accepted::Tcp(stream, Transport::Plain) | Accepted::Brought(stream, _) => {
+            Accepted::Tcp(stream, _, Transport::Plain) | Accepted::Brought(stream, _) => {
                 Stream::Tcp(stream)
             }
             #[cfg(feature = "tls")]
-            Accepted::Tcp(stream, Transport::Tls(tls)) => {
+            Accepted::Tcp(stream, _, Transport::Tls(tls)) => {
                 let session = rustls::ServerConnection::new(tls.current());
                 let session = session.map_err(io::Error::other)?;
                 Stream::Tls(stream, Box::new(session))

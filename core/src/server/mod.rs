@@ -22,6 +22,7 @@ mod packets;
 pub mod pull;
 mod quota;
 mod raw;
+mod reader;
 mod reading;
 mod registry;
 mod requests;
@@ -63,7 +64,7 @@ pub use websocket::WebSocketUpgrade;
 use crate::config::{Config, Protocol};
 use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
 use crate::error::Error;
-use crate::hub::{ConnId, Hub};
+use crate::hub::{ConnId, Hub, NamespaceId};
 use crate::metrics::{Counters, Metrics};
 use crate::proto::websocket::deflate::DeflateParams;
 use crate::session::Settings;
@@ -114,6 +115,13 @@ pub trait Application: Send + Sync + 'static {
     /// Whether it describes its sockets itself: another server that asks for some comes as
     /// [`Event::SocketsAsked`], and [`Event::Sockets`] has only those of other servers.
     fn describes_sockets(&self) -> bool {
+        false
+    }
+
+    /// Whether it wants to know who comes into the rooms of a namespace and goes: what another server
+    /// does to them comes as [`Event::JoinAsked`] and [`Event::LeaveAsked`].
+    fn watches_rooms(&self, namespace: NamespaceId) -> bool {
+        let _ = namespace;
         false
     }
 
@@ -415,12 +423,22 @@ impl Engine {
     }
 
     fn polling_request(&self, request: Request<'_>, responder: Responder) -> Option<ConnId> {
+        let verified = self.verify(request.method, request.url, false);
         if self.is_closing() {
+            // A client fetches what it is still to be told.
+            if self.has_time_to_finish()
+                && let Ok(verified @ Verified::Session(..)) = verified
+            {
+                let conn = self.take_request(verified, request, responder);
+                self.turn_down_if_ended();
+                return conn;
+            }
             // No shard is left to answer.
             self.answer(responder, polling::empty_answer(503));
+            self.shared.application.flush();
             return None;
         }
-        match self.verify(request.method, request.url, false) {
+        match verified {
             Ok(verified) => self.take_request(verified, request, responder),
             Err(refusal) => {
                 self.answer(responder, requests::refused(refusal));

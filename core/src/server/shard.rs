@@ -35,7 +35,7 @@ use crate::embed::{Event, RequestId};
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
 use crate::trace::tell;
-use crate::transport::{Inlet, LinkId, Source};
+use crate::transport::{LinkId, Source};
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {
@@ -49,7 +49,7 @@ pub(super) struct Shard {
     pub(super) timers: Timers<Timer>,
     /// Byte feeds by the request that brought them.
     pub(super) feeds: HashMap<RequestId, (Slot, LinkId)>,
-    pub(super) next_link: u64,
+    pub(super) next_link: u32,
     pub(super) next_mark: u64,
     /// Every stream is read into this buffer; only what is incomplete is copied out of it.
     pub(super) buffer: Box<[u8]>,
@@ -434,12 +434,12 @@ impl Shard {
     }
 
     /// One look at a link's stream by the task that reads it.
-    fn poll_link(
+    pub(super) fn poll_link(
         &mut self,
         cx: &mut Context<'_>,
         slot: Slot,
         id: LinkId,
-        stream: &mut Inlet,
+        stream: &mut impl Source,
     ) -> Poll<Flow> {
         let Some(connection) = self.connections.get_mut(slot) else {
             return Poll::Ready(Flow::Stop);
@@ -503,27 +503,6 @@ pub(super) fn guarded(
         shard.give_up(slot);
         Poll::Ready(Flow::Stop)
     })
-}
-
-/// Reads a link's stream until either is over.
-pub(super) async fn read_link(
-    shard: Rc<RefCell<Shard>>,
-    slot: Slot,
-    id: LinkId,
-    mut stream: Inlet,
-) {
-    loop {
-        let look = poll_fn(|cx| {
-            guarded(&shard, slot, |shard| {
-                shard.poll_link(cx, slot, id, &mut stream)
-            })
-        });
-        match look.await {
-            Flow::Continue => {}
-            Flow::Yield => tokio::task::yield_now().await,
-            Flow::Stop => return,
-        }
-    }
 }
 
 /// Most fragments of one message (ws's limit).

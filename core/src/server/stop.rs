@@ -71,6 +71,9 @@ impl Engine {
     /// Drives `work` on the shard that calls, until it is done or the shard has ended.
     pub(crate) fn spawn_local(&self, shard: u8, work: impl Future<Output = ()> + 'static) {
         let engine = self.clone();
+        // In a box at once: whatever holds it on its way into the task is then small, and moves
+        // nothing but a pointer.
+        let work = Box::pin(work);
         tokio::task::spawn_local(async move {
             let ended = engine.shared.shards[usize::from(shard)].ended.wait();
             unless(ended, work).await;
@@ -96,11 +99,15 @@ impl Engine {
     }
 
     /// For those who have just asked something of a shard that may have ended meanwhile.
-    #[cfg(feature = "tower")]
     pub(super) fn turn_down_if_ended(&self) {
         if self.shared.live_shards.load(Ordering::Acquire) == 0 {
             self.turn_down_all();
         }
+    }
+
+    /// Whether what is queued leaves before the end.
+    pub(super) fn has_time_to_finish(&self) -> bool {
+        self.shared.finish_by.get().is_some()
     }
 
     /// How long the application may work on when the connections of a shard are over.

@@ -60,6 +60,19 @@ impl Table {
         place.tenant.as_mut()
     }
 
+    /// The place at `index`, if its tenant has that link.
+    pub(super) fn slot_of_link(&self, index: u32, link: LinkId) -> Option<Slot> {
+        let place = self.places.get(index as usize)?;
+        let has_link = match place.tenant.as_ref()? {
+            Tenant::Session(connection) => connection.has_link(link),
+            Tenant::WebSocket(websocket) => websocket.link.id == link,
+        };
+        has_link.then_some(Slot {
+            index,
+            generation: place.generation,
+        })
+    }
+
     /// The Engine.IO connection there.
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
         match self.tenant_mut(slot)? {

@@ -18,9 +18,9 @@ use crate::proto::engine::frames;
 use crate::proto::websocket::deflate::{DeflateParams, Deflater};
 use crate::proto::websocket::{Decoder, Frame, Role};
 
-/// Tells apart the links that a connection has in its life.
+/// Tells apart the links of a shard. It wraps around, long after the links that had it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LinkId(pub(crate) u64);
+pub(crate) struct LinkId(pub(crate) u32);
 
 /// A WebSocket of a connection.
 #[derive(Debug)]

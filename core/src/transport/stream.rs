@@ -15,6 +15,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -35,6 +36,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 /// A stream on its way to a shard.
 pub(crate) enum Stream {
     Tcp(std::net::TcpStream),
+    /// On the runtime of this thread, where it stays if its shard is there.
+    Registered(TcpStream, ThreadId),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
     #[cfg(feature = "tls")]
@@ -73,10 +76,15 @@ impl Stream {
     /// Writes what a fresh TCP stream takes at once, and leaves the rest in `bytes`. A runtime would
     /// first have to learn that the stream is writable.
     pub(crate) fn write_ahead(&mut self, bytes: &mut Bytes) {
-        if let Stream::Tcp(stream) = self
-            && stream.set_nonblocking(true).is_ok()
-            && let Ok(n) = io::Write::write(stream, bytes)
-        {
+        let written = match self {
+            Stream::Tcp(stream) => {
+                let is_ready = stream.set_nonblocking(true);
+                is_ready.and_then(|()| io::Write::write(stream, bytes))
+            }
+            Stream::Registered(stream, _) => stream.try_write(bytes),
+            _ => return,
+        };
+        if let Ok(n) = written {
             bytes.advance(n);
         }
     }
@@ -85,6 +93,8 @@ impl Stream {
     pub(crate) fn adopt(self) -> io::Result<Option<Wire>> {
         let wire = match self {
             Stream::Tcp(stream) => Wire::Tcp(adopt_tcp(stream)?),
+            Stream::Registered(stream, home) if home == thread::current().id() => Wire::Tcp(stream),
+            Stream::Registered(stream, _) => Wire::Tcp(adopt_tcp(stream.into_std()?)?),
             #[cfg(unix)]
             Stream::Unix(stream) => {
                 stream.set_nonblocking(true)?;
@@ -108,10 +118,11 @@ fn adopt_tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
 }
 
 impl Wire {
-    /// Takes the stream off its runtime.
+    /// Makes the stream ready for its shard. A plain one leaves its runtime only there, and only if
+    /// the shard is on another thread: leaving and coming back costs four system calls.
     pub(crate) fn release(self) -> io::Result<Stream> {
         Ok(match self {
-            Wire::Tcp(stream) => Stream::Tcp(stream.into_std()?),
+            Wire::Tcp(stream) => Stream::Registered(stream, thread::current().id()),
             #[cfg(unix)]
             Wire::Unix(stream) => Stream::Unix(stream.into_std()?),
             #[cfg(feature = "tls")]
@@ -251,26 +262,6 @@ impl Source for SharedWire {
     }
 }
 
-impl Source for Inlet {
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Inlet::Tcp(stream) => Source::poll_read(stream, cx, buffer),
-            Inlet::Shared(stream) => stream.poll_read(cx, buffer),
-        }
-    }
-
-    fn drain(&self, cx: &mut Context<'_>, link: &mut Link, cork: &mut Vec<u8>) {
-        match self {
-            Inlet::Tcp(stream) => stream.drain(cx, link, cork),
-            Inlet::Shared(stream) => stream.drain(cx, link, cork),
-        }
-    }
-}
-
 /// The backlog of a stream goes nowhere but to it.
 fn flush_backlog(link: &mut Link, cork: &mut Vec<u8>) {
     link.flush_backlog(&mut Cork {
@@ -323,6 +314,7 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Stream::Tcp(_) => "Tcp",
+            Stream::Registered(..) => "Registered",
             #[cfg(unix)]
             Stream::Unix(_) => "Unix",
             #[cfg(feature = "tls")]

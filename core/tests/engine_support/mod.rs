@@ -233,6 +233,8 @@ impl Recorder {
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
             | Event::SocketsAsked { .. }
+            | Event::JoinAsked { .. }
+            | Event::LeaveAsked { .. }
             | Event::Bus(_)
             | Event::DisconnectAsked { .. } => {}
             Event::Closed => log.is_closed = true,

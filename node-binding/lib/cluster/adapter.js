@@ -1,12 +1,19 @@
 // `nsp.adapter` of a namespace that is on several servers: what is asked of all of them.
 'use strict';
 
-const { Adapter } = require('../adapter');
+const { Adapter, ROOM_EVENTS } = require('../adapter');
 const { pushPayload } = require('../payload');
 const { FIELD } = require('../queue');
 const { RESERVED_SERVER_SIDE, refuseReserved } = require('../reserved');
 
 class ClusterAdapter extends Adapter {
+  constructor(nsp) {
+    super(nsp);
+    // What other servers do to rooms is done in the engine, unless somebody wants to hear of it.
+    this.on('newListener', (event) => ROOM_EVENTS.includes(event) && nsp._watchRooms(true));
+    this.on('removeListener', (event) => ROOM_EVENTS.includes(event) && nsp._watchRooms(this._isWatched));
+  }
+
   /** How many servers there are; rejects when Redis cannot tell in time. */
   async serverCount() {
     if (!this.nsp._isClustered()) {

@@ -64,8 +64,7 @@ function onServerCount(bridge, [, id, count]) {
 function onSocketsAsked(bridge, [, nspId, ticket, conns]) {
   const described = [];
   for (const conn of conns) {
-    const connection = bridge.connections[conn];
-    const socket = connection === undefined ? null : connection._socketIn(nspId);
+    const socket = socketOf(bridge, conn, nspId);
     if (socket !== null) {
       described.push(describe(socket));
     }
@@ -86,11 +85,23 @@ function describe({ id, handshake, rooms, data }) {
 
 /** Another server wants a socket to go. */
 function onDisconnectAsked(bridge, [, conn, nspId, close]) {
-  const connection = bridge.connections[conn];
-  const socket = connection === undefined ? null : connection._socketIn(nspId);
+  const socket = socketOf(bridge, conn, nspId);
   if (socket !== null) {
     socket.disconnect(close === 1);
   }
 }
 
-module.exports = { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked };
+/** Another server has a socket join rooms, or leave them: here, so that the adapter's listeners hear of it. */
+function onRoomsAsked(bridge, [, conn, nspId, rooms], method) {
+  const socket = socketOf(bridge, conn, nspId);
+  if (socket !== null) {
+    rooms.forEach((room) => socket[method](room));
+  }
+}
+
+function socketOf(bridge, conn, nspId) {
+  const connection = bridge.connections[conn];
+  return connection === undefined ? null : connection._socketIn(nspId);
+}
+
+module.exports = { onServerEvent, onSockets, onServerCount, onSocketsAsked, onDisconnectAsked, onRoomsAsked };

@@ -15,6 +15,17 @@ class ClusterNamespace extends Namespace {
     nsp.adapter = new ClusterAdapter(nsp);
   }
 
+  _register(bridge) {
+    super._register(bridge);
+    this._watchRooms(this.adapter._isWatched);
+  }
+
+  _watchRooms(isWatched) {
+    if (this._isClustered()) {
+      this.server._bridge.native.watchRooms(this._id, isWatched);
+    }
+  }
+
   /** Whether there is a way to the other servers. */
   _isClustered() {
     return this._id !== -1 && !this.server._bridge.isClosed;

@@ -3,6 +3,7 @@
 
 const { emitLocally } = require('../emitter');
 const { Namespace } = require('../namespace');
+const { unsupported } = require('../options');
 const { PACKET } = require('../packet-watch');
 const { RESERVED_SERVER_SIDE, refuseReserved } = require('../reserved');
 const { RemoteSocket } = require('../remote-socket');
@@ -95,6 +96,10 @@ class PacketNamespace extends Namespace {
       servers = count;
       finishIfComplete();
     });
+  }
+
+  _broadcastToEach() {
+    throw unsupported('emitWithAnswers() needs packets in the engine: it goes with no adapter of npm and no parser of your own');
   }
 
   async _fetchSockets(operator) {

@@ -52,11 +52,6 @@ class Carrier {
     process.nextTick(handOver, this);
   }
 
-  /** Whether several events may come in one turn of the event loop. */
-  get isSynchronous() {
-    return this.ws._terms.settings.isSynchronous;
-  }
-
   /** Node's socket, as long as it is there. */
   get stream() {
     return this.node === null ? null : this.node.stream;
@@ -291,19 +286,6 @@ class Carrier {
       node.isHolding = isHolding;
       engine[isHolding ? 'hold' : 'unhold']();
     }
-  }
-
-  /** Whether a frame is masked in another way than the engine masks, so that it is built here. */
-  mustFrame(mask) {
-    const { settings, isServer } = this.ws._terms;
-    return settings.generateMask !== undefined || (mask !== undefined && Boolean(mask) === isServer);
-  }
-
-  /** How such a frame is masked, as `frameOf` takes it. */
-  maskFor(mask) {
-    const { settings, isServer } = this.ws._terms;
-    const isMasked = mask === undefined ? !isServer : Boolean(mask);
-    return isMasked ? settings.generateMask || true : null;
   }
 
   /** The connection is over on all sides. */

@@ -6,7 +6,7 @@ const { throwLater } = require('../errors');
 /** Whether an event of `ws` must wait; it is then kept. */
 function holds(ws, event, first, second) {
   if (ws._held === null) {
-    if (!ws._paused && ws._carrier.isSynchronous) {
+    if (!ws._paused && ws._terms.isSynchronous) {
       return false;
     }
     ws._held = { events: [], next: 0 };
@@ -58,7 +58,7 @@ function releaseHeld(ws) {
     if (isDone(ws._held)) {
       ws._held = null;
       ws._carrier.resume();
-    } else if (ws._carrier.isSynchronous) {
+    } else if (ws._terms.isSynchronous) {
       release(ws);
     } else {
       setImmediate(releaseOne, ws);

@@ -31,6 +31,24 @@ class Terms {
     const isDefault = autoPong === DEFAULTS.autoPong && closeTimeout === DEFAULTS.closeTimeout;
     return isDefault ? Terms.DEFAULT : new Terms({ autoPong, closeTimeout });
   }
+
+  /** Whether several events may come in one turn of the event loop. */
+  get isSynchronous() {
+    return this.settings.isSynchronous;
+  }
+
+  /** Whether a frame is masked in another way than the engine masks, so that it is built here. */
+  mustFrame(mask) {
+    const { settings, isServer } = this;
+    return settings.generateMask !== undefined || (mask !== undefined && Boolean(mask) === isServer);
+  }
+
+  /** How such a frame is masked, as `frameOf` takes it. */
+  maskFor(mask) {
+    const { settings, isServer } = this;
+    const isMasked = mask === undefined ? !isServer : Boolean(mask);
+    return isMasked ? settings.generateMask || true : null;
+  }
 }
 
 Terms.DEFAULT = Object.freeze(new Terms());

@@ -207,8 +207,8 @@ class WebSocket extends EventEmitter {
 
   _write(payload, frame, callback) {
     const token = callback ? this._expect(callback) : 0;
-    const written = this._carrier.mustFrame(frame.mask)
-      ? engine.sendRaw(this._id, frameOf(payload, frame, this._carrier.maskFor(frame.mask)), token)
+    const written = this._terms.mustFrame(frame.mask)
+      ? engine.sendRaw(this._id, frameOf(payload, frame, this._terms.maskFor(frame.mask)), token)
       : engine.send(this._id, payload, frame, token);
     if (this._queuedIn !== engine.turn) {
       this._queuedIn = engine.turn;

@@ -176,14 +176,7 @@ impl Engine {
                 rooms,
                 request,
             } => {
-                let is_here =
-                    self.move_sockets(&namespace, &recipients, &rooms, |audience, rooms| {
-                        Command::JoinMany {
-                            namespace: namespace.id(),
-                            audience,
-                            rooms,
-                        }
-                    });
+                let is_here = self.move_sockets(&namespace, &recipients, &rooms, Move::Join);
                 confirm(request, is_here);
             }
             Message::Leave {
@@ -191,14 +184,7 @@ impl Engine {
                 rooms,
                 request,
             } => {
-                let is_here =
-                    self.move_sockets(&namespace, &recipients, &rooms, |audience, rooms| {
-                        Command::LeaveMany {
-                            namespace: namespace.id(),
-                            audience,
-                            rooms,
-                        }
-                    });
+                let is_here = self.move_sockets(&namespace, &recipients, &rooms, Move::Leave);
                 confirm(request, is_here);
             }
             Message::Disconnect {
@@ -299,13 +285,44 @@ impl Engine {
         namespace: &Namespace,
         recipients: &Recipients,
         rooms: &[Box<str>],
-        command: impl for<'a> FnOnce(Audience<'a>, &'a [&'a str]) -> Command<'a>,
+        direction: Move,
     ) -> bool {
-        let targets = namespace.select(&recipients.rooms, &recipients.except);
-        let rooms: Vec<&str> = rooms.iter().map(|room| &**room).collect();
-        recipients.with_audience(|audience| self.execute(command(audience, &rooms)));
-        !targets.is_empty()
+        let found = sockets(namespace, recipients);
+        let is_here = !found.is_empty();
+        if self.shared.application.watches_rooms(namespace.id()) {
+            for socket in found {
+                self.tell_from_cluster(match direction {
+                    Move::Join => Event::JoinAsked { socket, rooms },
+                    Move::Leave => Event::LeaveAsked { socket, rooms },
+                });
+            }
+            return is_here;
+        }
+        let rooms: &Vec<&str> = &rooms.iter().map(|room| &**room).collect();
+        let namespace = namespace.id();
+        recipients.with_audience(|audience| {
+            self.execute(match direction {
+                Move::Join => Command::JoinMany {
+                    namespace,
+                    audience,
+                    rooms,
+                },
+                Move::Leave => Command::LeaveMany {
+                    namespace,
+                    audience,
+                    rooms,
+                },
+            });
+        });
+        is_here
     }
+}
+
+/// Into rooms, or out of them.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Join,
+    Leave,
 }
 
 impl Recipients {

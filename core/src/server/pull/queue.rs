@@ -274,6 +274,8 @@ impl Application for EventQueue {
             | Event::Sockets { .. }
             | Event::ServerCount { .. }
             | Event::SocketsAsked { .. }
+            | Event::JoinAsked { .. }
+            | Event::LeaveAsked { .. }
             | Event::Bus(_)
             | Event::DisconnectAsked { .. } => self.handle_cluster(engine, event),
             Event::Message {

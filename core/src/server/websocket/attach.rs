@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::WebSocketUpgrade;
 use super::connection::WebSocket;
-use super::receive::spawn_reader;
 use super::task::Attach;
 use crate::embed::Event;
 use crate::embed::websocket::{self, Gauge};
 use crate::proto::websocket::Role;
+use crate::server::reader::spawn_reader;
 use crate::server::shard::Shard;
 use crate::transport::{Link, LinkId, Outlet};
 
@@ -59,7 +59,7 @@ impl Shard {
             }
         };
         let id = LinkId(self.next_link);
-        self.next_link += 1;
+        self.next_link = self.next_link.wrapping_add(1);
         let mut link = Link::new(id, request, outlet, role, deflate);
         if settings.skip_utf8_validation {
             link.decoder = link.decoder.without_text_check();
@@ -92,7 +92,7 @@ impl Shard {
             self.handle_websocket_bytes(slot, chunk.len());
         }
         if let Some(stream) = reader {
-            spawn_reader(shard, slot, stream);
+            spawn_reader(shard, slot, id, stream);
         }
     }
 }

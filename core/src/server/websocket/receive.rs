@@ -1,9 +1,6 @@
 //! What comes from the peer of a plain WebSocket: bytes become messages, a stream comes to its end.
 
-use std::cell::RefCell;
 use std::io;
-use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,8 +14,8 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard, guarded};
-use crate::transport::{Inlet, Source};
+use crate::server::shard::{Flow, Shard};
+use crate::transport::Source;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
 /// than this.
@@ -171,7 +168,7 @@ impl Shard {
     }
 
     /// One look at a plain WebSocket's stream by the task that reads it.
-    fn poll_websocket(
+    pub(in crate::server) fn poll_websocket(
         &mut self,
         cx: &mut Context<'_>,
         slot: Slot,
@@ -224,57 +221,4 @@ impl Shard {
 pub(super) fn tell(engine: &Engine, conn: ConnId, event: Event<'_>) {
     let event = EngineEvent::WebSocket { conn, event };
     engine.shared.application.handle(engine, event);
-}
-
-/// The task that reads a plain WebSocket's stream until it is over. There is one for each connection:
-/// no larger than this, and over a stream of one pointer, it takes 128 bytes of the runtime's.
-struct Reader<S> {
-    shard: Rc<RefCell<Shard>>,
-    slot: Slot,
-    stream: S,
-}
-
-/// Starts the task that reads the stream of `slot`.
-pub(super) fn spawn_reader(shard: &Rc<RefCell<Shard>>, slot: Slot, stream: Inlet) {
-    match stream {
-        Inlet::Tcp(stream) => Reader::spawn(shard, slot, stream),
-        Inlet::Shared(stream) => Reader::spawn(shard, slot, stream),
-    }
-}
-
-impl<S: Source + Unpin + 'static> Reader<S> {
-    fn spawn(shard: &Rc<RefCell<Shard>>, slot: Slot, stream: S) {
-        let shard = Rc::clone(shard);
-        tokio::task::spawn_local(Reader {
-            shard,
-            slot,
-            stream,
-        });
-    }
-}
-
-impl<S: Source + Unpin> Future for Reader<S> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Reader {
-            shard,
-            slot,
-            stream,
-        } = self.get_mut();
-        loop {
-            let look = guarded(shard, *slot, |shard| {
-                shard.poll_websocket(cx, *slot, stream)
-            });
-            match look {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Flow::Continue) => {}
-                Poll::Ready(Flow::Yield) => {
-                    // Its first look sees to it that this task is woken, behind the others.
-                    return pin!(tokio::task::yield_now()).poll(cx);
-                }
-                Poll::Ready(Flow::Stop) => return Poll::Ready(()),
-            }
-        }
-    }
 }
