@@ -463,6 +463,9 @@ typedef struct sori_websocket_client_event sori_websocket_client_event;
 // How messages over WebSockets are compressed for clients that can (permessage-deflate, RFC 7692). Fill
 // it with sori_deflate_options_default(), change what you want, and let the settings of a server or of
 // a path of plain WebSockets point to it.
+//
+// A client may make several offers. One that makes none goes without compression; one whose offers are
+// all declined is turned away (400), as by npm ws.
 typedef struct sori_deflate_options {
     // sizeof(sori_deflate_options), set by sori_deflate_options_default().
     size_t size;
@@ -910,8 +913,8 @@ const char *sori_version(void);
 sori_status sori_server_new(const struct sori_server_options *options, struct sori_server **server);
 
 // Closes the server, waits for its threads, unless others share them, and gives everything back but
-// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
-// It must be the only call on the server. NULL is fine.
+// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it
+// may take that long. It must be the only call on the server. NULL is fine.
 void sori_server_free(struct sori_server *server);
 
 // Accepts connections on `host`, a name or an address, and `port`; 0 lets the system choose. The

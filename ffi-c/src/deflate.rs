@@ -22,6 +22,9 @@ pub const SORI_CONTEXT_KEPT: u32 = 2;
 /// How messages over WebSockets are compressed for clients that can (permessage-deflate, RFC 7692). Fill
 /// it with sori_deflate_options_default(), change what you want, and let the settings of a server or of
 /// a path of plain WebSockets point to it.
+///
+/// A client may make several offers. One that makes none goes without compression; one whose offers are
+/// all declined is turned away (400), as by npm ws.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct sori_deflate_options {

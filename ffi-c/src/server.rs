@@ -168,8 +168,8 @@ unsafe fn start(options: &sori_server_options) -> Result<PullServer, Failure> {
 }
 
 /// Closes the server, waits for its threads, unless others share them, and gives everything back but
-/// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it may take that long.
-/// It must be the only call on the server. NULL is fine.
+/// the events that were taken. Clients are given 2 seconds to answer the end of their WebSocket, so it
+/// may take that long. It must be the only call on the server. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_free(server: *mut sori_server) {
     guard_or((), || {

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use crate::event::sori_event;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "C has the address of a room, which must not move")]
     static SHELF: RefCell<Vec<Box<MaybeUninit<sori_event>>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -467,7 +467,7 @@ mod tests {
 
     #[test]
     fn a_nameless_member_is_in_the_rooms_it_joined_and_in_no_other() {
-        let group = Namespace::new(NamespaceId(7), "".into(), 1, None);
+        let group = Namespace::new(NamespaceId(7), "".into(), 1, None, &Arc::default());
         let [first, second] = [0, 1].map(|index| ConnId {
             shard: 0,
             slot: Slot {
