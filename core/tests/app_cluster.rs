@@ -455,27 +455,40 @@ fn namespaces_are_apart() {
 }
 
 #[test]
-fn a_socket_that_comes_back_finds_what_other_servers_said_meanwhile() {
-    let bus = StubBus::default();
-    let here = Running::start_with(|builder| builder.adapter(bus.clone()));
-    let there = Running::start_with(|builder| {
-        let settings = sori::config::RecoverySettings::default();
-        builder.adapter(bus.clone()).recovery(settings)
-    });
-    let log = Log::default();
-    let ended = log.clone();
-    let space = there.server.of("/");
-    space.on_disconnect(move |_: Socket, _| ended.write("gone"));
-    let mut client = Client::open(there.address);
-    client.send("40");
-    let joined: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
-    here.server.emit("seen", ()).unwrap();
-    let seen: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
-    client.close();
-    log.wait_for(1);
-    here.server.emit("missed", 1).unwrap();
-    let mut client = Client::open(there.address);
-    let auth = json!({ "pid": joined["pid"], "offset": seen[1] });
-    client.send(&format!("40{auth}"));
-    assert!(client.receive().starts_with(r#"42["missed",1,"#));
+fn a_socket_that_comes_back_finds_what_other_servers_said_meanwhile_to_its_rooms_too() {
+    for format in [Format::Classic, Format::Sharded(Static)] {
+        let bus = StubBus::new(ClusterSettings {
+            format,
+            ..ClusterSettings::default()
+        });
+        let here = Running::start_with(|builder| builder.adapter(bus.clone()));
+        let there = Running::start_with(|builder| {
+            let settings = sori::config::RecoverySettings::default();
+            builder.adapter(bus.clone()).recovery(settings)
+        });
+        let log = Log::default();
+        let ended = log.clone();
+        let space = there.server.of("/");
+        space.on_connect(|socket: Socket| socket.join("room"));
+        space.on_disconnect(move |_: Socket, _| ended.write("gone"));
+        let mut client = Client::open(there.address);
+        client.send("40");
+        let joined: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
+        here.server.emit("seen", ()).unwrap();
+        let seen: Value = serde_json::from_str(&client.receive()[2..]).unwrap();
+        client.close();
+        log.wait_for(1);
+        here.server.emit("missed", 1).unwrap();
+        here.server.to("room").emit("missed", 2).unwrap();
+        here.server.to("other").emit("missed", 3).unwrap();
+        here.server.emit("missed", 4).unwrap();
+        let mut client = Client::open(there.address);
+        let auth = json!({ "pid": joined["pid"], "offset": seen[1] });
+        client.send(&format!("40{auth}"));
+        for missed in [1, 2, 4] {
+            let packet = client.receive();
+            let start = format!(r#"42["missed",{missed},"#);
+            assert!(packet.starts_with(&start), "{packet}");
+        }
+    }
 }

@@ -81,7 +81,10 @@ impl Engine {
         let Some(namespace) = self.shared.hub.lookup(name) else {
             return Ok(());
         };
-        if room.is_some_and(|room| !room.is_empty() && namespace.room_size(room) == 0) {
+        // A store keeps it for members who are away.
+        if namespace.recovery().is_none()
+            && room.is_some_and(|room| !room.is_empty() && namespace.room_size(room) == 0)
+        {
             return Ok(());
         }
         let received = Classic::read_broadcast(bytes)?;
