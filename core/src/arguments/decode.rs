@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
-use std::marker::PhantomData;
 
 use bytes::Bytes;
 use serde::de::value::UnitDeserializer;
@@ -13,6 +12,7 @@ use serde::de::{
 
 use super::binary::offering;
 use super::error::ArgumentError;
+use crate::proto::json;
 
 /// The positional arguments of an event or an ack: a tuple of up to six types.
 ///
@@ -85,37 +85,51 @@ pub(crate) fn event_arguments<T: Arguments>(
     attachments: &[Bytes],
 ) -> Result<T, ArgumentError> {
     let position = Cell::new(0);
-    let visitor = EventVisitor {
+    let mut source = Source {
+        sequence: Behind(behind_name(data)),
         position: &position,
-        arguments: PhantomData,
     };
     offering(attachments, || {
-        serde_json::Deserializer::from_str(data).deserialize_seq(visitor)
-    })
-    .map_err(|error| ArgumentError::new(position.get(), &error))
-}
-
-struct EventVisitor<'p, T> {
-    position: &'p Cell<usize>,
-    arguments: PhantomData<T>,
-}
-
-impl<'de, T: Arguments> Visitor<'de> for EventVisitor<'_, T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut sequence: S) -> Result<T, S::Error> {
-        sequence.next_element::<IgnoredAny>()?;
-        let mut source = Source {
-            sequence,
-            position: self.position,
-        };
         let arguments = T::take(&mut source)?;
         while source.sequence.next_element::<IgnoredAny>()?.is_some() {}
         Ok(arguments)
+    })
+    .map_err(|error: serde_json::Error| ArgumentError::new(position.get(), &error))
+}
+
+/// What stands behind the name of an event: `,1,2]` of `["a",1,2]`.
+fn behind_name(data: &str) -> &str {
+    let bytes = data.as_bytes();
+    let start = json::skip_space(bytes, 0) + 1;
+    let start = json::skip_space(bytes, start);
+    let end = match bytes.get(start) {
+        Some(b'"') => json::string_end(bytes, start + 1),
+        _ => json::number_end(bytes, start),
+    };
+    end.and_then(|end| data.get(end..)).unwrap_or_default()
+}
+
+/// The rest of an array, from behind one of its elements.
+struct Behind<'de>(&'de str);
+
+impl<'de> SeqAccess<'de> for Behind<'de> {
+    type Error = serde_json::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, serde_json::Error> {
+        let rest = self.0.trim_ascii_start();
+        let Some(element) = rest.strip_prefix(',') else {
+            let is_over = rest.trim_ascii_end() == "]";
+            let broken = || serde_json::Error::custom("not an array");
+            return is_over.then_some(None).ok_or_else(broken);
+        };
+        let mut element_and_more = serde_json::Deserializer::from_str(element);
+        let value = seed.deserialize(&mut element_and_more)?;
+        let end = element_and_more.into_iter::<IgnoredAny>().byte_offset();
+        self.0 = element.get(end..).unwrap_or_default();
+        Ok(Some(value))
     }
 }
 

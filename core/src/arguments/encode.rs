@@ -12,6 +12,7 @@ use super::AnyEvent;
 use super::binary::gathering;
 #[cfg(feature = "server")]
 use super::decode::event_name;
+use super::json;
 use crate::embed::Payload;
 use crate::error::Error;
 
@@ -35,7 +36,7 @@ impl Encoded {
         }
         let mut json = scratch::take();
         json.push(b'[');
-        write_name(name, &mut json)?;
+        json::write_text(name, &mut json).map_err(|error| not_json(&error))?;
         Encoded::finish(json, arguments)
     }
 
@@ -85,7 +86,7 @@ impl Encoded {
         if shape == Shape::One && !is_first {
             json.push(b',');
         }
-        let (written, attachments) = gathering(|| serde_json::to_writer(&mut json, arguments));
+        let (written, attachments) = gathering(|| json::write(arguments, &mut json));
         written.map_err(|error| not_json(&error))?;
         match shape {
             // The tuple's own brackets: the first is the comma before it, the last ends it all.
@@ -103,21 +104,6 @@ impl Drop for Encoded {
     fn drop(&mut self) {
         scratch::give_back(std::mem::take(&mut self.json));
     }
-}
-
-/// Most names need no escape.
-fn write_name(name: &str, json: &mut Vec<u8>) -> Result<(), Error> {
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Looks at all bytes, which the compiler does in vectors.
-    let has_special = |name: &str| name.bytes().fold(false, |any, byte| any | is_special(byte));
-    if has_special(name) {
-        return serde_json::to_writer(json, name).map_err(|error| not_json(&error));
-    }
-    json.reserve(name.len() + 2);
-    json.push(b'"');
-    json.extend_from_slice(name.as_bytes());
-    json.push(b'"');
-    Ok(())
 }
 
 fn not_json(error: &serde_json::Error) -> Error {

@@ -18,7 +18,7 @@ pub mod cluster;
 pub mod engine;
 pub mod event_stream;
 pub mod handshake;
-mod json;
+pub(crate) mod json;
 pub mod jsonp;
 pub mod msgpack;
 pub(crate) mod query;
