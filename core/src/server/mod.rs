@@ -125,6 +125,12 @@ pub trait Application: Send + Sync + 'static {
         false
     }
 
+    /// Whether plain WebSockets have ids, each in a room named like its own, as sockets do: they cost
+    /// memory that few applications have a use for.
+    fn names_websockets(&self) -> bool {
+        false
+    }
+
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None

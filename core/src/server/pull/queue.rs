@@ -445,6 +445,11 @@ impl Application for EventQueue {
         self.announce();
     }
 
+    /// They are told apart and found like other sockets.
+    fn names_websockets(&self) -> bool {
+        true
+    }
+
     fn reception(&self) -> Option<&dyn Reception> {
         Some(self)
     }

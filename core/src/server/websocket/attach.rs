@@ -9,6 +9,7 @@ use super::connection::WebSocket;
 use super::task::Attach;
 use crate::embed::Event;
 use crate::embed::websocket::{self, Gauge};
+use crate::hub::new_sid;
 use crate::proto::websocket::Role;
 use crate::server::reader::spawn_reader;
 use crate::server::shard::Shard;
@@ -72,7 +73,10 @@ impl Shard {
         websocket.outbox.pass(answer.len(), 0);
         let slot = self.connections.insert_websocket(websocket);
         let conn = self.conn_id(slot);
-        group.add_nameless(conn);
+        match self.engine.shared.application.names_websockets() {
+            true => group.add(conn, new_sid(), None),
+            false => group.add_nameless(conn),
+        }
         self.handle().counters.opened.increment();
         self.tell_websocket(
             slot,
