@@ -56,7 +56,7 @@ impl<T: ?Sized> Deref for Snapshot<T> {
 /// The handlers of one event, in the order of their registration.
 pub(super) type HandlerList = Arc<[Arc<EventHandler>]>;
 
-/// Handlers by event, sorted: names of the application's own, so that no client chooses what is
+/// Handlers by event, sorted by the length of its name, then by the name: names of the application's own, so that no client chooses what is
 /// searched.
 #[derive(Default)]
 pub(super) struct Handlers(Vec<(Box<str>, HandlerList)>);
@@ -80,7 +80,10 @@ impl Handlers {
 
     /// Where the event stands, or would.
     fn find(&self, event: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(name, _)| (**name).cmp(event))
+        // Few names are as long as the event's, and only those are looked into.
+        let key = (event.len(), event);
+        self.0
+            .binary_search_by(|(name, _)| (name.len(), &**name).cmp(&key))
     }
 }
 
