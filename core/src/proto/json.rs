@@ -50,6 +50,7 @@ fn quote_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Whether text can stand between quotes as it is.
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) fn is_plain(text: &[u8]) -> bool {
     let (groups, rest) = text.as_chunks();
     let hits = groups
