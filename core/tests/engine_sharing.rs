@@ -55,7 +55,7 @@ impl Fragile {
         });
         let application: Arc<dyn Application> = Arc::clone(&app) as _;
         let engine = match other {
-            Some(other) => Engine::start_on(other.engine.threads(), config(), application),
+            Some(other) => start_on(other.engine.threads(), config(), application),
             None => Engine::start(config(), application),
         };
         let rig = Rig::of(Arc::clone(&app.recorder), engine.expect("an engine"));
@@ -116,7 +116,7 @@ fn threads_end_with_the_last_engine_on_them() {
     assert!(!threads.have_ended());
     second.close();
     assert!(threads.have_ended());
-    let late = Engine::start_on(&threads, config(), Arc::<Recorder>::default());
+    let late = start_on(&threads, config(), Arc::<Recorder>::default());
     assert!(matches!(late, Err(Error::Closed)), "{late:?}");
 }
 
@@ -125,7 +125,7 @@ fn another_number_of_shards_is_a_misuse() {
     let rig = Rig::new();
     let mut config = config();
     config.shards = 3;
-    let other = Engine::start_on(rig.engine.threads(), config, Arc::<Recorder>::default());
+    let other = start_on(rig.engine.threads(), config, Arc::<Recorder>::default());
     assert!(matches!(other, Err(Error::Misuse(_))), "{other:?}");
 }
 
@@ -184,7 +184,7 @@ fn a_flood_on_one_does_not_starve_the_other() {
         let threads = flooded.engine.threads();
         let mut config = config();
         config.shards = 1;
-        let engine = Engine::start_on(threads, config, Arc::clone(&app) as _);
+        let engine = start_on(threads, config, Arc::clone(&app) as _);
         Rig::of(app, engine.expect("an engine"))
     };
     flooded.app.is_forgetful.store(true, Ordering::Relaxed);

@@ -12,9 +12,9 @@ use super::AnyEvent;
 use super::binary::gathering;
 #[cfg(feature = "server")]
 use super::decode::event_name;
-use super::json;
 use crate::embed::Payload;
 use crate::error::Error;
+use crate::proto::json::is_plain;
 
 /// A payload that the engine can be given.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Encoded {
         }
         let mut json = scratch::take();
         json.push(b'[');
-        json::write_text(name, &mut json).map_err(|error| not_json(&error))?;
+        write_name(name, &mut json)?;
         Encoded::finish(json, arguments)
     }
 
@@ -86,7 +86,7 @@ impl Encoded {
         if shape == Shape::One && !is_first {
             json.push(b',');
         }
-        let (written, attachments) = gathering(|| json::write(arguments, &mut json));
+        let (written, attachments) = gathering(|| serde_json::to_writer(&mut json, arguments));
         written.map_err(|error| not_json(&error))?;
         match shape {
             // The tuple's own brackets: the first is the comma before it, the last ends it all.
@@ -104,6 +104,18 @@ impl Drop for Encoded {
     fn drop(&mut self) {
         scratch::give_back(std::mem::take(&mut self.json));
     }
+}
+
+/// Most names need no escape.
+fn write_name(name: &str, json: &mut Vec<u8>) -> Result<(), Error> {
+    if !is_plain(name.as_bytes()) {
+        return serde_json::to_writer(json, name).map_err(|error| not_json(&error));
+    }
+    json.reserve(name.len() + 2);
+    json.push(b'"');
+    json.extend_from_slice(name.as_bytes());
+    json.push(b'"');
+    Ok(())
 }
 
 fn not_json(error: &serde_json::Error) -> Error {

@@ -7,7 +7,6 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 mod error;
 pub(crate) mod handler;
-mod json;
 pub(crate) mod outcome;
 mod typed;
 

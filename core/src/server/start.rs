@@ -27,7 +27,9 @@ const MAX_TURNED_AWAY: usize = 256;
 /// Where an engine runs: by default on threads of its own, and in no cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Placement<'a> {
-    /// The threads of another engine, to be shared.
+    /// The threads of another engine, which are shared with all that run there: they take turns, and
+    /// none is stopped by the end of another. What blocks in one's [`Application::handle`] blocks the
+    /// others as well.
     pub threads: Option<&'a Threads>,
     /// The way into the cluster that it is a node of.
     pub adapter: Option<&'a dyn Adapter>,
@@ -41,24 +43,6 @@ impl Engine {
     /// can be had.
     pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Engine, Error> {
         Engine::start_with(Placement::default(), config, application)
-    }
-
-    /// As [`Engine::start`], but on the threads of another engine, which it shares with all that run
-    /// there: they take turns, and none is stopped by the end of another. What blocks in one's
-    /// [`Application::handle`] blocks the others as well.
-    ///
-    /// # Errors
-    /// As [`Engine::start_with`].
-    pub fn start_on(
-        threads: &Threads,
-        config: Config,
-        application: Arc<dyn Application>,
-    ) -> Result<Engine, Error> {
-        let placement = Placement {
-            threads: Some(threads),
-            adapter: None,
-        };
-        Engine::start_with(placement, config, application)
     }
 
     /// Starts the engine where `placement` says.
@@ -137,7 +121,7 @@ impl Engine {
         Engine { shared }
     }
 
-    /// The threads it runs on, for [`Engine::start_on`].
+    /// The threads it runs on, for [`Placement::threads`].
     pub fn threads(&self) -> &Threads {
         &self.shared.threads
     }

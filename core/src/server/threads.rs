@@ -21,8 +21,10 @@ use tokio::sync::mpsc;
 use super::{Engine, shard};
 use crate::error::Error;
 
-/// A handle on the IO threads of an engine, for others to run there too; see [`Engine::start_on`].
+/// A handle on the IO threads of an engine, for others to run there too; see [`Placement::threads`].
 /// It does not keep them: they end with the last engine on them.
+///
+/// [`Placement::threads`]: super::Placement::threads
 #[derive(Clone, Debug)]
 pub struct Threads {
     running: Weak<Running>,

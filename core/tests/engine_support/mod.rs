@@ -26,6 +26,7 @@ pub(crate) use sori::embed::{
 };
 use sori::proto::socket::{event_args, event_name};
 pub(crate) use sori::server::{Application, Engine};
+use sori::server::{Placement, Threads};
 pub(crate) use wire::*;
 
 /// The namespace `/`.
@@ -369,6 +370,19 @@ pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
 }
 
+/// An engine on those threads.
+pub(crate) fn start_on(
+    threads: &Threads,
+    config: Config,
+    application: Arc<dyn Application>,
+) -> Result<Engine, sori::Error> {
+    let placement = Placement {
+        threads: Some(threads),
+        adapter: None,
+    };
+    Engine::start_with(placement, config, application)
+}
+
 impl Rig {
     pub(crate) fn new() -> Rig {
         Rig::with(config())
@@ -391,7 +405,7 @@ impl Rig {
     pub(crate) fn beside(other: &Rig) -> Rig {
         let app = Arc::new(Recorder::default());
         let application: Arc<dyn Application> = Arc::clone(&app) as _;
-        let engine = Engine::start_on(other.engine.threads(), config(), application);
+        let engine = start_on(other.engine.threads(), config(), application);
         Rig::of(app, engine.expect("an engine"))
     }
 

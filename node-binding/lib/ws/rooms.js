@@ -4,6 +4,12 @@
 const { engine } = require('./engine');
 const payloads = require('./payloads');
 
+/**
+ * The room of all sockets of a server. The engine's own list of them begins before or after JavaScript has a socket open: it would
+ * reach the newest twice or not at all. No application names a room like it.
+ */
+const EVERYBODY = '\u0000everybody';
+
 /** A choice of receivers; each method gives a new one. */
 class Broadcast {
   constructor(server, rooms = [], exceptRooms = []) {
@@ -25,11 +31,12 @@ class Broadcast {
   }
 
   send(data, options) {
-    broadcast(this._server, this._rooms, this._exceptRooms, data, options);
+    const rooms = this._rooms.length === 0 ? [EVERYBODY] : this._rooms;
+    broadcast(this._server, rooms, this._exceptRooms, data, options);
   }
 }
 
-/** To all of `server` if no rooms are named. `options`: binary, compress, and `except`, a WebSocket that is left out. */
+/** `options`: binary, compress, and `except`, a WebSocket that is left out. */
 function broadcast(server, rooms, exceptRooms, data, { binary, compress = true, except = null } = {}) {
   const payload = payloads.toSend(data);
   if (payloads.isBlob(payload)) {
@@ -58,4 +65,4 @@ function pushBytes(parts, bytes) {
   }
 }
 
-module.exports = { Broadcast, broadcast };
+module.exports = { Broadcast, EVERYBODY, broadcast };

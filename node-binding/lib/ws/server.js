@@ -8,7 +8,7 @@ const { Addresses } = require('./addresses');
 const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
-const { Broadcast, broadcast } = require('./rooms');
+const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
 const { Settings, backpressure: checkBackpressure } = require('./settings');
 const { Terms } = require('./terms');
 const { WebSocket } = require('./websocket');
@@ -263,6 +263,7 @@ class WebSocketServer extends EventEmitter {
     if (this._addresses !== null) {
       this._addresses.enter(ws, address);
     }
+    engine.join(ws._id, EVERYBODY);
     callback(ws, req);
   }
 
@@ -322,7 +323,7 @@ class WebSocketServer extends EventEmitter {
 
   /** Beyond ws: sends to everybody; the frame is built once, and the fan-out happens in the engine. */
   broadcast(data, options) {
-    broadcast(this, [], [], data, options);
+    broadcast(this, [EVERYBODY], [], data, options);
   }
 }
 
