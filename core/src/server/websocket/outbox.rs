@@ -83,9 +83,10 @@ impl Outbox {
 
     /// So many bytes have left since the beginning.
     pub(super) fn set_taken(&mut self, taken: u64, high_water: usize) {
+        // By the gauge, for who sees it over the mark waits for the end of it.
+        self.is_swollen |= self.gauge.queued_bytes() > high_water;
         self.gauge.lower((taken - self.taken) as usize);
         self.taken = taken;
-        self.is_swollen |= self.waiting_bytes() > high_water;
         self.frames.release();
     }
 
@@ -105,7 +106,7 @@ impl Outbox {
 
     /// Whether a queue that was over the high-water mark is empty now. Says so once.
     pub(super) fn take_drained(&mut self) -> bool {
-        self.waiting_bytes() == 0 && std::mem::take(&mut self.is_swollen)
+        self.gauge.queued_bytes() == 0 && std::mem::take(&mut self.is_swollen)
     }
 
     /// Drops what has not been handed to the stream, and gives those who will hear of nothing.
@@ -155,6 +156,19 @@ mod tests {
         assert!(outbox.take_drained());
         assert!(!outbox.take_drained());
         assert_eq!(gauge.queued_bytes(), 0);
+    }
+
+    #[test]
+    fn who_saw_the_gauge_over_the_mark_hears_of_the_end_even_if_all_left_at_once() {
+        let gauge = Arc::new(Gauge::default());
+        let mut outbox = Outbox::new(Arc::clone(&gauge));
+        gauge.raise(24);
+        outbox.push(frame(12), None, 12);
+        outbox.set_taken(12, HIGH_WATER);
+        assert!(!outbox.take_drained(), "more is on its way");
+        outbox.push(frame(12), None, 12);
+        outbox.set_taken(24, HIGH_WATER);
+        assert!(outbox.take_drained());
     }
 
     #[test]
