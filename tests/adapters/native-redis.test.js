@@ -7,7 +7,6 @@ const { once } = require('events');
 const test = require('node:test');
 const assert = require('node:assert');
 const npm = require('@socket.io/redis-adapter');
-const { Emitter } = require('@socket.io/redis-emitter');
 const { createAdapter, createShardedAdapter, Server } = require('../../node-binding');
 const { next, pair } = require('../node/harness');
 const { cluster, join, serve, settled, until } = require('./nodes');
@@ -50,30 +49,6 @@ test('a room has a channel of its own, which is heard where somebody is in it', 
   assert.deepStrictEqual(await Promise.all(answered), [[Buffer.from([2])], [Buffer.from([2])]]);
   await a.socket.leave('room');
   await isHeard(1);
-});
-
-test('an emitter reaches rooms, joins, disconnects, and speaks to the server', async (t) => {
-  const { connect, adapterFor } = await meetingOverRedis(t);
-  const [node] = await cluster(t, ['sori'], adapterFor);
-  const emitter = new Emitter(await connect());
-  const a = await join(t, node, 'a');
-  const b = await join(t, node, 'b');
-  a.socket.join('room');
-  const heard = next(a.client, 'hello');
-  emitter.to('room').emit('hello', { n: 1 }, Buffer.from([7]));
-  assert.deepStrictEqual(await heard, [{ n: 1 }, Buffer.from([7])]);
-  await settled(node.io, [a.client, b.client]);
-  assert.deepStrictEqual(b.client.received, []);
-
-  emitter.in(b.socket.id).socketsJoin('late');
-  await until(() => b.socket.rooms.has('late'));
-  const news = next(node.io, 'news');
-  emitter.serverSideEmit('news', 42);
-  assert.deepStrictEqual(await news, [42]);
-  const ended = next(b.client, 'disconnect');
-  emitter.in('late').disconnectSockets();
-  assert.strictEqual((await ended)[0], 'io server disconnect');
-  assert.strictEqual(a.client.connected, true);
 });
 
 for (const kinds of [
