@@ -1,6 +1,6 @@
 //! What a program that watches is told: counters for Prometheus, events and spans of `tracing`.
 
-mod stream_support;
+mod support;
 
 use std::fmt::Debug;
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sori::Socket;
-use stream_support::{Client, PATIENCE, ask, server};
+use support::stream::{Client, PATIENCE, ask, server};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};

@@ -1,8 +1,8 @@
 //! The end of an engine: everybody is told, threads end, no descriptor stays. One test, because
 //! descriptors are counted for the whole process.
 
-mod engine_support;
-use engine_support::*;
+mod support;
+use support::engine::*;
 
 use std::time::{Duration, Instant};
 

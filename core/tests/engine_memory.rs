@@ -1,8 +1,8 @@
 //! What hostile clients make the engine hold: never more than its limits. Apart from other tests,
 //! because memory is counted for the whole process.
 
-mod engine_support;
-use engine_support::*;
+mod support;
+use support::engine::*;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;

@@ -1,13 +1,13 @@
 //! What a session costs: no allocation for a message, no heap while idle.
 
-mod session_support;
+mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use session_support::*;
+use support::session::*;
 
 struct Counting;
 

@@ -1,10 +1,9 @@
 //! What plain WebSockets hold: little when they are idle, never more than their limits when their
 //! peers are hostile. Apart from other tests, because memory is counted for the whole process.
 
-mod engine_support;
-mod websocket_support;
-use engine_support::*;
-use websocket_support::*;
+mod support;
+use support::engine::*;
+use support::websocket::*;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;

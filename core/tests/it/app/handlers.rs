@@ -1,0 +1,343 @@
+//! Handlers of the Rust face: what they take, in which order they run, and what becomes of errors.
+
+use sori::{Ack, HandlerError, Socket};
+
+use crate::support::app::{Client, Gate, Log, PollingClient, Running};
+
+#[test]
+fn handlers_take_positional_arguments_and_answer_by_ack() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on("add", |_: Socket, a: i64, b: i64, ack: Ack| async move {
+        ack.send(a + b)
+    });
+    chat.on("none", |socket: Socket| socket.emit("none", ()));
+    chat.on(
+        "six",
+        |socket: Socket, a: u8, b: u8, c: u8, d: Option<u8>, e: String, f: Vec<u8>| {
+            socket.emit("six", (a, b, c, d, e, f))
+        },
+    );
+    let mut client = running.client();
+    client.send("427[\"add\",40,2]");
+    client.expect("437[42]");
+    client.send("42[\"none\",\"too\",\"much\"]");
+    client.expect("42[\"none\"]");
+    client.send("42[\"six\",1,2,3,null,\"e\",[4,5]]");
+    client.expect("42[\"six\",1,2,3,null,\"e\",[4,5]]");
+    client.send("42[\"unknown\",1]");
+    client.sync();
+}
+
+#[test]
+fn an_ack_that_nobody_asked_for_goes_nowhere() {
+    let running = Running::start();
+    running
+        .server
+        .of("/")
+        .on("ask", |socket: Socket, ack: Ack| {
+            socket.emit("wanted", ack.is_wanted())?;
+            ack.send("answer")
+        });
+    let mut client = running.client();
+    client.send("42[\"ask\"]");
+    client.expect("42[\"wanted\",false]");
+    client.send("425[\"ask\"]");
+    client.expect("42[\"wanted\",true]");
+    client.expect("435[\"answer\"]");
+    client.sync();
+}
+
+#[test]
+fn what_another_thread_said_before_a_handler_knew_of_it_arrives_first() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    let (heard, sockets) = std::sync::mpsc::channel::<Socket>();
+    let (told, answers) = std::sync::mpsc::channel::<()>();
+    let answers = std::sync::Mutex::new(answers);
+    let other = std::thread::spawn(move || {
+        for socket in sockets {
+            socket.emit("other", ()).unwrap();
+            told.send(()).unwrap();
+        }
+    });
+    chat.on("speak", move |socket: Socket| {
+        socket.emit("before", ()).unwrap();
+        heard.send(socket.clone()).unwrap();
+        answers.lock().unwrap().recv().unwrap();
+        socket.emit("after", ()).unwrap();
+        socket.disconnect();
+    });
+    let mut client = running.client();
+    client.send("42[\"speak\"]");
+    client.expect("42[\"before\"]");
+    client.expect("42[\"other\"]");
+    client.expect("42[\"after\"]");
+    client.expect("41");
+    drop(client);
+    drop(running);
+    other.join().unwrap();
+}
+
+#[test]
+fn an_async_handler_that_waits_holds_up_its_own_socket_only() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    let gate = Gate::default();
+    let held = gate.clone();
+    chat.on("slow", move |socket: Socket| {
+        let held = held.clone();
+        async move {
+            held.passed().await;
+            socket.emit("slow", ())
+        }
+    });
+    chat.on("quick", |socket: Socket, n: u32| socket.emit("quick", n));
+    chat.on("later", |socket: Socket, n: u32| async move {
+        socket.emit("later", n)
+    });
+    let (mut first, mut second) = (running.client(), running.client());
+    first.send("42[\"slow\"]");
+    first.send("42[\"quick\",1]");
+    first.send("42[\"later\",2]");
+    first.send("421[\"sync\"]");
+    second.send("42[\"quick\",3]");
+    second.expect("42[\"quick\",3]");
+    gate.open();
+    first.expect("42[\"slow\"]");
+    first.expect("42[\"quick\",1]");
+    first.expect("42[\"later\",2]");
+    first.expect("431[]");
+    first.send("42[\"quick\",4]");
+    first.expect("42[\"quick\",4]");
+}
+
+#[test]
+fn handlers_of_one_event_run_in_the_order_of_their_registration() {
+    let running = Running::start();
+    let log = Log::default();
+    let chat = running.server.of("/");
+    let any = log.clone();
+    chat.on_any(move |_, event| {
+        let arguments: (u8,) = event.arguments().unwrap_or_default();
+        any.write(format!("any {} {}", event.name(), arguments.0));
+    });
+    let own = log.clone();
+    chat.on_connect(move |socket: Socket| {
+        own.write("connect");
+        let own = own.clone();
+        socket.on("e", move |_: Socket| own.write("own"));
+    });
+    for name in ["first", "second"] {
+        let log = log.clone();
+        chat.on("e", move |_: Socket| log.write(name));
+    }
+    let mut client = running.client();
+    client.send("42[\"e\",7]");
+    log.expect(&["connect", "any e 7", "first", "second", "own"]);
+}
+
+#[test]
+fn wrong_arguments_drop_the_event_and_are_reported() {
+    let running = Running::start();
+    let log = Log::default();
+    let errors = log.clone();
+    running.server.on_error(move |_, event, error| {
+        assert!(matches!(error, HandlerError::Arguments(_)));
+        let text = error.to_string();
+        errors.write(format!(
+            "{event}: {}",
+            text.split(" at line").next().unwrap()
+        ));
+    });
+    running
+        .server
+        .of("/")
+        .on("number", |socket: Socket, n: u8| socket.emit("number", n));
+    let mut client = running.client();
+    for wrong in ["\"a\"", "-1", "256", "{}", "null"] {
+        client.send(&format!("42[\"number\",{wrong}]"));
+    }
+    client.send("42[\"number\"]");
+    client.send("42[\"number\",7]");
+    client.expect("42[\"number\",7]");
+    let found = log.wait_for(6);
+    assert_eq!(
+        (found[0].as_str(), found[5].as_str(), found.len()),
+        (
+            "number: argument 0: invalid type: string \"a\", expected u8",
+            "number: argument 0: missing",
+            6
+        )
+    );
+}
+
+fn fall_over(message: &str) {
+    panic!("{message}")
+}
+
+#[test]
+fn errors_and_panics_end_one_call_and_nothing_else() {
+    let running = Running::start();
+    let log = Log::default();
+    let errors = log.clone();
+    running.server.on_error(move |socket, event, error| {
+        assert!(socket.is_connected());
+        errors.write(format!("{event}: {error}"));
+        if event == "hook" {
+            panic!("a hook that panics");
+        }
+    });
+    let chat = running.server.of("/");
+    chat.on("plain", |_: Socket| fall_over("one"));
+    chat.on("async", |_: Socket| async { fall_over("two") });
+    let gate = Gate::default();
+    let held = gate.clone();
+    chat.on("late", move |_: Socket| {
+        let held = held.clone();
+        async move {
+            held.passed().await;
+            fall_over("three")
+        }
+    });
+    chat.on("failed", |_: Socket| Err::<(), _>("four"));
+    chat.on("hook", |_: Socket| async {
+        Err::<(), _>("five".to_owned())
+    });
+    let mut client = running.client();
+    for event in ["plain", "async", "late", "failed", "hook"] {
+        client.send(&format!("42[\"{event}\"]"));
+    }
+    gate.open();
+    client.sync();
+    log.expect(&[
+        "plain: the handler panicked: one",
+        "async: the handler panicked: two",
+        "late: the handler panicked: three",
+        "failed: four",
+        "hook: five",
+    ]);
+    running.client().sync();
+}
+
+#[test]
+fn the_connect_handler_runs_before_any_event_even_when_it_waits() {
+    let running = Running::start();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let chat = running.server.of("/");
+    chat.on_connect(move |socket: Socket| {
+        let held = held.clone();
+        async move {
+            held.passed().await;
+            socket.set_data(String::from("ready"));
+            socket.emit("welcome", ())
+        }
+    });
+    chat.on("data", |socket: Socket| {
+        socket.emit("data", socket.data::<String>().map(|data| data.to_string()))
+    });
+    let mut client = running.client();
+    client.send("42[\"data\"]");
+    gate.open();
+    client.expect("42[\"welcome\"]");
+    client.expect("42[\"data\",\"ready\"]");
+}
+
+#[test]
+fn a_client_that_floods_a_waiting_handler_is_not_read_any_more() {
+    let running = Running::start();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let log = Log::default();
+    let chat = running.server.of("/");
+    let handled = log.clone();
+    chat.on("slow", move |_: Socket| {
+        let held = held.clone();
+        async move { held.passed().await }
+    });
+    chat.on("flood", move |_: Socket, _: String| handled.write("flood"));
+    let mut flooding = running.client();
+    flooding.send("42[\"slow\"]");
+    let packet = format!("42[\"flood\",\"{}\"]", "x".repeat(60_000));
+    assert!(flooding.flood(&packet, 2_000), "the server took it all");
+    running.client().sync();
+    gate.open();
+    log.wait_for(16);
+    assert!(running.server.metrics().paused > 0);
+}
+
+#[test]
+fn a_polling_client_that_floods_a_waiting_handler_is_closed() {
+    let running = Running::start_with(|builder| builder.max_pending_events(100));
+    let log = Log::default();
+    let errors = log.clone();
+    running
+        .server
+        .on_error(move |_, event, error| errors.write(format!("{event}: {error}")));
+    let chat = running.server.of("/");
+    let (ended, gate) = (log.clone(), Gate::default());
+    chat.on_disconnect(move |_, reason| ended.write(reason.as_str()));
+    let held = gate.clone();
+    chat.on("slow", move |_: Socket| {
+        let held = held.clone();
+        async move { held.passed().await }
+    });
+    let mut client = PollingClient::join(running.address);
+    let flood = std::iter::repeat_n("42[\"slow\"]", 102);
+    client.send(&flood.collect::<Vec<_>>().join("\x1e"));
+    log.expect(&[": too many events wait behind a pending handler"]);
+    gate.open();
+    log.expect(&[
+        ": too many events wait behind a pending handler",
+        "forced close",
+    ]);
+}
+
+#[test]
+fn handlers_work_over_polling() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on("echo", |socket: Socket, text: String| {
+        socket.emit("echo", text)
+    });
+    let mut client = PollingClient::join(running.address);
+    client.send("42[\"echo\",\"é\"]\x1e421[\"sync\"]");
+    assert_eq!(client.receive(), "42[\"echo\",\"é\"]");
+    assert_eq!(client.receive(), "431[]");
+}
+
+#[test]
+fn namespaces_have_handlers_of_their_own() {
+    let running = Running::start();
+    let admin = running.server.of("admin");
+    admin.on("who", |socket: Socket, ack: Ack| {
+        ack.send(socket.namespace_name())
+    });
+    let mut client = Client::open(running.address);
+    client.send("40/nowhere,");
+    client.expect("44/nowhere,{\"message\":\"Invalid namespace\"}");
+    client.send("40/admin,");
+    assert!(client.receive().starts_with("40/admin,{\"sid\":"));
+    client.send("42/admin,1[\"who\"]");
+    client.expect("43/admin,1[\"/admin\"]");
+    client.join();
+    client.sync();
+}
+
+#[test]
+fn handlers_share_what_the_server_was_built_with() {
+    struct Greeting(&'static str);
+    let running = Running::start_with(|builder| builder.state(Greeting("hi")).state(7_u32));
+    running
+        .server
+        .of("/")
+        .on("greet", |socket: Socket, ack: Ack| {
+            let greeting = socket.state::<Greeting>().map(|greeting| greeting.0);
+            let number = socket.state::<u32>().as_deref().copied();
+            ack.send((greeting, number, socket.state::<u64>().is_some()))
+        });
+    let mut client = running.client();
+    client.send(r#"421["greet"]"#);
+    client.expect(r#"431["hi",7,false]"#);
+}

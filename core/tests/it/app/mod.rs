@@ -1,0 +1,24 @@
+//! The Rust face: handlers, rooms, acks, clusters and the ways to mount it.
+
+mod acks;
+mod closing;
+mod cluster;
+mod cluster_sharded;
+mod connect;
+mod dynamic;
+mod ending;
+mod engine_io;
+mod handlers;
+mod recovery;
+mod rooms;
+mod sse;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tower")]
+mod tower;
+mod typed;
+#[cfg(unix)]
+mod unix;
+#[cfg(feature = "webtransport")]
+mod webtransport;
+mod ws;

@@ -1,0 +1,7 @@
+//! Sessions in virtual time.
+
+mod close;
+mod life;
+mod order;
+mod upgrade;
+mod v3;
