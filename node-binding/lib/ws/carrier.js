@@ -7,7 +7,7 @@
 // It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
 'use strict';
 
-const { canTakeOver, keepAddress } = require('../takeover');
+const { canTakeOver, keepAddress, keepCounted, uncount } = require('../takeover');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -37,6 +37,8 @@ class Carrier {
     this.phase = PHASE.PENDING;
     this.node = new NodeSide(stream, head, answer, () => this.streamClosed());
     this.view = null;
+    // The server of Node's that counts it, when Node's socket does so no more.
+    this.server = null;
     // Whether the process runs on for it alone.
     this.isHeld = true;
     // `ws.terminate()` has been called.
@@ -109,6 +111,7 @@ class Carrier {
       return;
     }
     this.phase = PHASE.TAKEN;
+    this.server = keepCounted(stream);
     this.node = null;
     if (this.isHeld) {
       engine.hold();
@@ -304,6 +307,8 @@ class Carrier {
     }
     engine.release(ws._id);
     ws._id = -1;
+    uncount(this.server);
+    this.server = null;
     if (this.view !== null) {
       this.view.closed();
     }
