@@ -205,7 +205,7 @@ class WebSocketServer extends EventEmitter {
     const { req, socket } = handshake;
     const { verifyClient } = this.options;
     const info = {
-      origin: req.headers[req.headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'],
+      origin: req.headers[Number(req.headers['sec-websocket-version']) === 8 ? 'sec-websocket-origin' : 'origin'],
       secure: Boolean(req.socket.authorized || req.socket.encrypted),
       req,
     };

@@ -118,6 +118,15 @@ class WebSocket extends EventEmitter {
     return this._readyState === STATE.CLOSED || this._carrier.isTerminated;
   }
 
+  /** Known to applications: whether it is the server's end. Of who calls `setSocket` some say before that which it is. */
+  get _isServer() {
+    return this._terms.isServer;
+  }
+
+  set _isServer(isServer) {
+    this._terms = new Terms({ ...this._terms, isServer });
+  }
+
   /** What applications know as the underlying `net.Socket`; null before there is one. */
   get _socket() {
     return this._carrier === null ? null : this._carrier.socket;
