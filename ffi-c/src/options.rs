@@ -160,7 +160,7 @@ pub struct sori_server_options {
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
     /// The Redis where the servers of a cluster meet, in a wire format of npm
-    /// @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
+    /// @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
     /// "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
     /// NULL, the default: no cluster.
     pub redis_url: *const c_char,

@@ -23,7 +23,7 @@ use queue::Queue;
 use reading::Places;
 
 /// A cluster of servers that meet over Redis 6 or later, in a wire format of
-/// `@socket.io/redis-adapter`, that of its `createAdapter` unless [`Redis::format`] says otherwise: Sori
+/// `@socket.io/redis-adapter` or `@socket.io/redis-streams-adapter`, that of the former's `createAdapter` unless [`Redis::format`] says otherwise: Sori
 /// servers in whatever language, Node servers with that package, and processes that speak through
 /// `@socket.io/redis-emitter`.
 ///
