@@ -37,7 +37,7 @@ export type {
   EventsMap,
 } from './typed-events';
 
-export { createAdapter, createShardedAdapter } from './adapters';
+export { createAdapter, createShardedAdapter, createStreamsAdapter } from './adapters';
 export type { Adapter, AdapterConstructor, NativeAdapter, NativeAdapterOptions, NativeShardedAdapterOptions } from './adapters';
 
 // Values -------------------------------------------------------------------------------------------------------------
