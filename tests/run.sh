@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs all checks one after another, goes on after a failure, and ends with the last lines of what failed and one
-# line that says how it went.
+# Runs all checks one after another, goes on after a failure, and ends with the lines of what failed that say why and
+# one line that says how it went.
 # Words as arguments pick the checks whose names contain one of them.
 set -u
 cd "$(dirname "$0")/.."
@@ -26,13 +26,20 @@ check() {
   shift
   is_wanted "$name" || return 0
   printf '\n==== %s\n' "$name"
+  begun=$(date +%s)
   # What is left of a run may be no more than its end, so the end says why.
   { "$@" 2>&1; echo $? >"$kept/status"; } | tee "$kept/output"
+  printf '==== %s: %s s\n' "$name" "$(($(date +%s) - begun))"
   if [ "$(cat "$kept/status")" -eq 0 ]; then
     passed=$((passed + 1))
   else
     failed="${failed:+$failed, }$name"
-    { printf '\n==== the end of: %s\n' "$name"; tail -n 8 "$kept/output"; } >>"$kept/failures"
+    {
+      printf '\n==== what failed in: %s\n' "$name"
+      grep -E '✖|^ *not ok|panicked at|FAILED|^error' "$kept/output" | head -n 12
+      printf '==== and its end\n'
+      tail -n 8 "$kept/output"
+    } >>"$kept/failures"
     return 1
   fi
 }
