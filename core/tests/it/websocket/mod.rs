@@ -6,4 +6,5 @@ mod fuzz;
 mod limits;
 mod listener;
 mod parting;
+mod pulled;
 mod scenarios;
