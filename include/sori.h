@@ -174,6 +174,10 @@
 // The same with "dynamic-private": rooms of sockets' own ids are as all others.
 #define SORI_REDIS_SHARDED_PRIVATE 3
 
+// That of npm @socket.io/redis-streams-adapter 0.3: broadcasts go through a stream, so that none is lost
+// while a server has lost Redis for a moment.
+#define SORI_REDIS_STREAMS 4
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
@@ -644,6 +648,13 @@ typedef struct sori_server_options {
     uint32_t cors_reflect;
     // With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     uint32_t redis_format;
+    // With SORI_REDIS_STREAMS: over how many streams the namespaces are spread (streamCount). Default 1.
+    uint32_t redis_stream_count;
+    // With SORI_REDIS_STREAMS: the stream's name, or what the names of several begin with (streamName).
+    // NULL, the default: "socket.io".
+    const char *redis_stream;
+    // With SORI_REDIS_STREAMS: about how many entries a stream keeps (maxLen). Default 10,000.
+    uint64_t redis_stream_entries;
 } sori_server_options;
 
 // A server's counters at one moment.

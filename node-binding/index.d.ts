@@ -37,7 +37,7 @@ export type {
   EventsMap,
 } from './typed-events';
 
-export { createAdapter, createShardedAdapter } from './adapters';
+export { createAdapter, createShardedAdapter, createStreamsAdapter } from './adapters';
 export type { Adapter, AdapterConstructor, NativeAdapter, NativeAdapterOptions, NativeShardedAdapterOptions } from './adapters';
 
 // Values -------------------------------------------------------------------------------------------------------------
@@ -283,8 +283,8 @@ export interface Engine extends EventEmitter {
   upgrades(transport: string): string[];
   /** What has been counted since the engine started; after `close` what it had come to. */
   metrics(): Metrics;
-  /** The same in the text format of Prometheus (version 0.0.4), for a route of the application's. */
-  prometheus(): string;
+  /** The same in the text format of Prometheus (version 0.0.4), for a route of the application's; `labels` stand on every sample. */
+  prometheus(labels?: Record<string, string>): string;
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): this;

@@ -7,7 +7,8 @@ const { once } = require('events');
 const test = require('node:test');
 const assert = require('node:assert');
 const npm = require('@socket.io/redis-adapter');
-const { createAdapter, createShardedAdapter, Server } = require('../../node-binding');
+const streams = require('@socket.io/redis-streams-adapter');
+const { createAdapter, createShardedAdapter, createStreamsAdapter, Server } = require('../../node-binding');
 const { next, pair } = require('../node/harness');
 const { cluster, join, serve, settled, until } = require('./nodes');
 const { startRedis } = require('./redis');
@@ -28,6 +29,13 @@ const SHARDED = { channelPrefix: 'chat', subscriptionMode: 'static' };
 clusterScenarios("sori's createShardedAdapter", async (t) => {
   const connect = await startRedis(t);
   return async (kind) => (kind === 'sori' ? createShardedAdapter(`unix://${connect.socket}`, SHARDED) : npm.createShardedAdapter(await connect(), await connect(), SHARDED));
+});
+
+// The readers of npm begin where the stream ends when they come to it: a stream that nothing is said in tells nothing of that.
+clusterScenarios("sori's createStreamsAdapter", async (t) => {
+  const connect = await startRedis(t);
+  const options = { streamName: 'chat', channelPrefix: 'talk', streamCount: 3, maxLen: 1000, readCount: 10 };
+  return async (kind) => (kind === 'sori' ? createStreamsAdapter(`unix://${connect.socket}`, options) : streams.createAdapter(await connect(), options));
 });
 
 test('a room has a channel of its own, which is heard where somebody is in it', async (t) => {
@@ -228,6 +236,7 @@ test('options are those of the adapter of npm', async (t) => {
   assert.throws(() => createAdapter('redis://localhost', { requestsTimeout: 0 }), /cannot use 0 as its option "requestsTimeout"/);
   assert.throws(() => createAdapter('redis://localhost', { parser }), /has no option "parser"/);
   assert.throws(() => createShardedAdapter('redis://localhost', { subscriptionMode: 'all' }), /cannot use all as its option "subscriptionMode"/);
+  assert.throws(() => createStreamsAdapter('redis://localhost', { streamCount: 0 }), /cannot use 0 as its option "streamCount"/);
   assert.throws(() => createShardedAdapter('redis://localhost', { key: 'chat' }), /has no option "key"/);
   assert.throws(() => new Server(0, { adapter: createAdapter('carrier-pigeon:coop') }), { name: 'TypeError', message: /no URL of a Redis/ });
   assert.throws(() => new Server({ adapter: createAdapter('redis://localhost'), parser }), /goes with the parsers that the engine knows/);
