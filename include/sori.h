@@ -585,8 +585,9 @@ typedef struct sori_server_options {
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
     // The Redis where the servers of a cluster meet, in a wire format of npm
-    // @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
-    // "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    // @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format):
+    // "redis://[user[:password]@]host[:port][/database]", "rediss://..." behind TLS, or
+    // "unix:///path/of/the.sock". It need not be there from the start.
     // NULL, the default: no cluster.
     const char *redis_url;
     // What stands before the names of all its channels. NULL, the default: "socket.io".

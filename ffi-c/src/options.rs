@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::adapter::{ClusterSettings, Format, Redis, SubscriptionMode};
+use sori_core::adapter::{ClusterSettings, Format, Redis, StreamSettings, SubscriptionMode};
 use sori_core::config::{
     DeflateOptions, InitialPacket, Overflow, Parser, Protocol, RateLimit, RecoverySettings,
 };
@@ -160,8 +160,9 @@ pub struct sori_server_options {
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
     /// The Redis where the servers of a cluster meet, in a wire format of npm
-    /// @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
-    /// "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    /// @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format):
+    /// "redis://[user[:password]@]host[:port][/database]", "rediss://..." behind TLS, or
+    /// "unix:///path/of/the.sock". It need not be there from the start.
     /// NULL, the default: no cluster.
     pub redis_url: *const c_char,
     /// What stands before the names of all its channels. NULL, the default: "socket.io".
