@@ -551,6 +551,8 @@ export class Server<
   constructor(srv?: AttachableServer | number | string, opts?: Partial<ServerOptions>);
   /** The main namespace, `/`. */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  /** All namespaces by their names. Private in socket.io, which declares it all the same: tools read it. */
+  _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
   /** Set once the server is attached. */
   engine: Engine;
   httpServer: HttpServer;

@@ -98,6 +98,7 @@ async function acks(socket: Socket<ClientToServer, ServerToClient, BetweenServer
   for await (const { answer } of io.of('/').emitWithAnswers('query', 'text')) {
     expectType<boolean>()(answer);
   }
+  expectType<string | undefined>()(io._nsps.get('/')?.name);
   // @ts-expect-error an event without an ack
   io.timeout(5).emitWithAnswers('news', 'text', 1);
 
