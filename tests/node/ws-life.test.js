@@ -80,6 +80,8 @@ test('addresses stay known as long as the connection lives', async (t) => {
     [request.socket.remoteAddress, server._socket.remoteAddress, server._socket.remotePort],
     ['127.0.0.1', '127.0.0.1', client._socket.localPort],
   );
+  assert.deepEqual(request.socket.address(), { address: '127.0.0.1', port: context.port, family: 'IPv4' });
+  assert.deepEqual([request.socket.remotePort, request.socket.localPort], [client._socket.localPort, context.port]);
   const closed = next(server._socket, 'close');
   client.close();
   await closed;

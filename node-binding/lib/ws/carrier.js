@@ -7,7 +7,7 @@
 // It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
 'use strict';
 
-const { canTakeOver, keepAddress, keepCounted, uncount } = require('../takeover');
+const { canTakeOver, keepCounted, uncount } = require('../takeover');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -61,7 +61,10 @@ class Carrier {
 
   /** The addresses of both ends, by the names of Node's socket. */
   get address() {
-    return this.phase === PHASE.TAKEN ? engine.addressOf(this.ws._engineId) : this.stream || {};
+    if (this.phase === PHASE.TAKEN) {
+      return engine.addressOf(this.ws._engineId);
+    }
+    return this.stream || (this.view === null ? {} : this.view.lastAddress);
   }
 
   /** What applications know as `ws._socket`. */
@@ -94,7 +97,6 @@ class Carrier {
   takeOver() {
     const { ws, node } = this;
     const { stream, start } = node;
-    keepAddress(stream);
     stream._handle.readStop();
     const early = [start.head];
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
@@ -112,6 +114,7 @@ class Carrier {
       return;
     }
     this.phase = PHASE.TAKEN;
+    askInstead(stream, this);
     this.server = keepCounted(stream);
     this.node = null;
     if (this.isHeld) {
@@ -314,6 +317,29 @@ class Carrier {
       this.view.closed();
     }
   }
+}
+
+const CARRIER = Symbol('carrier');
+
+/** Of Node's socket, which is gone, applications still ask where the connection comes from. Few do: then the engine is asked. */
+function askInstead(stream, carrier) {
+  stream[CARRIER] = carrier;
+  stream._getpeername = peerName;
+  stream._getsockname = ownName;
+}
+
+function peerName() {
+  // What was asked for before Node has kept.
+  if (!this._peername) {
+    const { remoteAddress: address, remotePort: port, remoteFamily: family } = this[CARRIER].address;
+    return { address, port, family };
+  }
+  return this._peername;
+}
+
+function ownName() {
+  const { localAddress: address, localPort: port, localFamily: family } = this[CARRIER].address;
+  return { address, port, family };
 }
 
 function handOver(carrier) {

@@ -28,6 +28,11 @@ class SocketView extends EventEmitter {
     return this._known || this.keepAddress();
   }
 
+  /** What is known of the addresses when the connection is over. */
+  get lastAddress() {
+    return this._known || {};
+  }
+
   /** The addresses, which the engine forgets with the connection. */
   keepAddress() {
     const { address } = this._carrier;
