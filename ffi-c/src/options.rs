@@ -314,7 +314,7 @@ unsafe impl Extensible for sori_server_options {
 }
 
 /// None if `per_second` is 0.
-fn rate(per_second: u32, burst: u32) -> Option<RateLimit> {
+pub(crate) fn rate(per_second: u32, burst: u32) -> Option<RateLimit> {
     (per_second > 0).then_some(RateLimit {
         per_second,
         burst: if burst > 0 { burst } else { per_second },

@@ -85,6 +85,30 @@ for (const kinds of [
     assert.strictEqual(await seen(), 'nothing but text');
   });
 
+  scenario('answers one by one come from both servers, those of the other without a socket', async ({ t, nodes, here }) => {
+    if (nodes[0].kind !== 'sori') {
+      return;
+    }
+    const a = await join(t, nodes[0], 'a');
+    const b = await join(t, nodes[1], 'b');
+    const asked = [a, b].map(({ client }) => next(client, 'vote'));
+    const votes = here.timeout(60000).emitWithAnswers('vote');
+    const [[answerOfA], [answerOfB]] = await Promise.all(asked);
+    answerOfB({ seal: Buffer.from([2]) });
+    assert.deepStrictEqual(await votes.next(), { value: { socket: undefined, answer: { seal: Buffer.from([2]) } }, done: false });
+    answerOfA(1);
+    const { value } = await votes.next();
+    assert.strictEqual(value.socket, a.socket);
+    assert.strictEqual(value.answer, 1);
+    assert.deepStrictEqual(await votes.next(), { value: undefined, done: true });
+    b.client.once('here', () => assert.fail('it is another server'));
+    a.client.once('here', (answer) => answer(3));
+    for await (const { socket, answer } of here.local.timeout(60000).emitWithAnswers('here')) {
+      assert.deepStrictEqual([socket.id, answer], [a.socket.id, 3]);
+    }
+    await settled(here, [b.client]);
+  });
+
   scenario('what is local stays on its server', async ({ t, nodes, here }) => {
     const a = await join(t, nodes[0], 'a');
     const b = await join(t, nodes[1], 'b');

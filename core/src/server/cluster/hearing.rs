@@ -8,7 +8,10 @@ use bytes::Bytes;
 use super::asking::into_response;
 use super::wire::Wire;
 use super::{Cluster, Role};
-use crate::embed::{AckRequest, Audience, Command, Event, Payload, Reach, ServerTicket, SocketRef};
+use crate::embed::{
+    AckRequest, Audience, BroadcastAck, Command, Event, Payload, Reach, Response, ServerTicket,
+    SocketRef, Telling,
+};
 use crate::hub::{Namespace, Relay};
 use crate::proto::cluster::{
     Answered, Classic, Entry, Heard, Message, Received, Recipients, Refusal, Reply, Sharded,
@@ -282,10 +285,9 @@ impl Engine {
             Reply::ClientCount(clients) => {
                 known().and_then(|known| known.broadcast_acks().clients(id, clients))
             }
-            Reply::ClientAck(answer) => known().and_then(|known| {
-                let acks = known.broadcast_acks();
-                acks.answer_elsewhere(id, into_response(answer))
-            }),
+            Reply::ClientAck(answer) => {
+                known().and_then(|known| self.take_answer(&known, id, into_response(answer)))
+            }
             reply => {
                 let finished = cluster.requests.lock().reply(namespace, id, reply);
                 if let Some(finished) = finished {
@@ -295,6 +297,30 @@ impl Engine {
             }
         };
         self.tell_broadcast_ack(namespace, id, outcome);
+    }
+
+    /// A client of another node has answered a broadcast.
+    fn take_answer(
+        &self,
+        namespace: &Namespace,
+        id: u64,
+        response: Response,
+    ) -> Option<BroadcastAck> {
+        let acks = namespace.broadcast_acks();
+        let untold = match acks.telling_of_elsewhere(id)? {
+            Telling::Together => Some(response),
+            Telling::OneByOne => {
+                self.tell_from_cluster(Event::BroadcastAnswer {
+                    namespace: namespace.id(),
+                    conn: None,
+                    id,
+                    data: response.data.into_string().into(),
+                    attachments: response.attachments,
+                });
+                None
+            }
+        };
+        acks.answer_elsewhere(id, untold)
     }
 
     /// Puts sockets into rooms or takes them out, and says whether any of them is here.
