@@ -804,6 +804,16 @@ typedef struct sori_websocket_options {
     // Whether text of peers comes unchecked, which is faster, and need not be UTF-8 then: 1 or 0.
     // Default 0.
     uint32_t skip_utf8_validation;
+    // Messages a second of one peer in the long run; one that sends more is closed with 1008. 0, the
+    // default: any number.
+    uint32_t rate_per_second;
+    // With rate_per_second: messages at once after a time of silence; 0, the default: as many.
+    uint32_t rate_burst;
+    // The same of all peers of an address together on this path; of IPv6 the first 64 bits count.
+    // 0, the default: any number.
+    uint32_t address_rate_per_second;
+    // With address_rate_per_second: messages at once; 0, the default: as many.
+    uint32_t address_rate_burst;
 } sori_websocket_options;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
