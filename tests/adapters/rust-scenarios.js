@@ -30,7 +30,17 @@ async function isHeard(connect, format, room, servers) {
 
 async function meetingOverRedis(t, format = 'classic') {
   const connect = await startRedis(t);
-  const meeting = async () => ({ url: `unix://${connect.socket}`, format, adapter: FORMATS[format](await connect(), await connect()) });
+  const meeting = async () => {
+    const clients = [await connect(), await connect()];
+    return {
+      url: `unix://${connect.socket}`,
+      format,
+      // Made when it is asked for: that of streams connects at once, and ends with its server alone.
+      get adapter() {
+        return FORMATS[format](...clients);
+      },
+    };
+  };
   return { connect, meeting };
 }
 

@@ -211,7 +211,7 @@ static void what_cannot_be_a_redis_is_refused(void)
     CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
     CHECK(server == NULL);
     options.redis_url = redis_url;
-    options.redis_format = SORI_REDIS_SHARDED_PRIVATE + 1;
+    options.redis_format = SORI_REDIS_STREAMS + 1;
     CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
     CHECK(server == NULL);
 }
