@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::task::Responder;
+use crate::config::TransportKind;
 use crate::embed::RequestId;
 use crate::hub::Client;
 use crate::session::Session;
@@ -118,6 +119,15 @@ impl Connection {
     /// Whether what is sent now would leave at once.
     pub(super) fn is_writable(&self) -> bool {
         self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
+    }
+
+    /// Whether what is queued leaves frame by frame as it is: by a link that does not compress, which
+    /// nothing takes the place of.
+    pub(super) fn takes_frames_together(&self) -> bool {
+        let link = self.link.as_ref();
+        self.session.is_open()
+            && self.session.transport() != TransportKind::Polling
+            && link.is_some_and(|link| link.deflater.is_none())
     }
 
     /// Nothing is waited for any more.
