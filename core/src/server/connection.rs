@@ -143,17 +143,22 @@ impl Connection {
         self.session.queued_bytes() + self.link.as_ref().map_or(0, Link::backlog_bytes)
     }
 
+    /// Whether it goes on with all that it has.
+    pub(super) fn has_nothing_over(&self, now: Instant) -> bool {
+        let link = self.link.as_ref();
+        !self.is_over && self.probe.is_none() && link.is_some_and(|link| !link.is_over(now))
+    }
+
     /// When it wants to be looked at.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let links = [self.link.as_ref(), self.probe.as_deref()];
-        [
-            self.session.next_timeout(),
-            self.client.next_ack_deadline(),
-            self.connect_deadline,
-        ]
-        .into_iter()
-        .chain(links.into_iter().map(|link| link.and_then(Link::deadline)))
-        .flatten()
-        .min()
+        let link = self.link.as_ref().and_then(Link::deadline);
+        let probe = self.probe.as_deref().and_then(Link::deadline);
+        let sooner = |one: Option<Instant>, other: Option<Instant>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let session = sooner(self.session.next_timeout(), self.connect_deadline);
+        let client = sooner(session, self.client.next_ack_deadline());
+        sooner(client, sooner(link, probe))
     }
 }
