@@ -174,6 +174,10 @@
 // The same with "dynamic-private": rooms of sockets' own ids are as all others.
 #define SORI_REDIS_SHARDED_PRIVATE 3
 
+// That of npm @socket.io/redis-streams-adapter 0.3: broadcasts go through a stream, so that none is lost
+// while a server has lost Redis for a moment.
+#define SORI_REDIS_STREAMS 4
+
 // Bytes that a socket's id takes, with its NUL.
 #define SORI_SOCKET_ID_SIZE 21
 
@@ -259,8 +263,8 @@ enum sori_event_kind
     // the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
     // A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
-    // sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
-    // last.
+    // sori_event_ack(), sori_event_args(), sori_event_attachment(). Of a client of another server,
+    // sori_event_socket() is 0 and only the namespace is told. SORI_EVENT_BROADCAST_ACK comes last.
     SORI_EVENT_BROADCAST_ANSWER = 9,
     // Another server of the cluster says something: sori_event_namespace(), sori_event_name(),
     // sori_event_args() and its attachments. If sori_event_has_ack(), it waits for
@@ -581,8 +585,9 @@ typedef struct sori_server_options {
     // with the last. NULL, the default: none.
     const struct sori_server *share_threads;
     // The Redis where the servers of a cluster meet, in a wire format of npm
-    // @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
-    // "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    // @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format):
+    // "redis://[user[:password]@]host[:port][/database]", "rediss://..." behind TLS, or
+    // "unix:///path/of/the.sock". It need not be there from the start.
     // NULL, the default: no cluster.
     const char *redis_url;
     // What stands before the names of all its channels. NULL, the default: "socket.io".
@@ -644,6 +649,13 @@ typedef struct sori_server_options {
     uint32_t cors_reflect;
     // With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     uint32_t redis_format;
+    // With SORI_REDIS_STREAMS: over how many streams the namespaces are spread (streamCount). Default 1.
+    uint32_t redis_stream_count;
+    // With SORI_REDIS_STREAMS: the stream's name, or what the names of several begin with (streamName).
+    // NULL, the default: "socket.io".
+    const char *redis_stream;
+    // With SORI_REDIS_STREAMS: about how many entries a stream keeps (maxLen). Default 10,000.
+    uint64_t redis_stream_entries;
 } sori_server_options;
 
 // A server's counters at one moment.

@@ -58,3 +58,27 @@ export interface NativeShardedAdapterOptions {
 
 /** The same over the sharded channels of Redis 7, with socket.io servers that use that package's `createShardedAdapter`. */
 export function createShardedAdapter(url: string, options?: NativeShardedAdapterOptions): NativeAdapter;
+
+/** As with `@socket.io/redis-streams-adapter`. */
+export interface NativeStreamsAdapterOptions {
+  /** The stream's name, or what the names of several begin with. @default 'socket.io' */
+  streamName?: string;
+  /** Over how many streams the namespaces are spread. @default 1 */
+  streamCount?: number;
+  /** What stands before the names of all channels. @default 'socket.io' */
+  channelPrefix?: string;
+  /** Whether what wants an answer at once goes over the sharded channels of Redis 7. @default false */
+  useShardedPubSub?: boolean;
+  /** About how many entries a stream keeps. @default 10000 */
+  maxLen?: number;
+  /** Most entries that are read at once. @default 100 */
+  readCount?: number;
+  /** Milliseconds that other servers have to answer. @default 5000 */
+  requestsTimeout?: number;
+}
+
+/**
+ * The same over a Redis stream, with socket.io servers that use `@socket.io/redis-streams-adapter` 0.3: no broadcast is lost
+ * while a server has lost Redis for a moment. Sockets that come back are those of their own server.
+ */
+export function createStreamsAdapter(url: string, options?: NativeStreamsAdapterOptions): NativeAdapter;

@@ -134,8 +134,8 @@ export class Server extends EventEmitter {
   close(): this;
   /** What has been counted since the native engine started; after `close` what it had come to. */
   metrics(): Metrics;
-  /** The same in the text format of Prometheus (version 0.0.4). */
-  prometheus(): string;
+  /** The same in the text format of Prometheus (version 0.0.4); `labels` stand on every sample. */
+  prometheus(labels?: Record<string, string>): string;
 
   on(event: 'connection', listener: (socket: Socket) => void): this;
   on(event: 'initial_headers' | 'headers', listener: (headers: Record<string, any>, req: IncomingMessage) => void): this;

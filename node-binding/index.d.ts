@@ -37,7 +37,7 @@ export type {
   EventsMap,
 } from './typed-events';
 
-export { createAdapter, createShardedAdapter } from './adapters';
+export { createAdapter, createShardedAdapter, createStreamsAdapter } from './adapters';
 export type { Adapter, AdapterConstructor, NativeAdapter, NativeAdapterOptions, NativeShardedAdapterOptions } from './adapters';
 
 // Values -------------------------------------------------------------------------------------------------------------
@@ -283,8 +283,8 @@ export interface Engine extends EventEmitter {
   upgrades(transport: string): string[];
   /** What has been counted since the engine started; after `close` what it had come to. */
   metrics(): Metrics;
-  /** The same in the text format of Prometheus (version 0.0.4), for a route of the application's. */
-  prometheus(): string;
+  /** The same in the text format of Prometheus (version 0.0.4), for a route of the application's; `labels` stand on every sample. */
+  prometheus(labels?: Record<string, string>): string;
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): this;
@@ -338,7 +338,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<AckResult<Last<EventParams<EmitEvents, Ev>>>>;
   /**
-   * The answers as they come, for `for await`, of the clients of this server. Ends when all have answered, and with an error
+   * The answers as they come, for `for await`. Ends when all have answered, and with an error
    * when some have not in time: without `timeout()` and the option `ackTimeout` that is almost at once.
    */
   emitWithAnswers<Ev extends EventNamesWithError<EmitEvents>>(
@@ -353,9 +353,9 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   disconnectSockets(close?: boolean): void;
 }
 
-/** The answer of one client to a broadcast, and the socket it came from. */
+/** The answer of one client to a broadcast, and the socket it came from, if that is one of this server. */
 export interface BroadcastAnswer<Answer, SocketData = any> {
-  socket: Socket<any, any, any, SocketData>;
+  socket: Socket<any, any, any, SocketData> | undefined;
   answer: Answer;
 }
 

@@ -220,8 +220,19 @@ declare namespace WebSocket {
     WebSocket?: U;
     /** Beyond ws: most connections of one address at once; further handshakes are answered 429. Of IPv6 the first 64 bits count. @default no limit */
     maxConnectionsPerAddress?: number;
-    /** Beyond ws: who is behind a request, for that limit; undefined has none. @default the socket's address */
+    /** Beyond ws: messages of one client; a number is messages a second. One more is an `error` of code `SORI_ERR_TOO_MANY_MESSAGES`, and closed with 1008. @default any number */
+    rateLimit?: number | RateLimit;
+    /** Beyond ws: the same for all clients of an address together. @default any number */
+    rateLimitPerAddress?: number | RateLimit;
+    /** Beyond ws: who is behind a request, for the limits by address; undefined has none. @default the socket's address */
     addressOf?: (request: InstanceType<V>) => string | undefined;
+  }
+
+  interface RateLimit {
+    /** Messages a second in the long run. */
+    perSecond: number;
+    /** Messages at once, after a time of silence. @default perSecond */
+    burst?: number;
   }
 
   interface AddressInfo {
@@ -305,8 +316,8 @@ declare namespace WebSocket {
     except(rooms: string | string[]): Broadcast;
     /** Beyond ws: what has been counted of all WebSockets of this environment, clients among them. */
     static metrics(): Metrics;
-    /** Beyond ws: the same in the text format of Prometheus (version 0.0.4). */
-    static prometheus(): string;
+    /** Beyond ws: the same in the text format of Prometheus (version 0.0.4). Every sample has `api="ws"` and those labels. */
+    static prometheus(labels?: Record<string, string>): string;
     /** Beyond ws: sends to everybody. The frame is built once; the fan-out happens in the engine. */
     broadcast(data: Exclude<BufferLike, Blob>, options?: BroadcastOptions): void;
 

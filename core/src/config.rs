@@ -133,8 +133,8 @@ pub struct Config {
     /// How many messages a client may send; at one more its connection is closed with
     /// "transport error". Default: any number.
     pub rate_limit: Option<RateLimit>,
-    /// How many messages all clients of an address may send together; the connection that sends one
-    /// more is closed with "transport error". Of IPv6 the first 64 bits count as the address.
+    /// How many messages all clients of an address may send together, plain WebSockets among them; the
+    /// connection that sends one more is closed with "transport error", a plain WebSocket with 1008. Of IPv6 the first 64 bits count as the address.
     /// Default: any number.
     pub rate_limit_per_address: Option<RateLimit>,
     /// Most connections of an address at once, plain WebSockets among them; more are answered 429.

@@ -91,8 +91,10 @@ pub enum Event<'a> {
     },
     /// One client's answer to a broadcast whose answers are told one by one.
     BroadcastAnswer {
-        /// The socket.
-        socket: SocketRef,
+        /// Where it happened.
+        namespace: NamespaceId,
+        /// Who answered; `None` for a client of another node, which does not tell whose answer it is.
+        conn: Option<ConnId>,
         /// The ack's id.
         id: u64,
         /// Raw JSON array of the arguments.

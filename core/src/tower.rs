@@ -1,11 +1,14 @@
 //! A server beside other routes: a [`tower_service::Service`] and a [`tower_layer::Layer`], for axum,
-//! hyper, salvo, poem and whatever else speaks them.
+//! hyper, salvo and whatever else speaks them.
 //!
 //! The other program owns the port and reads requests. Long polling is answered through the service.
 //! A WebSocket is taken over: when the answer to its request is out, its stream moves to one of the
 //! server's own IO threads, and the other program has nothing to do with it any more. A plain
 //! [`tokio::net::TcpStream`] moves altogether; any other stream, TLS for example, is read and
 //! written on that thread as long as the runtime it came from goes on.
+//!
+//! A framework that keeps hyper's `OnUpgrade` from its services, as poem does, has long polling alone: WebSockets
+//! are refused with 501, and Socket.IO clients stay with polling.
 //!
 //! The address of a client is known if the request has it as an extension, as a [`SocketAddr`] or as
 //! a [`Peer`].
@@ -32,15 +35,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Either, Full};
-use hyper::body::Body;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 
 use crate::Server;
 pub use crate::embed::Peer;
+pub use crate::server::Content;
+use crate::server::Engine;
 use crate::server::http_mounted::Mounted;
-use crate::server::{Content, Engine};
 
 /// What a [`SoriService`] answers with.
 pub type Answer = Response<Content>;
@@ -96,6 +100,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Answering {
+        let is_kept_back = request.extensions().get::<OnUpgrade>().is_none();
+        if is_kept_back && request.headers().contains_key(http::header::UPGRADE) {
+            return Answering::refused(StatusCode::NOT_IMPLEMENTED);
+        }
         let upgrade = hyper::upgrade::on(&mut request);
         Answering {
             answer: take(&self.engine, request, upgrade),
@@ -131,6 +139,16 @@ pub struct Answering {
     answer: oneshot::Receiver<Answer>,
 }
 
+impl Answering {
+    fn refused(status: StatusCode) -> Answering {
+        let (sender, answer) = oneshot::channel();
+        let mut response = Response::new(Content::default());
+        *response.status_mut() = status;
+        let _ = sender.send(response);
+        Answering { answer }
+    }
+}
+
 impl Future for Answering {
     type Output = Result<Answer, Infallible>;
 
@@ -138,7 +156,7 @@ impl Future for Answering {
         let answer = ready!(Pin::new(&mut self.answer).poll(cx));
         // Without an answer the server has ended meanwhile.
         Poll::Ready(Ok(answer.unwrap_or_else(|_| {
-            let mut response = Response::new(Either::Left(Full::default()));
+            let mut response = Response::new(Content::default());
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response
         })))
@@ -162,7 +180,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Response = Response<Either<Content, R>>;
+    type Response = Response<LayeredContent<R>>;
     type Error = S::Error;
     type Future = LayeredFuture<S::Future>;
 
@@ -192,18 +210,80 @@ impl<F, R, E> Future for LayeredFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
-    type Output = Result<Response<Either<Content, R>>, E>;
+    type Output = Result<Response<LayeredContent<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             LayeredFuture::Own(own) => Pin::new(own).poll(cx).map(|answer| {
                 let Ok(answer) = answer;
-                Ok(answer.map(Either::Left))
+                Ok(answer.map(LayeredContent::own))
             }),
             LayeredFuture::Inner(inner) => inner
                 .as_mut()
                 .poll(cx)
-                .map_ok(|response| response.map(Either::Right)),
+                .map_ok(|response| response.map(LayeredContent::inner)),
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The body of an answer of a [`Layered`] service. It fails as the inner service's bodies do.
+    #[derive(Debug)]
+    pub struct LayeredContent<R> {
+        #[pin]
+        of: Side<R>,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[derive(Debug)]
+    #[project = SideProjection]
+    enum Side<R> {
+        Own { body: Content },
+        Inner { #[pin] body: R },
+    }
+}
+
+impl<R> LayeredContent<R> {
+    fn own(body: Content) -> LayeredContent<R> {
+        let of = Side::Own { body };
+        LayeredContent { of }
+    }
+
+    fn inner(body: R) -> LayeredContent<R> {
+        let of = Side::Inner { body };
+        LayeredContent { of }
+    }
+}
+
+impl<R: Body<Data = Bytes>> Body for LayeredContent<R> {
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        match self.project().of.project() {
+            SideProjection::Own { body } => {
+                let polled = Pin::new(body).poll_frame(cx);
+                polled.map_err(|never| match never {})
+            }
+            SideProjection::Inner { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.of {
+            Side::Own { body } => body.is_end_stream(),
+            Side::Inner { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.of {
+            Side::Own { body } => body.size_hint(),
+            Side::Inner { body } => body.size_hint(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::offset_of;
 
-use sori_core::embed::{AckRequest, Audience, Command, Reach, Telling};
+use sori_core::embed::{AckRequest, Audience, Command, Reach};
 
 use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
@@ -157,11 +157,8 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
         unsafe {
             let server = sori_server::open(server)?;
             let namespace = server::socket_io(server, namespace_name)?;
-            let mut rooms = Rooms::of(audience)?;
+            let rooms = Rooms::of(audience)?;
             let message = Message::asking_many(event_name, args, options)?;
-            if message.telling == Telling::OneByOne {
-                rooms.reach = Reach::Server;
-            }
             let id = namespace.next_ack();
             pointer::write(ack, id, "ack")?;
             let command = Command::Broadcast {

@@ -141,15 +141,18 @@ impl sori_event {
                 id,
                 data,
                 attachments,
-            } => sori_event::of_answer(SORI_EVENT_ACK, socket, id, &data, attachments),
+            } => sori_event::of(SORI_EVENT_ACK, socket).with_answer(id, &data, attachments),
             PulledEvent::BroadcastAnswer {
+                namespace,
                 socket,
                 id,
                 data,
                 attachments,
             } => {
-                let kind = SORI_EVENT_BROADCAST_ANSWER;
-                sori_event::of_answer(kind, socket, id, &data, attachments)
+                let mut event = sori_event::empty(SORI_EVENT_BROADCAST_ANSWER);
+                event.socket = socket;
+                event.asked_namespace = Some(namespace);
+                event.with_answer(id, &data, attachments)
             }
             PulledEvent::AckTimeout { socket, id } => {
                 let mut event = sori_event::of(SORI_EVENT_ACK_TIMEOUT, socket);
@@ -208,19 +211,12 @@ impl sori_event {
         }
     }
 
-    fn of_answer(
-        kind: sori_event_kind,
-        socket: Arc<SocketIdentity>,
-        id: u64,
-        data: &str,
-        attachments: Vec<Bytes>,
-    ) -> sori_event {
-        let mut event = sori_event::of(kind, socket);
-        event.texts = Texts::with_room_for(data.len());
-        event.texts.put(Text::Args, data);
-        event.ack = Some(id);
-        event.attachments = attachments;
-        event
+    fn with_answer(mut self, id: u64, data: &str, attachments: Vec<Bytes>) -> sori_event {
+        self.texts = Texts::with_room_for(data.len());
+        self.texts.put(Text::Args, data);
+        self.ack = Some(id);
+        self.attachments = attachments;
+        self
     }
 
     fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {

@@ -32,8 +32,8 @@ pub enum sori_event_kind {
     /// the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_HANDSHAKE = 8,
     /// A client's answer to sori_server_broadcast_with_ack() with SORI_EMIT_ANSWERS_ONE_BY_ONE:
-    /// sori_event_ack(), sori_event_args(), sori_event_attachment(). SORI_EVENT_BROADCAST_ACK comes
-    /// last.
+    /// sori_event_ack(), sori_event_args(), sori_event_attachment(). Of a client of another server,
+    /// sori_event_socket() is 0 and only the namespace is told. SORI_EVENT_BROADCAST_ACK comes last.
     SORI_EVENT_BROADCAST_ANSWER = 9,
     /// Another server of the cluster says something: sori_event_namespace(), sori_event_name(),
     /// sori_event_args() and its attachments. If sori_event_has_ack(), it waits for

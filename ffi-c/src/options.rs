@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 use std::time::Duration;
 
-use sori_core::adapter::{ClusterSettings, Format, Redis, SubscriptionMode};
+use sori_core::adapter::{ClusterSettings, Format, Redis, StreamSettings, SubscriptionMode};
 use sori_core::config::{
     DeflateOptions, InitialPacket, Overflow, Parser, Protocol, RateLimit, RecoverySettings,
 };
@@ -54,6 +54,9 @@ pub const SORI_REDIS_SHARDED: u32 = 1;
 pub const SORI_REDIS_SHARDED_STATIC: u32 = 2;
 /// The same with "dynamic-private": rooms of sockets' own ids are as all others.
 pub const SORI_REDIS_SHARDED_PRIVATE: u32 = 3;
+/// That of npm @socket.io/redis-streams-adapter 0.3: broadcasts go through a stream, so that none is lost
+/// while a server has lost Redis for a moment.
+pub const SORI_REDIS_STREAMS: u32 = 4;
 
 pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
     match policy {
@@ -157,8 +160,9 @@ pub struct sori_server_options {
     /// with the last. NULL, the default: none.
     pub share_threads: *const sori_server,
     /// The Redis where the servers of a cluster meet, in a wire format of npm
-    /// @socket.io/redis-adapter (redis_format): "redis://[user[:password]@]host[:port][/database]",
-    /// "rediss://..." behind TLS, or "unix:///path/of/the.sock". It need not be there from the start.
+    /// @socket.io/redis-adapter or @socket.io/redis-streams-adapter (redis_format):
+    /// "redis://[user[:password]@]host[:port][/database]", "rediss://..." behind TLS, or
+    /// "unix:///path/of/the.sock". It need not be there from the start.
     /// NULL, the default: no cluster.
     pub redis_url: *const c_char,
     /// What stands before the names of all its channels. NULL, the default: "socket.io".
@@ -220,6 +224,13 @@ pub struct sori_server_options {
     pub cors_reflect: u32,
     /// With redis_url: the wire format of the cluster, of SORI_REDIS_*. Default SORI_REDIS_CLASSIC.
     pub redis_format: u32,
+    /// With SORI_REDIS_STREAMS: over how many streams the namespaces are spread (streamCount). Default 1.
+    pub redis_stream_count: u32,
+    /// With SORI_REDIS_STREAMS: the stream's name, or what the names of several begin with (streamName).
+    /// NULL, the default: "socket.io".
+    pub redis_stream: *const c_char,
+    /// With SORI_REDIS_STREAMS: about how many entries a stream keeps (maxLen). Default 10,000.
+    pub redis_stream_entries: u64,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -229,6 +240,7 @@ unsafe impl Extensible for sori_server_options {
     fn defaults() -> sori_server_options {
         let config = Config::default();
         let recovery = RecoverySettings::default();
+        let streams = StreamSettings::default();
         sori_server_options {
             size: size_of::<sori_server_options>(),
             path: DEFAULT_PATH.as_ptr(),
@@ -294,12 +306,15 @@ unsafe impl Extensible for sori_server_options {
             deflate: std::ptr::null(),
             cors_reflect: 0,
             redis_format: SORI_REDIS_CLASSIC,
+            redis_stream_count: streams.count,
+            redis_stream: std::ptr::null(),
+            redis_stream_entries: streams.max_entries,
         }
     }
 }
 
 /// None if `per_second` is 0.
-fn rate(per_second: u32, burst: u32) -> Option<RateLimit> {
+pub(crate) fn rate(per_second: u32, burst: u32) -> Option<RateLimit> {
     (per_second > 0).then_some(RateLimit {
         per_second,
         burst: if burst > 0 { burst } else { per_second },
@@ -407,19 +422,29 @@ impl sori_server_options {
     /// The way into the cluster, if there is one.
     ///
     /// # Safety
-    /// `redis_url` and `redis_key` are NULL or texts.
+    /// `redis_url`, `redis_key` and `redis_stream` are NULL or texts.
     pub(crate) unsafe fn adapter(&self) -> Result<Option<Redis>, Failure> {
         // SAFETY: the caller's promise.
-        let (url, key) = unsafe {
+        let (url, key, stream) = unsafe {
             (
                 pointer::optional_text(self.redis_url, "options.redis_url")?,
                 pointer::optional_text(self.redis_key, "options.redis_key")?,
+                pointer::optional_text(self.redis_stream, "options.redis_stream")?,
             )
         };
+        let mut streams = StreamSettings {
+            count: self.redis_stream_count,
+            max_entries: self.redis_stream_entries,
+            ..StreamSettings::default()
+        };
+        if let Some(stream) = stream {
+            stream.clone_into(&mut streams.name);
+        }
         let format = self.redis_format()?;
         Ok(url.map(|url| {
             let timeout = Duration::from_millis(self.redis_timeout_ms.into());
             let redis = Redis::new(url).requests_timeout(timeout).format(format);
+            let redis = redis.streams(streams);
             match key {
                 Some(key) => redis.key(key),
                 None => redis,
@@ -433,6 +458,7 @@ impl sori_server_options {
             SORI_REDIS_SHARDED => Format::Sharded(SubscriptionMode::Dynamic),
             SORI_REDIS_SHARDED_STATIC => Format::Sharded(SubscriptionMode::Static),
             SORI_REDIS_SHARDED_PRIVATE => Format::Sharded(SubscriptionMode::DynamicPrivate),
+            SORI_REDIS_STREAMS => Format::Streams,
             _ => {
                 return Err(Failure::invalid(
                     "options.redis_format is none of SORI_REDIS_*",

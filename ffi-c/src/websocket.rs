@@ -13,7 +13,7 @@ use sori_core::server::pull::{Gone, PullServer, SocketKey, WebSocketPath, WebSoc
 use crate::broadcast::{Rooms, sori_audience};
 use crate::cork::with_batch;
 use crate::deflate::{self, sori_deflate_options};
-use crate::options::{SORI_OVERFLOW_CLOSE, overflow};
+use crate::options::{SORI_OVERFLOW_CLOSE, overflow, rate};
 use crate::pointer::{self, Extensible};
 use crate::server::{self, sori_server};
 use crate::socket::sori_socket;
@@ -68,6 +68,16 @@ pub struct sori_websocket_options {
     /// Whether text of peers comes unchecked, which is faster, and need not be UTF-8 then: 1 or 0.
     /// Default 0.
     pub skip_utf8_validation: u32,
+    /// Messages a second of one peer in the long run; one that sends more is closed with 1008. 0, the
+    /// default: any number.
+    pub rate_per_second: u32,
+    /// With rate_per_second: messages at once after a time of silence; 0, the default: as many.
+    pub rate_burst: u32,
+    /// The same of all peers of an address together on this path; of IPv6 the first 64 bits count.
+    /// 0, the default: any number.
+    pub address_rate_per_second: u32,
+    /// With address_rate_per_second: messages at once; 0, the default: as many.
+    pub address_rate_burst: u32,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -93,6 +103,10 @@ unsafe impl Extensible for sori_websocket_options {
             max_pending_pongs: settings.max_pending_pongs,
             deflate: std::ptr::null(),
             skip_utf8_validation: 0,
+            rate_per_second: 0,
+            rate_burst: 0,
+            address_rate_per_second: 0,
+            address_rate_burst: 0,
         }
     }
 }
@@ -109,6 +123,9 @@ impl sori_websocket_options {
         settings.max_pending_pongs = self.max_pending_pongs;
         settings.close_timeout = Duration::from_millis(self.close_timeout_ms.into());
         settings.overflow = overflow(self.overflow)?;
+        settings.rate_limit = rate(self.rate_per_second, self.rate_burst);
+        settings.rate_limit_per_address =
+            rate(self.address_rate_per_second, self.address_rate_burst);
         settings.skip_utf8_validation = self.skip_utf8_validation != 0;
         // SAFETY: the caller's promise.
         settings.deflate = unsafe { deflate::pointed_to(self.deflate) }?

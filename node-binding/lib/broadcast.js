@@ -96,8 +96,8 @@ class BroadcastOperator {
   }
 
   /**
-   * The answers as they come, for `for await`: `{ socket, answer }`, of the clients of this server. Ends when all have
-   * answered, and with an error when some have not in time.
+   * The answers as they come, for `for await`: `{ socket, answer }`, with no socket for a client of another server. Ends
+   * when all have answered, and with an error when some have not in time.
    */
   emitWithAnswers(ev, ...args) {
     refuseReserved(ev);

@@ -288,7 +288,8 @@ function onbroadcastAck(bridge, record, responses) {
 
 function onbroadcastAnswer(bridge, [, conn, nspId, token, args, lengths], reader) {
   const [answer] = responsesWithAttachments([args], reader.take(lengths));
-  const socket = socketOf(bridge, conn, nspId);
+  // Another server does not tell whose answer it is.
+  const socket = conn === -1 ? undefined : socketOf(bridge, conn, nspId);
   const stream = bridge.streams.get(token);
   if (socket !== null && stream !== undefined) {
     stream.push({ socket, answer: answer[0] });

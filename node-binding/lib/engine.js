@@ -48,9 +48,9 @@ class Engine extends EventEmitter {
     return metricsOf(this._native);
   }
 
-  /** The same in the text format of Prometheus (exposition format 0.0.4), for a route of the application's. */
-  prometheus() {
-    return prometheusOf(this._native);
+  /** The same in the text format of Prometheus (exposition format 0.0.4), for a route of the application's; `labels` by name, for every sample. */
+  prometheus(labels) {
+    return prometheusOf(this._native, labels);
   }
 
   /** Those of its connections that are open; the bridge may serve other engines too. */

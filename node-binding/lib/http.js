@@ -35,6 +35,10 @@ function handleRequest(engine, req, res) {
 }
 
 function refuse(res, code, context) {
+  // A middleware has answered, and then failed.
+  if (res.headersSent) {
+    return;
+  }
   const message = context && context.message ? context.message : MESSAGE[code];
   res.writeHead(statusOf(code, context), { 'Content-Type': 'application/json' });
   res.end(JSON.stringify({ code, message }));

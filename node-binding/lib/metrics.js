@@ -8,9 +8,10 @@ function metricsOf(engine) {
   return engine === null ? Engine.idleMetrics() : engine.metrics();
 }
 
-/** The same as Prometheus scrapes them. */
-function prometheusOf(engine) {
-  return engine === null ? Engine.idlePrometheus() : engine.prometheus();
+/** The same as Prometheus scrapes them, with labels by name. */
+function prometheusOf(engine, labels = {}) {
+  const flat = Object.entries(labels).flat().map(String);
+  return engine === null ? Engine.idlePrometheus(flat) : engine.prometheus(flat);
 }
 
 module.exports = { metricsOf, prometheusOf };

@@ -226,7 +226,7 @@ class Namespace {
     this.server._bridge.answers.set(token, callback);
   }
 
-  /** The answers one by one, of the clients of this server. */
+  /** The answers one by one. */
   _broadcastToEach(operator, args, timeout) {
     if (this._id === -1 || this.server._bridge.isClosed) {
       return AnswerStream.ended();
@@ -236,7 +236,7 @@ class Namespace {
     if (this._outgoing.size > 0) {
       this._notifyOutgoing(operator, args, token);
     }
-    pushPayload(queue, this._broadcastHead(operator, token, timeout, '1l'), args);
+    pushPayload(queue, this._broadcastHead(operator, token, timeout, '1'), args);
     const stream = new AnswerStream(() => {
       streams.delete(token);
       answers.delete(token);

@@ -2,13 +2,14 @@
 'use strict';
 
 const { BroadcastOperator } = require('./broadcast');
+const { roomSet } = require('./room-set');
 
 class RemoteSocket {
   /** `operator` reaches it; given for a deadline. */
   constructor(nsp, { id, handshake, rooms, data }, operator = new BroadcastOperator(nsp, [id])) {
     this.id = id;
     this.handshake = handshake;
-    this.rooms = new Set(rooms);
+    this.rooms = roomSet(rooms);
     this.data = data;
     Object.defineProperties(this, { _nsp: { value: nsp }, _operator: { value: operator } });
   }

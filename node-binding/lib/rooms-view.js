@@ -41,7 +41,7 @@ class RoomsView extends View {
   }
 
   get(room) {
-    const sids = this._nsp._select([room], null).map((socket) => socket.id);
+    const sids = this._nsp._select([String(room)], null).map((socket) => socket.id);
     return sids.length === 0 ? undefined : new Set(sids);
   }
 

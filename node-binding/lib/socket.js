@@ -14,6 +14,7 @@ const { describeHandshake } = require('./handshake');
 const { onAnyMethods, listOutgoing } = require('./any-listeners');
 const { PACKET, announceArrival, announcePacket } = require('./packet-watch');
 const { roomMethods } = require('./room-methods');
+const { roomSet } = require('./room-set');
 const { addJson, socketSpellings } = require('./spellings');
 
 const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DISCONNECTED: 3 });
@@ -108,9 +109,9 @@ class Socket {
   /** The rooms at this moment, its own id included. */
   get rooms() {
     if (this.connected) {
-      return new Set(this._connection._bridge.rooms(this._connection._number, this.nsp._id));
+      return roomSet(this._connection._bridge.rooms(this._connection._number, this.nsp._id));
     }
-    return new Set(this._early === null ? [] : this._early.rooms);
+    return roomSet(this._early === null ? [] : this._early.rooms);
   }
 
   emit(...args) {

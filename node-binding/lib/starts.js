@@ -2,6 +2,9 @@
 // begins at once, those behind it together in the next turn: a rush of clients wakes the engine's threads once.
 'use strict';
 
+// Node's own, also while a test of the application puts others in the place of the global ones.
+const { setImmediate } = require('timers');
+
 class Starts {
   /** `native.start(ids)` begins. */
   constructor(native) {

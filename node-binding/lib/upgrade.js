@@ -2,6 +2,7 @@
 'use strict';
 
 const { createHash } = require('crypto');
+const { EventEmitter } = require('events');
 const { STATUS_CODES, validateHeaderName, validateHeaderValue } = require('http');
 const { CODE, MESSAGE, statusOf } = require('./errors');
 const { giveSocket } = require('./takeover');
@@ -22,7 +23,7 @@ function handleUpgrade(engine, req, socket, head) {
     refuseRaw(socket, 503, 'Service Unavailable', 'Service Unavailable');
     return;
   }
-  const res = new UpgradeResponse(socket);
+  const res = new UpgradeResponse(req, socket);
   verify(engine, req, res, true, (code, context) => {
     if (code !== undefined) {
       engine._refused(req, code, context);
@@ -180,10 +181,14 @@ function closePolitely(socket) {
 }
 
 /** What middlewares get for a response on an upgrade: it keeps headers for the 101 answer. */
-class UpgradeResponse {
-  constructor(socket) {
+class UpgradeResponse extends EventEmitter {
+  constructor(req, socket) {
+    super();
+    this.req = req;
     this.headers = {};
     this.socket = socket;
+    // Loggers wait for it, as pino-http. A connection that is taken over closes here at once.
+    socket.once('close', () => this.emit('close'));
   }
 
   setHeader(name, value) {
@@ -204,6 +209,7 @@ class UpgradeResponse {
 
   /** A middleware that answers by itself refuses the upgrade. */
   end() {
+    this.emit('finish');
     this.socket.destroy();
   }
 }

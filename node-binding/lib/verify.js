@@ -26,7 +26,7 @@ function parseQuery(req) {
   }
 }
 
-/** Runs the engine's middlewares on a request, one after another. */
+/** Runs the engine's middlewares on a request, one after another. One that throws or rejects has failed. */
 function runMiddlewares(engine, req, res, done) {
   const { middlewares } = engine;
   const step = (i) => {
@@ -34,7 +34,7 @@ function runMiddlewares(engine, req, res, done) {
       done();
       return;
     }
-    middlewares[i](req, res, (error) => {
+    runMiddleware(middlewares[i], req, res, (error) => {
       if (error) {
         done(error);
       } else {
@@ -43,6 +43,32 @@ function runMiddlewares(engine, req, res, done) {
     });
   };
   step(0);
+}
+
+/** Only its first word counts. What follows upon it is called outside of the `try`, whose errors would not be its own. */
+function runMiddleware(middleware, req, res, done) {
+  let verdict = null;
+  let hasReturned = false;
+  const settle = (error) => {
+    if (verdict === null) {
+      verdict = { error };
+      if (hasReturned) {
+        done(error);
+      }
+    }
+  };
+  try {
+    const outcome = middleware(req, res, settle);
+    if (outcome && typeof outcome.then === 'function') {
+      outcome.then(undefined, settle);
+    }
+  } catch (error) {
+    settle(error);
+  }
+  hasReturned = true;
+  if (verdict !== null) {
+    done(verdict.error);
+  }
 }
 
 /**

@@ -17,7 +17,7 @@ use sori::proto::websocket::deflate::{self, DeflateParams};
 use sori::server::{Engine as Native, FeedId, Request, Upgrade};
 
 use crate::cluster;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::names::Meanings;
 use crate::operations;
 use crate::options;
@@ -386,10 +386,10 @@ impl Engine {
         self.native.metrics().into()
     }
 
-    /// The same as Prometheus reads them.
+    /// The same as Prometheus reads them, with labels.
     #[napi]
-    pub fn prometheus(&self) -> String {
-        self.native.metrics().to_prometheus()
+    pub fn prometheus(&self, labels: Vec<String>) -> String {
+        metrics::prometheus(&self.native.metrics(), &labels)
     }
 
     /// The counters of an engine that has not been started.
@@ -398,10 +398,10 @@ impl Engine {
         Default::default()
     }
 
-    /// The same as Prometheus reads them.
+    /// The same as Prometheus reads them, with labels.
     #[napi]
-    pub fn idle_prometheus() -> String {
-        sori::metrics::Metrics::default().to_prometheus()
+    pub fn idle_prometheus(labels: Vec<String>) -> String {
+        metrics::prometheus(&Default::default(), &labels)
     }
 
     /// What comes of a client's offer; nothing if the engine does not compress.

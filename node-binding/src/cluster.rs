@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::adapter::{Format, Redis, SubscriptionMode};
+use sori::adapter::{Format, Redis, StreamSettings, SubscriptionMode};
 use sori::embed::ServerTicket;
 
 use crate::record::Record;
@@ -18,7 +18,7 @@ struct Options {
 }
 
 /// What `lib/cluster/native-adapter.js` has made of its arguments, with the names of npm
-/// `@socket.io/redis-adapter`.
+/// `@socket.io/redis-adapter` and `@socket.io/redis-streams-adapter`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Cluster {
@@ -29,6 +29,31 @@ struct Cluster {
     publish_on_specific_response_channel: bool,
     /// Of the sharded format, and of no other.
     subscription_mode: Option<Mode>,
+    /// Of the format of streams, and of no other.
+    streams: Option<Streams>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Streams {
+    stream_name: Option<String>,
+    stream_count: Option<u32>,
+    max_len: Option<u64>,
+    read_count: Option<u32>,
+    use_sharded_pub_sub: Option<bool>,
+}
+
+impl From<Streams> for StreamSettings {
+    fn from(given: Streams) -> StreamSettings {
+        let usual = StreamSettings::default();
+        StreamSettings {
+            name: given.stream_name.unwrap_or(usual.name),
+            count: given.stream_count.unwrap_or(usual.count),
+            max_entries: given.max_len.unwrap_or(usual.max_entries),
+            read_count: given.read_count.unwrap_or(usual.read_count),
+            sharded_channels: given.use_sharded_pub_sub.unwrap_or(usual.sharded_channels),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -62,6 +87,9 @@ pub(crate) fn adapter(json: &str) -> Result<Option<Redis>, String> {
         Redis::new(given.url).answers_privately(given.publish_on_specific_response_channel);
     if let Some(mode) = given.subscription_mode {
         redis = redis.format(Format::Sharded(mode.into()));
+    }
+    if let Some(streams) = given.streams {
+        redis = redis.format(Format::Streams).streams(streams.into());
     }
     if let Some(key) = given.key {
         redis = redis.key(key);

@@ -43,3 +43,12 @@ impl From<Native> for Metrics {
         }
     }
 }
+
+/// The text that Prometheus reads. `labels`: a name, then its value, and so on.
+pub(crate) fn prometheus(metrics: &Native, labels: &[String]) -> String {
+    let labels: Vec<(&str, &str)> = labels
+        .chunks_exact(2)
+        .map(|pair| (pair[0].as_str(), pair[1].as_str()))
+        .collect();
+    metrics.to_prometheus_with(&labels)
+}

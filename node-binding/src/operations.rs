@@ -82,31 +82,23 @@ impl Run<'_> {
                 });
             }
             "b" => {
-                let namespace = fields.namespace()?;
-                let flags = fields.next()?;
-                let volatile = flags.contains('v');
-                let (rooms, except) = (fields.strings()?, fields.strings()?);
-                let (rooms, except) = (borrow(&rooms), borrow(&except));
-                let audience = Audience {
-                    rooms: &rooms,
-                    except: &except,
-                    reach: reach(flags),
-                };
-                let telling = if flags.contains('1') {
+                let addressed = fields.addressed()?;
+                let telling = if addressed.flags.contains('1') {
                     Telling::OneByOne
                 } else {
                     Telling::Together
                 };
                 let ack = fields.ack()?.map(|ack| AckRequest { telling, ..ack });
                 let payload = self.payload(fields)?;
-                let command = Command::Broadcast {
-                    namespace,
-                    audience,
-                    payload,
-                    volatile,
-                    ack,
-                };
-                self.batch.execute(command);
+                addressed.with_audience(|audience| {
+                    self.batch.execute(Command::Broadcast {
+                        namespace: addressed.namespace,
+                        audience,
+                        payload,
+                        volatile: addressed.flags.contains('v'),
+                        ack,
+                    });
+                });
             }
             kind @ ("s" | "S") => self.send(kind, fields)?,
             kind @ ("j" | "l" | "x") => self.change_rooms(kind, fields)?,
@@ -168,46 +160,48 @@ impl Run<'_> {
 
     /// What is asked of, or about, the sockets of rooms.
     fn ask_many(&mut self, kind: &str, fields: &mut Fields<'_>) -> Option<()> {
-        let namespace = fields.namespace()?;
-        let flags = fields.next()?;
-        let (rooms, except) = (fields.strings()?, fields.strings()?);
-        let (rooms, except) = (borrow(&rooms), borrow(&except));
-        let audience = Audience {
-            rooms: &rooms,
-            except: &except,
-            reach: reach(flags),
-        };
-        if kind == "D" {
-            self.batch.execute(Command::DisconnectElsewhere {
-                namespace,
-                audience,
-                close: fields.next()? == "1",
-            });
-            return Some(());
+        let addressed = fields.addressed()?;
+        let namespace = addressed.namespace;
+        match kind {
+            "D" => {
+                let close = fields.next()? == "1";
+                addressed.with_audience(|audience| {
+                    self.batch.execute(Command::DisconnectElsewhere {
+                        namespace,
+                        audience,
+                        close,
+                    });
+                });
+            }
+            "F" => {
+                let ask = AckRequest::new(fields.number()?, None);
+                addressed.with_audience(|audience| {
+                    self.batch.execute(Command::FetchSockets {
+                        namespace,
+                        audience,
+                        ask,
+                    });
+                });
+            }
+            _ => {
+                let named = fields.strings()?;
+                let rooms = &borrow(&named);
+                addressed.with_audience(|audience| {
+                    self.batch.execute(match kind {
+                        "J" => Command::JoinMany {
+                            namespace,
+                            audience,
+                            rooms,
+                        },
+                        _ => Command::LeaveMany {
+                            namespace,
+                            audience,
+                            rooms,
+                        },
+                    });
+                });
+            }
         }
-        if kind == "F" {
-            let ask = AckRequest::new(fields.number()?, None);
-            self.batch.execute(Command::FetchSockets {
-                namespace,
-                audience,
-                ask,
-            });
-            return Some(());
-        }
-        let named = fields.strings()?;
-        let rooms = &borrow(&named);
-        self.batch.execute(match kind {
-            "J" => Command::JoinMany {
-                namespace,
-                audience,
-                rooms,
-            },
-            _ => Command::LeaveMany {
-                namespace,
-                audience,
-                rooms,
-            },
-        });
         Some(())
     }
 
@@ -354,6 +348,16 @@ impl<'a> Fields<'a> {
         self.number().map(|id| NamespaceId(id as u32))
     }
 
+    /// Four fields: a namespace, flags, rooms, and rooms that are left out.
+    fn addressed(&mut self) -> Option<Addressed<'a>> {
+        Some(Addressed {
+            namespace: self.namespace()?,
+            flags: self.next()?,
+            rooms: self.strings()?,
+            except: self.strings()?,
+        })
+    }
+
     /// Two fields: the ack's id and its timeout in milliseconds, each empty for none.
     fn ack(&mut self) -> Option<Option<AckRequest>> {
         let (id, timeout) = (self.next()?, self.next()?);
@@ -377,6 +381,24 @@ impl<'a> Fields<'a> {
             "" => Some(Vec::new()),
             json => serde_json::from_str(json).ok(),
         }
+    }
+}
+
+/// Many sockets of a namespace.
+struct Addressed<'a> {
+    namespace: NamespaceId,
+    flags: &'a str,
+    rooms: Vec<String>,
+    except: Vec<String>,
+}
+
+impl Addressed<'_> {
+    fn with_audience(&self, work: impl FnOnce(Audience<'_>)) {
+        work(Audience {
+            rooms: &borrow(&self.rooms),
+            except: &borrow(&self.except),
+            reach: reach(self.flags),
+        });
     }
 }
 

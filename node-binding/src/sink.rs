@@ -269,7 +269,8 @@ impl Application for Sink {
                     .number(id);
             }),
             Event::BroadcastAnswer {
-                socket,
+                namespace,
+                conn,
                 id,
                 data,
                 attachments,
@@ -277,8 +278,8 @@ impl Application for Sink {
                 let State { batch, names, .. } = state;
                 let Batch { text, bytes, .. } = batch;
                 let record = Record::new(text, Kind::BroadcastAnswer)
-                    .number(names.of(socket.conn).into())
-                    .number(socket.namespace.0.into())
+                    .number_or_none(conn.map(|conn| names.of(conn).into()))
+                    .number(namespace.0.into())
                     .number(id)
                     .json(&data)
                     .lengths(attachments.iter());

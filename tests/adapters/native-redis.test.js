@@ -7,7 +7,8 @@ const { once } = require('events');
 const test = require('node:test');
 const assert = require('node:assert');
 const npm = require('@socket.io/redis-adapter');
-const { createAdapter, createShardedAdapter, Server } = require('../../node-binding');
+const streams = require('@socket.io/redis-streams-adapter');
+const { createAdapter, createShardedAdapter, createStreamsAdapter, Server } = require('../../node-binding');
 const { next, pair } = require('../node/harness');
 const { cluster, join, serve, settled, until } = require('./nodes');
 const { startRedis } = require('./redis');
@@ -28,6 +29,13 @@ const SHARDED = { channelPrefix: 'chat', subscriptionMode: 'static' };
 clusterScenarios("sori's createShardedAdapter", async (t) => {
   const connect = await startRedis(t);
   return async (kind) => (kind === 'sori' ? createShardedAdapter(`unix://${connect.socket}`, SHARDED) : npm.createShardedAdapter(await connect(), await connect(), SHARDED));
+});
+
+// The readers of npm begin where the stream ends when they come to it: a stream that nothing is said in tells nothing of that.
+clusterScenarios("sori's createStreamsAdapter", async (t) => {
+  const connect = await startRedis(t);
+  const options = { streamName: 'chat', channelPrefix: 'talk', streamCount: 3, maxLen: 1000, readCount: 10 };
+  return async (kind) => (kind === 'sori' ? createStreamsAdapter(`unix://${connect.socket}`, options) : streams.createAdapter(await connect(), options));
 });
 
 test('a room has a channel of its own, which is heard where somebody is in it', async (t) => {
@@ -75,6 +83,30 @@ for (const kinds of [
     assert.deepStrictEqual(await seen(), expected);
     b.socket.data = 'nothing but text';
     assert.strictEqual(await seen(), 'nothing but text');
+  });
+
+  scenario('answers one by one come from both servers, those of the other without a socket', async ({ t, nodes, here }) => {
+    if (nodes[0].kind !== 'sori') {
+      return;
+    }
+    const a = await join(t, nodes[0], 'a');
+    const b = await join(t, nodes[1], 'b');
+    const asked = [a, b].map(({ client }) => next(client, 'vote'));
+    const votes = here.timeout(60000).emitWithAnswers('vote');
+    const [[answerOfA], [answerOfB]] = await Promise.all(asked);
+    answerOfB({ seal: Buffer.from([2]) });
+    assert.deepStrictEqual(await votes.next(), { value: { socket: undefined, answer: { seal: Buffer.from([2]) } }, done: false });
+    answerOfA(1);
+    const { value } = await votes.next();
+    assert.strictEqual(value.socket, a.socket);
+    assert.strictEqual(value.answer, 1);
+    assert.deepStrictEqual(await votes.next(), { value: undefined, done: true });
+    b.client.once('here', () => assert.fail('it is another server'));
+    a.client.once('here', (answer) => answer(3));
+    for await (const { socket, answer } of here.local.timeout(60000).emitWithAnswers('here')) {
+      assert.deepStrictEqual([socket.id, answer], [a.socket.id, 3]);
+    }
+    await settled(here, [b.client]);
   });
 
   scenario('what is local stays on its server', async ({ t, nodes, here }) => {
@@ -204,6 +236,7 @@ test('options are those of the adapter of npm', async (t) => {
   assert.throws(() => createAdapter('redis://localhost', { requestsTimeout: 0 }), /cannot use 0 as its option "requestsTimeout"/);
   assert.throws(() => createAdapter('redis://localhost', { parser }), /has no option "parser"/);
   assert.throws(() => createShardedAdapter('redis://localhost', { subscriptionMode: 'all' }), /cannot use all as its option "subscriptionMode"/);
+  assert.throws(() => createStreamsAdapter('redis://localhost', { streamCount: 0 }), /cannot use 0 as its option "streamCount"/);
   assert.throws(() => createShardedAdapter('redis://localhost', { key: 'chat' }), /has no option "key"/);
   assert.throws(() => new Server(0, { adapter: createAdapter('carrier-pigeon:coop') }), { name: 'TypeError', message: /no URL of a Redis/ });
   assert.throws(() => new Server({ adapter: createAdapter('redis://localhost'), parser }), /goes with the parsers that the engine knows/);

@@ -5,6 +5,7 @@
 const test = require('node:test');
 const assert = require('node:assert');
 const { createAdapter, createShardedAdapter } = require('@socket.io/redis-adapter');
+const streams = require('@socket.io/redis-streams-adapter');
 const { next } = require('../node/harness');
 const { until } = require('./nodes');
 const { startRedis } = require('./redis');
@@ -16,6 +17,7 @@ const FORMATS = {
   static: (...clients) => createShardedAdapter(...clients, { subscriptionMode: 'static' }),
   dynamic: (...clients) => createShardedAdapter(...clients),
   'dynamic-private': (...clients) => createShardedAdapter(...clients, { subscriptionMode: 'dynamic-private' }),
+  streams: (client) => streams.createAdapter(client),
 };
 
 /** Resolves when Redis knows of `servers` that hear a room's own channel, in formats where rooms have one. */

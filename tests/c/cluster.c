@@ -87,6 +87,41 @@ static void a_broadcast_reaches_the_clients_of_both_servers(void)
     part(servers);
 }
 
+static void answers_one_by_one_come_from_both_servers(void)
+{
+    sori_server *servers[2];
+    uint16_t ports[2];
+    pair(servers, ports);
+    client *clients[2] = {client_open(ports[0]), client_open(ports[1])};
+    sori_socket here = client_join(clients[0], servers[0]);
+    client_join(clients[1], servers[1]);
+    sori_emit_options options;
+    CHECK(sori_emit_options_default(&options, sizeof options) == SORI_OK);
+    options.flags = SORI_EMIT_ANSWERS_ONE_BY_ONE;
+    uint64_t ack;
+    CHECK(sori_server_broadcast_with_ack(servers[0], "/", NULL, "who", NULL, &options, -1, &ack) == SORI_OK);
+    for (int i = 1; i >= 0; i--) {
+        size_t length;
+        unsigned long long id;
+        CHECK(sscanf(client_next(clients[i], &length), "42%llu[\"who\"]", &id) == 1);
+        char packet[64];
+        snprintf(packet, sizeof packet, "43%llu[%d]", id, i);
+        client_send(clients[i], packet);
+        sori_event *event = next_event(servers[0], SORI_EVENT_BROADCAST_ANSWER);
+        CHECK(sori_event_socket(event) == (i == 0 ? here : 0));
+        CHECK_TEXT(sori_event_namespace(event), "/");
+        CHECK(sori_event_ack(event) == ack);
+        CHECK_TEXT(sori_event_args(event), i == 1 ? "[1]" : "[0]");
+        sori_event_free(event);
+    }
+    sori_event *event = next_event(servers[0], SORI_EVENT_BROADCAST_ACK);
+    CHECK(sori_event_ack(event) == ack);
+    CHECK(!sori_event_is_timed_out(event) && sori_event_answer_count(event) == 0);
+    sori_event_free(event);
+    for (int i = 0; i < 2; i++) client_close(clients[i]);
+    part(servers);
+}
+
 static void sockets_of_the_other_server_are_seen_joined_and_disconnected(void)
 {
     sori_server *servers[2];
@@ -187,6 +222,7 @@ int main(int argc, char **argv)
     redis_url = argv[1];
     redis_format = (uint32_t)atoi(argv[2]);
     RUN(a_broadcast_reaches_the_clients_of_both_servers);
+    RUN(answers_one_by_one_come_from_both_servers);
     RUN(sockets_of_the_other_server_are_seen_joined_and_disconnected);
     RUN(servers_speak_to_one_another);
     RUN(what_cannot_be_a_redis_is_refused);

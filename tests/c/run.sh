@@ -47,7 +47,7 @@ redis=$!
 trap 'kill "$redis" 2>/dev/null; rm -rf "$out"' EXIT
 build cluster tests/c/cluster.c
 echo '-- cluster'
-for format in 0 1 2 3; do
+for format in 0 1 2 3 4; do
   ${SORI_RUNNER:-} "$out/cluster" "unix://$out/redis.sock" "$format"
 done
 

@@ -23,7 +23,7 @@ test('the module is a function that makes a Server and carries the three classes
 test('import gives the same by name', { skip: isOriginal }, async () => {
   const file = path.join(__dirname, '../../node-binding/index.mjs');
   const module = await import(pathToFileURL(file));
-  assert.deepEqual(Object.keys(module).sort(), ['Namespace', 'Server', 'Socket', 'createAdapter', 'createShardedAdapter']);
+  assert.deepEqual(Object.keys(module).sort(), ['Namespace', 'Server', 'Socket', 'createAdapter', 'createShardedAdapter', 'createStreamsAdapter']);
   assert.equal(module.Server, sori.Server);
 });
 

@@ -74,6 +74,7 @@ test('sori/engine counts too, and nothing before it has started', { skip: isOrig
   const engine = new Server();
   assert.deepEqual(engine.metrics(), IDLE);
   assert.equal(parse(engine.prometheus()).sori_connections, 0);
+  assert.match(engine.prometheus({ server: 'chat' }), /\nsori_connections\{server="chat"\} 0\n/);
   const httpServer = require('http').createServer().listen(0);
   engine.attach(httpServer);
   t.after(() => httpServer.close());
@@ -97,7 +98,9 @@ test('sori/ws counts all of its WebSockets, those of clients among them', { skip
   await echoed;
   const { connections, opened, received, sent } = WebSocketServer.metrics();
   assert.deepEqual({ connections, opened, received, sent }, { connections: 2, opened: 2, received: 2, sent: 2 });
-  assert.equal(parse(WebSocketServer.prometheus()).sori_connections, 2);
+  const samples = (text) => text.split('\n').filter((line) => line.startsWith('sori_connections'));
+  assert.deepEqual(samples(WebSocketServer.prometheus()).slice(0, 1), ['sori_connections{api="ws"} 2']);
+  assert.equal(samples(WebSocketServer.prometheus({ host: '"a"' }))[0], 'sori_connections{api="ws",host="\\"a\\""} 2');
   const closed = next(client, 'close');
   client.close();
   await closed;

@@ -187,3 +187,68 @@ test('an engine middleware may answer by itself', async (t) => {
   assert.equal((await request(port, POLLING)).status, 401);
   assert.equal(await raw(t, port, upgradeRequest('/socket.io/?EIO=4&transport=websocket')), '');
 });
+
+test('an engine middleware that throws, now or later, refuses the request and nothing else', async (t) => {
+  const { io, port } = await serve(t);
+  const errors = [];
+  io.engine.on('connection_error', ({ code, context }) => errors.push([code, context]));
+  io.engine.use((req, res, done) => {
+    if (req._query.fail === 'now') {
+      throw new Error('no');
+    }
+    done();
+  });
+  io.engine.use(async (req, res, done) => {
+    await null;
+    if (req._query.fail === 'later') {
+      throw new Error('no');
+    }
+    done();
+  });
+  for (const when of ['now', 'later']) {
+    const answer = await request(port, `${POLLING}&fail=${when}`);
+    assert.deepEqual([answer.status, answer.body], [400, '{"code":3,"message":"Bad request"}']);
+    const upgraded = await raw(t, port, upgradeRequest(`/socket.io/?EIO=4&transport=websocket&fail=${when}`));
+    assert.match(upgraded, /^HTTP\/1\.1 400 Bad Request\r\n.*Bad request$/s);
+  }
+  assert.deepEqual(errors, Array(4).fill([3, { name: 'MIDDLEWARE_FAILURE' }]));
+  await pair(t, io, port);
+});
+
+test('only the first word of an engine middleware counts', async (t) => {
+  const { io, port } = await serve(t);
+  let calls = 0;
+  io.engine.use((req, res, done) => {
+    done();
+    done();
+    throw new Error('too late');
+  });
+  io.engine.use((req, res, done) => {
+    calls += 1;
+    done();
+  });
+  assert.equal((await request(port, POLLING)).status, 200);
+  assert.equal(calls, 1);
+  assert.equal(io.engine.clientsCount, 1);
+});
+
+test('the response that an engine middleware sees on an upgrade tells of its end', async (t) => {
+  const { io, port } = await serve(t);
+  const seen = [];
+  const closed = new Promise((resolve) => {
+    io.engine.use((req, res, done) => {
+      assert.equal(res.req, req);
+      res.on('finish', () => seen.push('finish'));
+      res.on('close', () => resolve(seen.push('close')));
+      if (req._query.refused) {
+        res.writeHead(401);
+        res.end();
+      } else {
+        done();
+      }
+    });
+  });
+  assert.equal(await raw(t, port, upgradeRequest('/socket.io/?EIO=4&transport=websocket&refused=1')), '');
+  await closed;
+  assert.deepEqual(seen, ['finish', 'close']);
+});

@@ -198,3 +198,32 @@ test('rooms of one namespace are none of another', async (t) => {
   assert.deepEqual(other.received, [['other']]);
   assert.equal(io.of('/other').adapter.rooms.get('r').size, 1);
 });
+
+test('a room may be named by a number', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const other = await pair(t, io, port);
+  const { adapter } = io.of('/');
+  socket.join(7);
+  other.socket.join([7, 8]);
+  assert.equal(socket.rooms.has(7), true);
+  assert.equal(socket.rooms.has(8), false);
+  assert.deepEqual(new Set([...other.socket.rooms].map(String)), new Set([other.socket.id, '7', '8']));
+  assert.equal(adapter.rooms.has(7), true);
+  assert.equal(adapter.rooms.has(9), false);
+  assert.deepEqual(adapter.rooms.get(7), new Set([socket.id, other.socket.id]));
+  assert.equal(adapter.rooms.get(9), undefined);
+  assert.equal(adapter.sids.get(socket.id).has(7), true);
+  assert.deepEqual(await adapter.sockets(new Set([8])), new Set([other.socket.id]));
+  assert.equal(adapter.socketRooms(socket.id).has(7), true);
+  const [remote] = await io.in(8).fetchSockets();
+  assert.equal(remote.rooms.has(7), true);
+  const heard = next(client, 'x');
+  io.to(7).except(8).emit('x');
+  await heard;
+  other.socket.leave(7);
+  assert.equal(other.socket.rooms.has(7), false);
+  assert.equal(adapter.rooms.get(7).size, 1);
+  await barrier(other.client);
+  assert.deepEqual(other.client.received, []);
+});

@@ -4,9 +4,9 @@
 const assert = require('assert/strict');
 const http = require('http');
 const { once } = require('events');
-const { Duplex } = require('stream');
+const { Duplex, PassThrough } = require('stream');
 const { test } = require('node:test');
-const { WebSocket, isOriginal, serve, clientOf, pair, upgradeRequest, exchange, frame, Peer } = require('./ws-harness');
+const { WebSocket, isOriginal, KEY, serve, clientOf, pair, upgradeRequest, exchange, frame, Peer } = require('./ws-harness');
 
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
@@ -146,6 +146,34 @@ test('without a server, handleUpgrade takes any Duplex', async (t) => {
   const closed = once([...wss.clients][0], 'close');
   socket.push(null);
   assert.equal((await closed)[0], 1006);
+});
+
+test('a program makes both ends: a request of its own on the one, setSocket on the other', async (t) => {
+  const wss = new WebSocket.Server({ noServer: true });
+  t.after(() => wss.close());
+  const ends = [new PassThrough(), new PassThrough()];
+  const [here, there] = [Duplex.from({ readable: ends[0], writable: ends[1] }), Duplex.from({ readable: ends[1], writable: ends[0] })];
+  // A number, as programs write it that make up requests.
+  const request = { method: 'GET', url: '/', socket: here, headers: { upgrade: 'websocket', 'sec-websocket-key': KEY, 'sec-websocket-version': 13 } };
+  const client = new WebSocket(null, undefined, {});
+  const answered = once(there, 'data');
+  const received = [];
+  wss.handleUpgrade(request, here, Buffer.alloc(0), (ws) => {
+    assert.equal(ws._isServer, true);
+    ws.on('message', (data) => {
+      received.push(String(data));
+      ws.send(`got ${data}`);
+    });
+  });
+  assert.match(String((await answered)[0]), /^HTTP\/1\.1 101 /);
+  client._isServer = false;
+  client.setSocket(there, Buffer.alloc(0), { maxPayload: 0 });
+  client.send('masked');
+  assert.equal(String((await once(client, 'message'))[0]), 'got masked');
+  assert.deepEqual(received, ['masked']);
+  const closed = once(client, 'close');
+  client.close(1000);
+  assert.equal((await closed)[0], 1000);
 });
 
 test('one socket is upgraded once', async (t) => {

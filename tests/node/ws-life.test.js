@@ -158,6 +158,34 @@ test('a process without a free descriptor serves who comes in', async () => {
   assert.equal(stdout, 'EMFILE\nhello\n');
 });
 
+test('what an application hangs on a WebSocket is its own', async (t) => {
+  const context = await serve(t);
+  // rpc-websockets does so with `_id`.
+  const own = { id: 'a', _id: 'b', uid: 'c', _uid: 'd', name: 'e', data: 'f', user: 'g', _user: 'h', room: 'i', rooms: 'j', isAlive: true, _alive: true, clientId: 'k' };
+  context.wss.on('connection', (ws) => {
+    Object.assign(ws, own);
+    ws.on('message', (data) => ws.send(`${data}`));
+  });
+  const { client, server } = await pair(t, context);
+  client.send('echo');
+  assert.equal(String((await next(client, 'message'))[0]), 'echo');
+  client.close();
+  await next(server, 'close');
+  assert.deepEqual(Object.fromEntries(Object.keys(own).map((name) => [name, server[name]])), own);
+});
+
+test('timers that a test has mocked hold up no connection', async (t) => {
+  const context = await serve(t);
+  context.wss.on('connection', (ws) => ws.on('message', (data) => ws.send(`${data}`)));
+  t.mock.timers.enable({ apis: ['setImmediate', 'setInterval', 'setTimeout'] });
+  const clients = [0, 1, 2, 3].map(() => clientOf(t, context.url));
+  const echoes = clients.map((client, n) => {
+    client.on('open', () => client.send(`${n}`));
+    return next(client, 'message');
+  });
+  assert.deepEqual((await Promise.all(echoes)).map(([data]) => String(data)), ['0', '1', '2', '3']);
+});
+
 test('ES modules get the same classes by name', async () => {
   const module = isOriginal ? await import('ws') : await import('../../node-binding/ws.mjs');
   assert.equal(module.default, WebSocket);

@@ -91,8 +91,8 @@ async function acks(socket: Socket<ClientToServer, ServerToClient, BetweenServer
   expectType<Data>()(remote!.data);
 
   for await (const { socket: one, answer } of io.timeout(5).emitWithAnswers('query', 'text')) {
-    expectType<string>()(one.id);
-    expectType<Data>()(one.data);
+    expectType<string | undefined>()(one?.id);
+    expectType<Data>()(one!.data);
     expectType<boolean>()(answer);
   }
   for await (const { answer } of io.of('/').emitWithAnswers('query', 'text')) {

@@ -1,7 +1,7 @@
 // An application without event maps: everything may be emitted and listened for.
 import { createServer } from 'http';
 import { createServer as createSecureServer } from 'https';
-import { Namespace, Server, Socket, createAdapter, createShardedAdapter } from 'sori';
+import { Namespace, Server, Socket, createAdapter, createShardedAdapter, createStreamsAdapter } from 'sori';
 import type { BroadcastOperator, DefaultEventsMap, DisconnectReason, Event, ExtendedError, RemoteSocket, ServerOptions } from 'sori';
 import { expectType } from './assertions';
 
@@ -84,6 +84,7 @@ const adapter = createAdapter('redis://localhost', { key: 'chat', requestsTimeou
 adapter.on('error', (error) => expectType<Error>()(error)).on('connect', () => {});
 new Server({ adapter }).adapter(adapter);
 new Server({ adapter: createShardedAdapter('redis://localhost', { channelPrefix: 'chat', subscriptionMode: 'dynamic-private' }) });
+new Server({ adapter: createStreamsAdapter('redis://localhost', { streamName: 'chat', streamCount: 4, channelPrefix: 'chat', maxLen: 100, readCount: 10, useShardedPubSub: true }) });
 // @ts-expect-error it takes no clients of Redis
 createAdapter({}, {});
 // @ts-expect-error and no parser

@@ -2,7 +2,7 @@
 import WebSocket = require('sori/ws');
 import { createServer } from 'http';
 
-const wss = new WebSocket.Server({ port: 0, maxPayload: 1, maxConnectionsPerAddress: 1, addressOf: (req) => req.socket.remoteAddress, verifyClient: (info, done) => done(info.secure, 401) });
+const wss = new WebSocket.Server({ port: 0, maxPayload: 1, maxConnectionsPerAddress: 1, rateLimit: 10, rateLimitPerAddress: { perSecond: 100, burst: 1000 }, addressOf: (req) => req.socket.remoteAddress, verifyClient: (info, done) => done(info.secure, 401) });
 const beside = new WebSocket.WebSocketServer(
   { server: createServer(), perMessageDeflate: { threshold: 10 }, backpressure: { limit: 1, policy: 'drop' } },
   () => {},
@@ -23,7 +23,7 @@ wss.on('connection', (ws, req) => {
 wss.to('a').except(['b']).send('hi');
 wss.broadcast(Buffer.from('x'), { except: null, binary: true });
 const open: number = WebSocket.Server.metrics().connections;
-const scraped: string = WebSocket.WebSocketServer.prometheus();
+const scraped: string = WebSocket.WebSocketServer.prometheus() + WebSocket.WebSocketServer.prometheus({ server: 'chat' });
 
 const client = new WebSocket('ws://localhost', ['a'], { headers: { a: 'b' }, followRedirects: true });
 const another: WebSocket = new WebSocket.WebSocket(new URL('ws://localhost'), { protocols: 'a' });

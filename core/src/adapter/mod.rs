@@ -26,14 +26,19 @@ pub use requests::{Asked, Finished, Requests};
 pub use stub::StubBus;
 
 use crate::error::Error;
-pub use crate::proto::cluster::{Publication, SocketDetails, SubscriptionMode};
+pub use crate::proto::cluster::{Entry, Publication, SocketDetails, SubscriptionMode};
 
-/// What carries messages between the nodes of a cluster. No call waits: what cannot go out at once
+/// What carries messages between the nodes of a cluster: on channels, to those who hear them at the moment,
+/// and with [`Format::Streams`] in streams, which are kept for a while. No call waits: what cannot go out at once
 /// is queued within a bound, and dropped beyond it.
 pub trait Bus: Debug + Send + Sync + 'static {
     /// Sends a message to all who hear its channel, perhaps this node among them. Those of one
     /// thread arrive in order, as long as the bus is connected.
     fn publish(&self, publication: Publication);
+
+    /// Adds an entry to a stream. Those of one thread stand in it in order, and before what is published
+    /// later only if who reads both takes the stream first. [`Listener::read`] has each in turn, on all nodes.
+    fn append(&self, entry: Entry);
 
     /// From now on messages of these channels are heard, also after the bus was lost and found again;
     /// once, however often it was wanted.
@@ -78,6 +83,12 @@ pub trait Listener: Send + Sync {
     /// A message came on `channel` because of the subscription of that name; by each that it fits.
     fn deliver(&self, subscription: &str, channel: &str, bytes: Bytes);
 
+    /// An entry stands in a stream, which has given it the offset: each once, in the stream's order, also what
+    /// was added while the bus was lost.
+    fn read(&self, offset: &str, entry: Entry) {
+        let _ = (offset, entry);
+    }
+
     /// The answer to [`Bus::count`]; `None` if nobody knows.
     fn counted(&self, token: u64, nodes: Option<usize>);
 
@@ -109,6 +120,38 @@ pub enum Format {
     /// `createShardedAdapter` of `@socket.io/redis-adapter`, over the sharded channels of Redis 7. A
     /// broadcast to one room is carried to those nodes alone that have members of it, as the mode says.
     Sharded(SubscriptionMode),
+    /// `createAdapter` of `@socket.io/redis-streams-adapter` 0.3: broadcasts go through a stream, so that
+    /// nothing is lost while a node has lost Redis for a moment. [`ClusterSettings::streams`] says more.
+    Streams,
+}
+
+/// What the nodes of a cluster have agreed on about their streams; with [`Format::Streams`], and of
+/// no meaning otherwise. The defaults are those of `@socket.io/redis-streams-adapter`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// The stream's name, or what the names of several begin with (`streamName`). Default `socket.io`.
+    pub name: String,
+    /// How many streams the namespaces are spread over (`streamCount`). Default 1.
+    pub count: u32,
+    /// About how many entries a stream keeps (`maxLen`). Default 10,000.
+    pub max_entries: u64,
+    /// Most entries that are read at once (`readCount`). Default 100.
+    pub read_count: u32,
+    /// Whether what does not go through a stream goes over sharded channels (`useShardedPubSub`). Default
+    /// no.
+    pub sharded_channels: bool,
+}
+
+impl Default for StreamSettings {
+    fn default() -> StreamSettings {
+        StreamSettings {
+            name: "socket.io".to_owned(),
+            count: 1,
+            max_entries: 10_000,
+            read_count: 100,
+            sharded_channels: false,
+        }
+    }
 }
 
 /// What the nodes of a cluster have agreed on.
@@ -121,8 +164,10 @@ pub struct ClusterSettings {
     /// How long the other nodes have to answer what is asked of them. Default 5 s.
     pub requests_timeout: Duration,
     /// Whether replies go to the node that asked alone, `publishOnSpecificResponseChannel` of the npm
-    /// package; with [`Format::Sharded`] they always do. All nodes must be able to hear them there. Default no.
+    /// package; in the other formats they always do. All nodes must be able to hear them there. Default no.
     pub answers_privately: bool,
+    /// What [`Format::Streams`] needs besides.
+    pub streams: StreamSettings,
 }
 
 impl Default for ClusterSettings {
@@ -132,6 +177,7 @@ impl Default for ClusterSettings {
             key: "socket.io".to_owned(),
             requests_timeout: Duration::from_secs(5),
             answers_privately: false,
+            streams: StreamSettings::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::{Adapter, Bus, ClusterSettings, Listener, Publication, Subscription};
+use super::{Adapter, Bus, ClusterSettings, Entry, Listener, Publication, Subscription};
 use crate::error::Error;
 
 /// A bus within a process. Servers that are built with clones of it form a cluster; a test can
@@ -25,6 +25,7 @@ struct Shared {
     nodes: Mutex<HashMap<u64, Node>>,
     next: AtomicU64,
     log: Mutex<Vec<Publication>>,
+    entries: Mutex<Vec<Entry>>,
 }
 
 struct Node {
@@ -57,6 +58,16 @@ impl StubBus {
     /// Publishes a message.
     pub fn publish(&self, publication: Publication) {
         self.shared.publish(publication);
+    }
+
+    /// Adds an entry to a stream, and gives its offset. All nodes read all streams.
+    pub fn append(&self, entry: Entry) -> String {
+        self.shared.append(entry)
+    }
+
+    /// What has been added to streams, whoever did.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.shared.entries.lock().clone()
     }
 
     /// Takes what has been published since it was asked last, whoever did.
@@ -112,10 +123,40 @@ impl Shared {
     }
 }
 
+impl Shared {
+    fn append(&self, entry: Entry) -> String {
+        let mut entries = self.entries.lock();
+        entries.push(entry.clone());
+        let offset = offset_of(entries.len());
+        drop(entries);
+        let nodes = self.nodes.lock();
+        let listeners: Vec<_> = nodes
+            .values()
+            .map(|node| Arc::clone(&node.listener))
+            .collect();
+        drop(nodes);
+        for listener in listeners {
+            listener.read(&offset, entry.clone());
+        }
+        offset
+    }
+}
+
+/// In the form that Redis gives them.
+fn offset_of(place: usize) -> String {
+    format!("{place}-0")
+}
+
 impl Bus for End {
     fn publish(&self, publication: Publication) {
         if let Some(shared) = self.shared.upgrade() {
             shared.publish(publication);
+        }
+    }
+
+    fn append(&self, entry: Entry) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.append(entry);
         }
     }
 

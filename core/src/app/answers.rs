@@ -76,8 +76,8 @@ impl<R> PendingAnswers<R> {
 }
 
 impl<R: DeserializeOwned> PendingAnswers<R> {
-    /// Sends the event to the clients of this server, and gives each answer when it comes, with the
-    /// socket that it came from. Those of other servers of a cluster are not asked.
+    /// Sends the event, and gives each answer when it comes, with the socket that it came from if
+    /// that is one of this server.
     ///
     /// # Errors
     /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
@@ -92,8 +92,8 @@ impl<R: DeserializeOwned> PendingAnswers<R> {
     ///     .timeout(Duration::from_secs(30))
     ///     .stream()?;
     /// while let Some(vote) = votes.next().await {
-    ///     if let Ok(points) = vote.value {
-    ///         server.emit("voted", (vote.socket.id(), points))?;
+    ///     if let (Some(socket), Ok(points)) = (vote.socket, vote.value) {
+    ///         server.emit("voted", (socket.id(), points))?;
     ///     }
     /// }
     /// server.emit("all voted", votes.is_complete())
@@ -118,7 +118,7 @@ impl<R: DeserializeOwned> PendingAnswers<R> {
                 timeout,
                 telling: Telling::OneByOne,
             };
-            broadcast.local().send(&event, Some(ack));
+            broadcast.send(&event, Some(ack));
         }
         Ok(AnswerStream {
             namespace,
@@ -235,8 +235,9 @@ impl<R> fmt::Debug for AnswersFuture<R> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Answer<R> {
-    /// Who answered.
-    pub socket: Socket,
+    /// Who answered; `None` for a client of another server of the cluster, which does not tell
+    /// whose answer it is.
+    pub socket: Option<Socket>,
     /// The answer, or what is wrong with it as an `R`.
     pub value: Result<R, ArgumentError>,
 }
@@ -319,7 +320,7 @@ pub(super) enum Recipient {
 /// What a stream of answers is told.
 pub(super) enum Told {
     /// An answer.
-    Answer(Socket, Response),
+    Answer(Option<Socket>, Response),
     /// No more come.
     End(BroadcastAck),
 }

@@ -257,14 +257,14 @@ impl NamespaceState {
     }
 
     /// One of the answers has come.
-    pub(super) fn tell(&self, id: u64, socket: &Socket, response: Response) {
+    pub(super) fn tell(&self, id: u64, socket: Option<Socket>, response: Response) {
         let sender = self.waiting.with(id, |recipient| match recipient {
             Recipient::ForEach(sender) => Some(sender.clone()),
             Recipient::ForAll(_) => None,
         });
         if let Some(sender) = sender.flatten() {
             // Who waited may have given up.
-            let _ = sender.send(Told::Answer(socket.clone(), response));
+            let _ = sender.send(Told::Answer(socket, response));
         }
     }
 

@@ -128,17 +128,20 @@ impl Application for Entrance {
             }
             Event::AckTimeout { socket, id } => router.answer(socket, id, Err(AckError::Timeout)),
             Event::BroadcastAnswer {
-                socket,
+                namespace,
+                conn,
                 id,
                 data,
                 attachments,
             } => {
-                if let Some(socket) = router.seats.find(socket) {
+                let socket = conn.map(|conn| router.seats.find(SocketRef { conn, namespace }));
+                let is_gone = matches!(socket, Some(None));
+                if let Some(namespace) = router.namespace(namespace).filter(|_| !is_gone) {
                     let response = Response {
                         data: data.into(),
                         attachments,
                     };
-                    socket.namespace_state().tell(id, &socket, response);
+                    namespace.tell(id, socket.flatten(), response);
                 }
             }
             Event::BroadcastAck {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::RateLimit;
 use crate::error::Error;
 use crate::proto::websocket::Limits;
 use crate::proto::websocket::deflate::DeflateOptions;
@@ -38,6 +39,12 @@ pub struct WebSocketSettings {
     /// `sori::ws` and `PullServer` answer by themselves, behind what is said to the messages before the
     /// end, whatever stands here.
     pub application_answers: bool,
+    /// How many messages a peer may send; the connection that sends one more is closed with 1008.
+    /// Default: any number.
+    pub rate_limit: Option<RateLimit>,
+    /// How many messages all peers of an address may send together to this group; the one that sends
+    /// one more is closed with 1008. Of IPv6 the first 64 bits count as the address. Default: any number.
+    pub rate_limit_per_address: Option<RateLimit>,
     /// How messages are compressed with peers that can. Default: not at all.
     pub deflate: Option<DeflateOptions>,
 }
@@ -66,6 +73,8 @@ impl Default for WebSocketSettings {
             overflow: Overflow::Close,
             high_water: 16 * 1024,
             application_answers: false,
+            rate_limit: None,
+            rate_limit_per_address: None,
             deflate: None,
         }
     }
@@ -75,8 +84,15 @@ impl WebSocketSettings {
     /// # Errors
     /// [`Error::Misuse`] names the first setting that cannot work, and why.
     pub fn validate(&self) -> Result<(), Error> {
-        let deflate = self.deflate.as_ref();
-        let rule = deflate.and_then(DeflateOptions::broken_rule);
+        let is_nothing = |limit: Option<RateLimit>| limit.is_some_and(RateLimit::is_nothing);
+        let rule = if is_nothing(self.rate_limit) {
+            Some("rate_limit must allow at least one message a second, and one at once")
+        } else if is_nothing(self.rate_limit_per_address) {
+            Some("rate_limit_per_address must allow at least one message a second, and one at once")
+        } else {
+            let deflate = self.deflate.as_ref();
+            deflate.and_then(DeflateOptions::broken_rule)
+        };
         rule.map_or(Ok(()), |rule| Err(Error::Misuse(rule.to_owned())))
     }
 

@@ -87,7 +87,9 @@ impl Event<'_> {
                 reason: std::str::from_utf8(reason).unwrap_or_default(),
             }),
             // The peer is told the error's code all the same.
-            Event::Failed(Failure::Protocol(_)) => Some(Command::Close {
+            Event::Failed(
+                Failure::Protocol(_) | Failure::TooManyMessages | Failure::TooManyOfAddress,
+            ) => Some(Command::Close {
                 code: None,
                 reason: "",
             }),
@@ -106,6 +108,11 @@ pub enum Failure<'a> {
     PingFlood,
     /// The peer reads too slowly for what is sent to it: closed with 1008.
     SlowReader,
+    /// The peer has sent more messages than [`rate_limit`](crate::config::WebSocketSettings::rate_limit)
+    /// lets it: closed with 1008.
+    TooManyMessages,
+    /// All clients of the peer's address together have: closed with 1008.
+    TooManyOfAddress,
     /// The stream failed.
     Io(&'a std::io::Error),
 }

@@ -23,7 +23,7 @@ pub enum Telling {
     /// Of all of them together, once the last has come or the time is up.
     #[default]
     Together,
-    /// Of each when it comes, and then of the end; of clients of this node alone.
+    /// Of each when it comes, and then of the end.
     OneByOne,
 }
 
@@ -105,10 +105,13 @@ impl BroadcastAcks {
 
     /// The same, and for clients of other nodes: of which there are as many as
     /// [`BroadcastAcks::nodes`] and [`BroadcastAcks::clients`] tell.
-    pub fn open_everywhere(&self, id: u64, expected: Vec<ConnId>) {
-        let elsewhere = Some(Elsewhere::default());
-        let group = Group::new(expected);
-        self.open.lock().insert(id, Group { elsewhere, ..group });
+    pub fn open_everywhere(&self, id: u64, expected: Vec<ConnId>, telling: Telling) {
+        let group = Group {
+            telling,
+            elsewhere: Some(Elsewhere::default()),
+            ..Group::new(expected)
+        };
+        self.open.lock().insert(id, group);
     }
 
     /// Starts to wait for `expected` in place of another node.
@@ -130,6 +133,13 @@ impl BroadcastAcks {
             Some(group) if group.waiting.contains(&conn) => Claim::Due(group.telling),
             Some(_) => Claim::Void,
         }
+    }
+
+    /// How answers of other nodes are told, if any are waited for.
+    pub fn telling_of_elsewhere(&self, id: u64) -> Option<Telling> {
+        let open = self.open.lock();
+        let group = open.get(&id)?;
+        group.elsewhere.as_ref().map(|_| group.telling)
     }
 
     /// An answer of `conn` that is due. One that has been told is given as `None`: it is told first,
@@ -170,11 +180,12 @@ impl BroadcastAcks {
         })
     }
 
-    /// A client of another node has answered.
-    pub fn answer_elsewhere(&self, id: u64, response: Response) -> Option<BroadcastAck> {
+    /// A client of another node has answered; `None` if it has been told, as in
+    /// [`BroadcastAcks::answer`].
+    pub fn answer_elsewhere(&self, id: u64, response: Option<Response>) -> Option<BroadcastAck> {
         self.with_elsewhere(id, |elsewhere, responses| {
             elsewhere.answers += 1;
-            responses.push(response);
+            responses.extend(response);
         })
     }
 

@@ -18,6 +18,18 @@ impl Metrics {
     /// assert!(text.contains("\n# TYPE sori_connections gauge\nsori_connections 0\n"));
     /// ```
     pub fn to_prometheus(&self) -> String {
+        self.to_prometheus_with(&[])
+    }
+
+    /// The same with labels on every sample, by which the engines of one process are told apart. Names
+    /// are the caller's to keep to Prometheus' rules (`[a-zA-Z_][a-zA-Z0-9_]*`); values may be any text.
+    ///
+    /// # Examples
+    /// ```
+    /// let text = sori::metrics::Metrics::default().to_prometheus_with(&[("server", "chat")]);
+    /// assert!(text.contains("\nsori_connections{server=\"chat\"} 0\n"));
+    /// ```
+    pub fn to_prometheus_with(&self, labels: &[(&str, &str)]) -> String {
         // Named in full: whoever adds a counter finds this list.
         let Metrics {
             connections,
@@ -151,14 +163,41 @@ impl Metrics {
                 cluster_dropped,
             ),
         ];
+        let labels = braced(labels);
         let mut text = String::new();
         for (name, kind, help, value) in rows {
             // Writing to a string does not fail.
             let _ = write!(
                 text,
-                "# HELP sori_{name} {help}\n# TYPE sori_{name} {kind}\nsori_{name} {value}\n"
+                "# HELP sori_{name} {help}\n# TYPE sori_{name} {kind}\nsori_{name}{labels} {value}\n"
             );
         }
         text
+    }
+}
+
+/// Labels as they stand behind a name; nothing for none.
+fn braced(labels: &[(&str, &str)]) -> String {
+    let escaped = |value: &str| {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        value.replace('\n', "\\n")
+    };
+    let pair = |(name, value): &(&str, &str)| format!("{name}=\"{}\"", escaped(value));
+    let pairs: Vec<String> = labels.iter().map(pair).collect();
+    match pairs.is_empty() {
+        true => String::new(),
+        false => format!("{{{}}}", pairs.join(",")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_labels_are_escaped() {
+        assert_eq!(braced(&[]), "");
+        let labels = [("a", "b"), ("path", "C:\\x \"y\"\n")];
+        assert_eq!(braced(&labels), r#"{a="b",path="C:\\x \"y\"\n"}"#);
     }
 }

@@ -10,8 +10,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::{Engine, Refusal};
-use crate::config::Config;
-use crate::embed::Handshake;
+use crate::config::{Config, RateLimit};
+use crate::embed::{Handshake, NamespaceId};
 use crate::session::SharedAllowance;
 
 /// Many, because an address that comes new to a large table may have to wait for its sweep.
@@ -51,10 +51,15 @@ impl Addresses {
     pub(super) fn new(config: &Config) -> Option<Addresses> {
         let is_wanted =
             config.rate_limit_per_address.is_some() || config.max_connections_per_address.is_some();
-        is_wanted.then(|| Addresses {
+        is_wanted.then(Addresses::empty)
+    }
+
+    /// None is known yet.
+    pub(super) fn empty() -> Addresses {
+        Addresses {
             hasher: RandomState::new(),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
-        })
+        }
     }
 
     /// Whose request it is: who the application says, else who the proxy's header names, else the
@@ -99,6 +104,25 @@ impl Addresses {
         let share = Arc::new(SharedAllowance::new(config.rate_limit_per_address, now));
         stripe.known.insert(address, Arc::clone(&share));
         Ok(share)
+    }
+
+    /// What the connections of an address share that are in a group, however many they are.
+    fn enter_group(
+        &self,
+        group: NamespaceId,
+        address: Address,
+        limit: RateLimit,
+        now: Instant,
+    ) -> Share {
+        let address = Address(self.hasher.hash_one((group, address)));
+        let mut stripe = self.stripe(address).lock();
+        if let Some(share) = stripe.known.get(&address) {
+            return Arc::clone(share);
+        }
+        stripe.make_room(now);
+        let share = Arc::new(SharedAllowance::new(Some(limit), now));
+        stripe.known.insert(address, Arc::clone(&share));
+        share
     }
 
     /// Whether there is no place for one more connection of an address.
@@ -171,6 +195,20 @@ impl Engine {
         addresses.identify(named, handshake, &self.shared.config)
     }
 
+    /// What the plain WebSockets of an address share in a group that limits them: of whom the application
+    /// names, or whose handshake it is. Nothing if that is not known.
+    pub(super) fn share_in_group(
+        &self,
+        group: NamespaceId,
+        (named, handshake): (Option<&str>, Option<&Handshake>),
+        limit: RateLimit,
+        now: Instant,
+    ) -> Option<Share> {
+        let addresses = &self.shared.group_addresses;
+        let address = addresses.identify(named, handshake, &self.shared.config)?;
+        Some(addresses.enter_group(group, address, limit, now))
+    }
+
     /// One more connection of an address; what it shares with the others.
     pub(super) fn enter(
         &self,
@@ -221,7 +259,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::RateLimit;
 
     fn config() -> Config {
         Config {

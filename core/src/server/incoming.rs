@@ -227,7 +227,8 @@ fn deliver_ack<'a>(
         }),
         Claim::Due(Telling::OneByOne) => {
             let answer = Event::BroadcastAnswer {
-                socket,
+                namespace: socket.namespace,
+                conn: Some(socket.conn),
                 id,
                 data,
                 attachments,

@@ -158,6 +158,8 @@ pub(crate) struct Shared {
     hub: Hub,
     registry: Registry,
     addresses: Option<Addresses>,
+    /// Those of groups of plain WebSockets that limit them.
+    group_addresses: Addresses,
     cluster: Option<cluster::Cluster>,
     application: Arc<dyn Application>,
     shards: Box<[ShardHandle]>,

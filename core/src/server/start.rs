@@ -99,6 +99,7 @@ impl Engine {
             cluster: adapter.map(|adapter| Cluster::new(&adapter.settings())),
             registry: Registry::new(),
             addresses: Addresses::new(&config),
+            group_addresses: Addresses::empty(),
             application,
             shards: shards.collect(),
             next_shard: AtomicUsize::new(0),

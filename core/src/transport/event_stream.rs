@@ -17,7 +17,7 @@ pub(crate) struct EventWriter(Arc<Mutex<State>>);
 /// The end that HTTP reads. Dropped, the client is gone.
 pub struct EventStream {
     state: Arc<Mutex<State>>,
-    on_end: Option<Box<dyn FnOnce() + Send>>,
+    on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +42,9 @@ pub(crate) enum Pushed {
 
 /// A stream, and its writer. `on_end` is called when the client is gone, or all has left after
 /// [`EventWriter::close`].
-pub(crate) fn event_stream(on_end: impl FnOnce() + Send + 'static) -> (EventWriter, EventStream) {
+pub(crate) fn event_stream(
+    on_end: impl FnOnce() + Send + Sync + 'static,
+) -> (EventWriter, EventStream) {
     let state = Arc::new(Mutex::new(State::default()));
     let stream = EventStream {
         state: Arc::clone(&state),

@@ -66,6 +66,7 @@ impl<'r> Group<'r> {
             settings: Arc::clone(&self.settings),
             group: self.id,
             handshake: None,
+            address: None,
         }
     }
 

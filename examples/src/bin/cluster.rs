@@ -16,7 +16,8 @@
 //! cargo run -p sori-examples --bin cluster -- 127.0.0.1:3000 redis://127.0.0.1:6379
 //! ```
 //! A third argument, `static`, `dynamic` or `dynamic-private`, makes it one of a cluster whose Node
-//! servers have that package's `createShardedAdapter` with that `subscriptionMode`.
+//! servers have that package's `createShardedAdapter` with that `subscriptionMode`; `streams`, one whose Node servers
+//! have `@socket.io/redis-streams-adapter`.
 #![allow(clippy::print_stdout)] // It is how a program tells where it listens.
 
 use std::time::Duration;
@@ -108,6 +109,7 @@ fn main() -> Result<(), sori::Error> {
         Some("static") => Format::Sharded(SubscriptionMode::Static),
         Some("dynamic") => Format::Sharded(SubscriptionMode::Dynamic),
         Some("dynamic-private") => Format::Sharded(SubscriptionMode::DynamicPrivate),
+        Some("streams") => Format::Streams,
         _ => Format::Classic,
     };
     let adapter = Redis::new(redis).format(format);

@@ -1,10 +1,11 @@
-// `createAdapter(url)` and `createShardedAdapter(url)`: the way into a cluster over Redis that the engine takes itself. It
-// is given to a server where socket.io is given an adapter of npm; packets and rooms stay in the engine.
+// `createAdapter(url)`, `createShardedAdapter(url)` and `createStreamsAdapter(url)`: the way into a cluster over Redis that
+// the engine takes itself. It is given to a server where socket.io is given an adapter of npm; packets and rooms stay in the engine.
 'use strict';
 
 const { EventEmitter } = require('events');
 
 const isText = (value) => typeof value === 'string';
+const isNumber = (value) => Number.isInteger(value) && value > 0 && value <= 0xffff_ffff;
 const isTime = (value) => value > 0 && Number.isFinite(value);
 
 /** The options of `@socket.io/redis-adapter`, but for the parser. */
@@ -18,6 +19,17 @@ const SHARDED_CHECKS = {
   channelPrefix: isText,
   requestsTimeout: isTime,
   subscriptionMode: (value) => ['static', 'dynamic', 'dynamic-private'].includes(value),
+};
+
+/** Those of `@socket.io/redis-streams-adapter` 0.3 that are not about how Node reads a stream. */
+const STREAMS_CHECKS = {
+  channelPrefix: isText,
+  requestsTimeout: isTime,
+  streamName: isText,
+  streamCount: isNumber,
+  maxLen: isNumber,
+  readCount: isNumber,
+  useShardedPubSub: (value) => typeof value === 'boolean',
 };
 
 /** Emits `error` when Redis cannot be reached or is lost, each time it is tried, and `connect` when it is found. */
@@ -52,6 +64,12 @@ function createShardedAdapter(url, options = {}) {
   return new NativeAdapter(url, { key: channelPrefix, requestsTimeout, subscriptionMode });
 }
 
+function createStreamsAdapter(url, options = {}) {
+  check('createStreamsAdapter', STREAMS_CHECKS, url, options);
+  const { channelPrefix, requestsTimeout, ...streams } = options;
+  return new NativeAdapter(url, { key: channelPrefix, requestsTimeout, streams });
+}
+
 function check(maker, checks, url, options) {
   if (typeof url !== 'string') {
     throw new TypeError(`sori: ${maker}(url, options) takes the URL of a Redis, as "redis://localhost:6379": the engine connects by itself`);
@@ -66,4 +84,4 @@ function check(maker, checks, url, options) {
   }
 }
 
-module.exports = { NativeAdapter, createAdapter, createShardedAdapter };
+module.exports = { NativeAdapter, createAdapter, createShardedAdapter, createStreamsAdapter };

@@ -1,21 +1,21 @@
-// The limit of connections by address: who counts as one client, and how many connections each has.
+// The limits by address: who counts as one client, and how many connections each has.
 'use strict';
 
 const { isIPv4, isIPv6 } = require('net');
 
 class Addresses {
-  /** What the options `maxConnectionsPerAddress` and `addressOf` ask for; null if nothing. */
-  static of({ maxConnectionsPerAddress: most, addressOf }) {
+  /** What the options `maxConnectionsPerAddress`, `rateLimitPerAddress` and `addressOf` ask for; null if nothing. */
+  static for({ maxConnectionsPerAddress: most, rateLimitPerAddress, addressOf }) {
     if (addressOf !== undefined && typeof addressOf !== 'function') {
       throw new TypeError('sori: the option "addressOf" takes a function');
     }
-    if (most === undefined) {
+    if (most === undefined && rateLimitPerAddress === undefined) {
       return null;
     }
-    if (!(most > 0)) {
+    if (most !== undefined && !(most > 0)) {
       throw new TypeError('sori: the option "maxConnectionsPerAddress" takes a number above 0');
     }
-    return new Addresses(most, addressOf || remoteAddressOf);
+    return new Addresses(most === undefined ? Infinity : most, addressOf || remoteAddressOf);
   }
 
   constructor(most, addressOf) {
@@ -30,6 +30,10 @@ class Addresses {
   identify(req) {
     const address = this.addressOf(req);
     return address ? keyOf(String(address)) : undefined;
+  }
+
+  of(ws) {
+    return this.owners.get(ws);
   }
 
   isFull(address) {

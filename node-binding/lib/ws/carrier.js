@@ -7,7 +7,7 @@
 // It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
 'use strict';
 
-const { canTakeOver, keepAddress } = require('../takeover');
+const { canTakeOver, keepAddress, keepCounted, uncount } = require('../takeover');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -37,6 +37,8 @@ class Carrier {
     this.phase = PHASE.PENDING;
     this.node = new NodeSide(stream, head, answer, () => this.streamClosed());
     this.view = null;
+    // The server of Node's that counts it, when Node's socket does so no more.
+    this.server = null;
     // Whether the process runs on for it alone.
     this.isHeld = true;
     // `ws.terminate()` has been called.
@@ -59,7 +61,7 @@ class Carrier {
 
   /** The addresses of both ends, by the names of Node's socket. */
   get address() {
-    return this.phase === PHASE.TAKEN ? engine.addressOf(this.ws._id) : this.stream || {};
+    return this.phase === PHASE.TAKEN ? engine.addressOf(this.ws._engineId) : this.stream || {};
   }
 
   /** What applications know as `ws._socket`. */
@@ -83,8 +85,9 @@ class Carrier {
 
   adopt(fd, head, answer) {
     const { ws } = this;
-    const { settings, deflate, isServer } = ws._terms;
-    engine.native.adopt(ws._id, engine.groupOf(ws), fd, head, answer, settings.number, packDeflate(deflate), !isServer);
+    const { settings, deflate, isServer, owner } = ws._terms;
+    const address = owner === null ? undefined : owner._addressOf(ws);
+    engine.native.adopt(ws._engineId, engine.groupOf(ws), fd, head, answer, settings.number, packDeflate(deflate), !isServer, address);
     this.node.start = null;
   }
 
@@ -109,20 +112,21 @@ class Carrier {
       return;
     }
     this.phase = PHASE.TAKEN;
+    this.server = keepCounted(stream);
     this.node = null;
     if (this.isHeld) {
       engine.hold();
     }
     // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
     stream.removeListener('close', node.onclose);
-    const id = ws._id;
+    const id = ws._engineId;
     stream.on('close', () => engine.starts.add(id));
     stream.destroy();
   }
 
   feed() {
     const { stream, ws } = this;
-    const id = ws._id;
+    const id = ws._engineId;
     this.answerNow();
     const { head } = this.node.start;
     this.adopt(-1, EMPTY_BUFFER, '');
@@ -159,7 +163,7 @@ class Carrier {
     } else if (phase === PHASE.FED) {
       this.phase = PHASE.OVER;
       engine.flush();
-      engine.native.feedClosed(ws._id);
+      engine.native.feedClosed(ws._engineId);
       if (this.node.isEnded) {
         ws._onclosed();
       }
@@ -182,7 +186,7 @@ class Carrier {
   /** Bytes of the engine for a fed socket. */
   write(chunk) {
     const { stream, ws } = this;
-    const id = ws._id;
+    const id = ws._engineId;
     if (this.phase === PHASE.FED && !stream.destroyed) {
       stream.write(chunk, () => {
         if (this.phase === PHASE.FED) {
@@ -206,7 +210,7 @@ class Carrier {
   terminate() {
     this.isTerminated = true;
     if (this.phase === PHASE.TAKEN) {
-      engine.terminate(this.ws._id);
+      engine.terminate(this.ws._engineId);
     } else if (this.stream !== null) {
       this.answerNow();
       this.stream.destroy();
@@ -216,7 +220,7 @@ class Carrier {
   /** Ends the connection by a reset. */
   reset() {
     if (this.phase === PHASE.TAKEN) {
-      engine.reset(this.ws._id);
+      engine.reset(this.ws._engineId);
     } else {
       this.demandStream().resetAndDestroy();
     }
@@ -241,7 +245,7 @@ class Carrier {
   /** Ends our half of the stream behind what is queued, without a close frame. */
   endStream() {
     if (this.phase === PHASE.TAKEN) {
-      engine.end(this.ws._id);
+      engine.end(this.ws._engineId);
     } else {
       this.demandStream().end();
     }
@@ -251,7 +255,7 @@ class Carrier {
     if (this.phase === PHASE.FED) {
       this.stream.pause();
     } else {
-      engine.pause(this.ws._id);
+      engine.pause(this.ws._engineId);
     }
   }
 
@@ -259,7 +263,7 @@ class Carrier {
     if (this.phase === PHASE.FED) {
       this.stream.resume();
     } else {
-      engine.resume(this.ws._id);
+      engine.resume(this.ws._engineId);
     }
   }
 
@@ -302,8 +306,10 @@ class Carrier {
     } else if (this.isHeld) {
       engine.unhold();
     }
-    engine.release(ws._id);
-    ws._id = -1;
+    engine.release(ws._engineId);
+    ws._engineId = -1;
+    uncount(this.server);
+    this.server = null;
     if (this.view !== null) {
       this.view.closed();
     }

@@ -1,6 +1,8 @@
 // The engine that all WebSockets of this environment share: started when the first one needs it.
 'use strict';
 
+// Node's own, also while a test of the application puts others in the place of the global ones.
+const { setInterval } = require('timers');
 const native = require('../native');
 const { throwLater } = require('../errors');
 const { Starts } = require('../starts');

@@ -8,7 +8,7 @@ const extension = require('./extension');
 const subprotocol = require('./subprotocol');
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
-const VERSIONS = ['13', '8'];
+const VERSIONS = [13, 8];
 const NONE = new Set();
 
 /** A reason to refuse a request that its client is to blame for; `wsClientError` listeners get it as an Error. */
@@ -32,8 +32,9 @@ function judge({ method, headers }) {
   if (key === undefined || !KEY.test(key)) {
     return new Refusal(400, 'Missing or invalid Sec-WebSocket-Key header');
   }
-  if (!VERSIONS.includes(version)) {
-    return new Refusal(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13, 8' });
+  // A request that a program made up may have it as a number.
+  if (!VERSIONS.includes(Number(version))) {
+    return new Refusal(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': VERSIONS.join(', ') });
   }
   return undefined;
 }

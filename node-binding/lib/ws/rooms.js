@@ -43,7 +43,7 @@ function broadcast(server, rooms, exceptRooms, data, { binary, compress = true, 
     throw new TypeError('sori: a Blob cannot be broadcast: read it first');
   }
   const isBinary = binary === undefined ? typeof payload !== 'string' : binary;
-  const parts = [word(except === null ? 0 : except._id + 1)];
+  const parts = [word(except === null ? 0 : except._engineId + 1)];
   for (const names of [rooms, exceptRooms]) {
     parts.push(word(names.length));
     names.forEach((name) => pushBytes(parts, Buffer.from(String(name))));

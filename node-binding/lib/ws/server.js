@@ -9,7 +9,7 @@ const { DEFAULTS } = require('./constants');
 const { engine } = require('./engine');
 const { Refusal, answerLines, judge, negotiateDeflate, offeredProtocols, refuse } = require('./handshake');
 const { Broadcast, EVERYBODY, broadcast } = require('./rooms');
-const { Settings, backpressure: checkBackpressure } = require('./settings');
+const { Settings, backpressure: checkBackpressure, rates: checkRates } = require('./settings');
 const { Terms } = require('./terms');
 const { WebSocket } = require('./websocket');
 
@@ -39,12 +39,12 @@ class WebSocketServer extends EventEmitter {
     return metricsOf(engine.native);
   }
 
-  /** The same in the text format of Prometheus. */
-  static prometheus() {
-    return prometheusOf(engine.native);
+  /** The same in the text format of Prometheus: `api="ws"` tells it from what Socket.IO's engines of the process say. */
+  static prometheus(labels) {
+    return prometheusOf(engine.native, { api: 'ws', ...labels });
   }
 
-  /** `options` as ws has them, `backpressure`: see settings.js, `maxConnectionsPerAddress` and `addressOf`: see addresses.js. `callback` is called when its port is open. */
+  /** `options` as ws has them, `backpressure`: see settings.js, `rateLimit` too, `rateLimitPerAddress`, `maxConnectionsPerAddress` and `addressOf`: see addresses.js. `callback` is called when its port is open. */
   constructor(options, callback) {
     super();
     this.options = { ...OPTIONS, ...options };
@@ -53,7 +53,8 @@ class WebSocketServer extends EventEmitter {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
     checkBackpressure(this.options.backpressure);
-    this._addresses = Addresses.of(this.options);
+    checkRates(this.options);
+    this._addresses = Addresses.for(this.options);
     if (this.options.perMessageDeflate === true) {
       this.options.perMessageDeflate = {};
     }
@@ -205,7 +206,7 @@ class WebSocketServer extends EventEmitter {
     const { req, socket } = handshake;
     const { verifyClient } = this.options;
     const info = {
-      origin: req.headers[req.headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'],
+      origin: req.headers[Number(req.headers['sec-websocket-version']) === 8 ? 'sec-websocket-origin' : 'origin'],
       secure: Boolean(req.socket.authorized || req.socket.encrypted),
       req,
     };
@@ -256,14 +257,14 @@ class WebSocketServer extends EventEmitter {
     const lines = answerLines(req.headers['sec-websocket-key'], chosen, deflate);
     this.emit('headers', lines, req);
     socket.removeListener('error', ignore);
+    if (this._addresses !== null) {
+      this._addresses.enter(ws, address);
+    }
     ws.setSocket(socket, head, undefined, `${lines.join('\r\n')}\r\n\r\n`);
     if (this.clients) {
       this.clients.add(ws);
     }
-    if (this._addresses !== null) {
-      this._addresses.enter(ws, address);
-    }
-    engine.join(ws._id, EVERYBODY);
+    engine.join(ws._engineId, EVERYBODY);
     callback(ws, req);
   }
 
@@ -295,6 +296,11 @@ class WebSocketServer extends EventEmitter {
     } else {
       refuse(socket, status, message, headers);
     }
+  }
+
+  /** Whose connection it is, if that matters. */
+  _addressOf(ws) {
+    return this._addresses === null ? undefined : this._addresses.of(ws);
   }
 
   /** A connection is over. */

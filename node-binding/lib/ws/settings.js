@@ -10,6 +10,8 @@ const LEVEL = 6;
 /** The bound of what may wait for a slow peer: more than the largest message that a peer may send by default. */
 const MOST_QUEUED = 128 * 1024 * 1024;
 const HIGH_WATER_MARK = 64 * 1024;
+// As the engine counts them.
+const MOST_MESSAGES = 2 ** 32 - 1;
 
 /** One object for all connections of a server; clients with equal options share what the engine has of it. */
 class Settings {
@@ -24,6 +26,7 @@ class Settings {
       skipUTF8Validation: Boolean(options.skipUTF8Validation),
       closeTimeout: Math.max(0, Number(closeTimeout) || 0),
       ...backpressure(options.backpressure),
+      ...rates(options),
       deflate: agreed === null ? null : deflate(agreed),
     });
   }
@@ -46,6 +49,24 @@ function backpressure({ limit: most = MOST_QUEUED, policy = 'close', highWaterMa
   }
   // No limit is 0 to the engine.
   return { maxQueuedBytes: most === Infinity ? 0 : Math.max(1, Math.floor(most)), overflow: policy, highWaterMark: Math.floor(Math.min(highWaterMark, Number.MAX_SAFE_INTEGER)) };
+}
+
+/** `rateLimit` and `rateLimitPerAddress`: messages a second, or { perSecond, burst }. */
+function rates({ rateLimit, rateLimitPerAddress }) {
+  return { rateLimit: rate('rateLimit', rateLimit), rateLimitPerAddress: rate('rateLimitPerAddress', rateLimitPerAddress) };
+}
+
+function rate(name, given) {
+  if (given === undefined || given === null) {
+    return null;
+  }
+  const { perSecond, burst = perSecond } = typeof given === 'number' ? { perSecond: given } : given;
+  for (const [part, count] of Object.entries({ perSecond, burst })) {
+    if (typeof count !== 'number' || !(count >= 1 && count <= MOST_MESSAGES)) {
+      throw new TypeError(`sori: ${name}.${part} is no number of messages`);
+    }
+  }
+  return { perSecond: Math.floor(perSecond), burst: Math.floor(burst) };
 }
 
 function deflate({ _options: { zlibDeflateOptions }, _threshold }) {
@@ -71,4 +92,4 @@ function packDeflate(deflateOrNull) {
   );
 }
 
-module.exports = { Settings, packDeflate, backpressure };
+module.exports = { Settings, packDeflate, backpressure, rates };

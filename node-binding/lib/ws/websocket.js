@@ -45,7 +45,7 @@ class WebSocket extends EventEmitter {
     this._binaryType = 'nodebuffer';
     this._paused = false;
     // What the engine knows it by; -1 when it does not.
-    this._id = -1;
+    this._engineId = -1;
     // What carries its bytes; see carrier.js.
     this._carrier = null;
     // How it comes to its end; null before that has begun.
@@ -82,7 +82,7 @@ class WebSocket extends EventEmitter {
   get bufferedAmount() {
     const own = this._queuedIn === engine.turn || this._readyState >= STATE.CLOSING ? this._queued : 0;
     const behind = this._behindBlob === null ? 0 : this._behindBlob.bytes;
-    return own + behind + (this._id === -1 ? 0 : engine.buffered(this._id));
+    return own + behind + (this._engineId === -1 ? 0 : engine.buffered(this._engineId));
   }
 
   get extensions() {
@@ -118,6 +118,15 @@ class WebSocket extends EventEmitter {
     return this._readyState === STATE.CLOSED || this._carrier.isTerminated;
   }
 
+  /** Known to applications: whether it is the server's end. Of who calls `setSocket` some say before that which it is. */
+  get _isServer() {
+    return this._terms.isServer;
+  }
+
+  set _isServer(isServer) {
+    this._terms = new Terms({ ...this._terms, isServer });
+  }
+
   /** What applications know as the underlying `net.Socket`; null before there is one. */
   get _socket() {
     return this._carrier === null ? null : this._carrier.socket;
@@ -131,7 +140,7 @@ class WebSocket extends EventEmitter {
     if (this._terms.settings === null) {
       this._terms = new Terms({ ...this._terms, settings: new Settings(this._terms, options) });
     }
-    this._id = engine.claim(this);
+    this._engineId = engine.claim(this);
     this._carrier = new Carrier(this, socket, head, answer);
     this._readyState = STATE.OPEN;
     this.emit('open');
@@ -208,8 +217,8 @@ class WebSocket extends EventEmitter {
   _write(payload, frame, callback) {
     const token = callback ? this._expect(callback) : 0;
     const written = this._terms.mustFrame(frame.mask)
-      ? engine.sendRaw(this._id, frameOf(payload, frame, this._terms.maskFor(frame.mask)), token)
-      : engine.send(this._id, payload, frame, token);
+      ? engine.sendRaw(this._engineId, frameOf(payload, frame, this._terms.maskFor(frame.mask)), token)
+      : engine.send(this._engineId, payload, frame, token);
     if (this._queuedIn !== engine.turn) {
       this._queuedIn = engine.turn;
       this._queued = 0;
@@ -219,7 +228,7 @@ class WebSocket extends EventEmitter {
 
   /** Calls back when the system has what was sent before; at once if nothing waits. */
   _whenSent(callback) {
-    if (this._queuedIn !== engine.turn && engine.buffered(this._id) === 0) {
+    if (this._queuedIn !== engine.turn && engine.buffered(this._engineId) === 0) {
       callback();
     } else {
       this._writeRaw(EMPTY_BUFFER, callback);
@@ -228,8 +237,8 @@ class WebSocket extends EventEmitter {
 
   /** Bytes as they are, behind what was sent. */
   _writeRaw(bytes, callback) {
-    if (this._id !== -1) {
-      engine.sendRaw(this._id, bytes, callback ? this._expect(callback) : 0);
+    if (this._engineId !== -1) {
+      engine.sendRaw(this._engineId, bytes, callback ? this._expect(callback) : 0);
     }
   }
 
@@ -253,7 +262,7 @@ class WebSocket extends EventEmitter {
 
   _close(code, message) {
     this._end.isFrameSent = true;
-    engine.close(this._id, code, message);
+    engine.close(this._engineId, code, message);
   }
 
   terminate() {
@@ -300,12 +309,12 @@ class WebSocket extends EventEmitter {
 
   /** Beyond ws: enters a room, or several, of its server. */
   join(rooms) {
-    this._inRooms(rooms, (room) => engine.join(this._id, room));
+    this._inRooms(rooms, (room) => engine.join(this._engineId, room));
   }
 
   /** Beyond ws: leaves a room, or several. */
   leave(rooms) {
-    this._inRooms(rooms, (room) => engine.leave(this._id, room));
+    this._inRooms(rooms, (room) => engine.leave(this._engineId, room));
   }
 
   _inRooms(rooms, change) {
@@ -428,7 +437,7 @@ class WebSocket extends EventEmitter {
       this._readyState = STATE.CLOSING;
       this._settleQueued();
     }
-    engine.end(this._id);
+    engine.end(this._engineId);
   }
 
   /** Its last event. */

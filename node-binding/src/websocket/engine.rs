@@ -21,7 +21,7 @@ use super::settings;
 use super::sink::{Gathered, Sink};
 use super::sockets::{Ends, Place, Sockets};
 use crate::addon::{duplicate, type_error};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::threads::Threads;
 
 /// A running engine for plain WebSockets. It ends with `close()`, or when it is collected.
@@ -126,10 +126,10 @@ impl WebSocketEngine {
         self.native.metrics().into()
     }
 
-    /// The same as Prometheus reads them.
+    /// The same as Prometheus reads them, with labels.
     #[napi]
-    pub fn prometheus(&self) -> String {
-        self.native.metrics().to_prometheus()
+    pub fn prometheus(&self, labels: Vec<String>) -> String {
+        metrics::prometheus(&self.native.metrics(), &labels)
     }
 
     /// The number of a new group.
@@ -153,7 +153,8 @@ impl WebSocketEngine {
     }
 
     /// Prepares to take on a stream. `fd` -1 means a byte feed, else the descriptor is duplicated now
-    /// and not touched before `start`. `deflate`: see `settings::deflate_params`.
+    /// and not touched before `start`. `deflate`: see `settings::deflate_params`. `address`: whose it is,
+    /// where somebody limits what an address sends.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -169,6 +170,7 @@ impl WebSocketEngine {
         settings: u32,
         deflate: u32,
         is_client: bool,
+        address: Option<String>,
     ) -> Result<()> {
         let stream = if fd < 0 { None } else { Some(duplicate(fd)?) };
         if let Some(stream) = &stream
@@ -190,6 +192,7 @@ impl WebSocketEngine {
             settings: settings.cloned().unwrap_or_default(),
             group: NamespaceId(group),
             handshake: None,
+            address: address.map(String::into_boxed_str),
         };
         self.adopted.insert(id, Adopted { stream, upgrade });
         Ok(())

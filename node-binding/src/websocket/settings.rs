@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sori::config::{Overflow, WebSocketSettings};
+use sori::config::{Overflow, RateLimit, WebSocketSettings};
 use sori::proto::websocket::deflate::{DeflateOptions, DeflateParams};
 
 #[derive(Debug, Deserialize)]
@@ -19,7 +19,22 @@ struct Settings {
     max_queued_bytes: usize,
     overflow: OverflowName,
     high_water_mark: usize,
+    rate_limit: Option<Rate>,
+    rate_limit_per_address: Option<Rate>,
     deflate: Option<Deflate>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rate {
+    per_second: u32,
+    burst: u32,
+}
+
+impl From<Rate> for RateLimit {
+    fn from(Rate { per_second, burst }: Rate) -> RateLimit {
+        RateLimit { per_second, burst }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +71,8 @@ pub(super) fn parse(json: &str) -> Result<WebSocketSettings, String> {
         OverflowName::Drop => Overflow::Drop,
     };
     settings.high_water = given.high_water_mark;
+    settings.rate_limit = given.rate_limit.map(Rate::into);
+    settings.rate_limit_per_address = given.rate_limit_per_address.map(Rate::into);
     settings.application_answers = true;
     settings.deflate = given.deflate.map(|deflate| DeflateOptions {
         threshold: deflate.threshold,
@@ -83,7 +100,7 @@ mod tests {
 
     const GIVEN: &str = r#"{"maxPayload":100,"maxFragments":2,"maxPendingAutoPongs":3,
         "autoPong":false,"skipUTF8Validation":true,"closeTimeout":1500,"maxQueuedBytes":4,
-        "overflow":"drop","highWaterMark":5,"deflate":{"threshold":6,"level":7}}"#;
+        "overflow":"drop","highWaterMark":5,"rateLimit":{"perSecond":8,"burst":9},"deflate":{"threshold":6,"level":7}}"#;
 
     #[test]
     fn settings_come_as_they_are_given() {
@@ -93,6 +110,9 @@ mod tests {
         assert_eq!(settings.close_timeout, Duration::from_millis(1500));
         assert_eq!(settings.overflow, Overflow::Drop);
         assert!(settings.skip_utf8_validation && !settings.auto_pong);
+        let rate = settings.rate_limit.unwrap();
+        assert_eq!((rate.per_second, rate.burst), (8, 9));
+        assert!(settings.rate_limit_per_address.is_none());
         let deflate = settings.deflate.unwrap();
         assert_eq!((deflate.threshold, deflate.level), (6, 7));
     }

@@ -157,6 +157,16 @@ impl Sink {
     }
 }
 
+/// RFC 6455 §7.4.1: what a peer is told that sends too much.
+const POLICY_VIOLATION: u16 = 1008;
+
+fn too_many(what: &str) -> (u16, String) {
+    (
+        POLICY_VIOLATION,
+        format!("SORI_ERR_TOO_MANY_MESSAGES\n{what}"),
+    )
+}
+
 /// The close code that the peer is to be told, or why it is not; code and message of the error.
 fn described(failure: Failure<'_>) -> (u16, String) {
     match failure {
@@ -165,6 +175,8 @@ fn described(failure: Failure<'_>) -> (u16, String) {
             let message = "The peer reads too slowly for what is sent to it";
             (TOLD, format!("SORI_ERR_SLOW_READER\n{message}"))
         }
+        Failure::TooManyMessages => too_many("too many messages"),
+        Failure::TooManyOfAddress => too_many("too many messages from this address"),
         Failure::PingFlood => (OF_THE_STREAM, "EPIPE\nping flood".to_owned()),
         Failure::Io(error) => {
             let code = match error.kind() {

@@ -83,10 +83,10 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Whether a broadcast to `rooms` (none: all) but not to `except` reaches it.
+    /// Whether a broadcast to `rooms` but not to `except` reaches it. To all is to a room, too.
     pub(super) fn is_in(&self, rooms: &[&str], except: &[&str]) -> bool {
         let is_in_one_of = |rooms: &[&str]| rooms.iter().any(|room| self.has(room));
-        (rooms.is_empty() || is_in_one_of(rooms)) && !is_in_one_of(except)
+        is_in_one_of(rooms) && !is_in_one_of(except)
     }
 
     fn has(&self, room: &str) -> bool {

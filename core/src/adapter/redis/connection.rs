@@ -13,15 +13,13 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::queue::{MOST_AT_ONCE, Queue, Work};
+use super::reading::Places;
 use crate::adapter::{Listener, Publication, Subscription};
+use crate::proto::cluster::Post;
 use crate::trace::tell;
 
-/// From one failed attempt to the next, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
 /// How long connecting, and then each answer, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection that is not used for so long is asked whether it is still there.
 const QUIET: Duration = Duration::from_secs(10);
@@ -38,24 +36,30 @@ pub(super) enum Channels {
     Sharded,
 }
 
+/// What Redis is asked for where more than bytes and a channel are meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ways {
+    pub(super) channels: Channels,
+    /// About how many entries a stream keeps.
+    pub(super) max_entries: u64,
+}
+
 /// Runs until the queue is closed.
 pub(super) async fn run(
     client: &Client,
-    channels: Channels,
+    ways: Ways,
     queue: &Arc<Queue>,
     listener: &Arc<dyn Listener>,
+    places: Option<&Places>,
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::default();
     while !queue.is_closed() {
-        match connect(client, queue, listener).await {
+        match connect(client, queue, listener, places).await {
             Ok((connection, lost)) => {
-                let link = Link {
-                    connection,
-                    channels,
-                };
+                let link = Link { connection, ways };
                 tell!(info, "cluster connected");
                 listener.connected(Ok(()));
-                pause = FIRST_PAUSE;
+                pauses = Pauses::default();
                 queue.forget_subscribed();
                 let ended = serve(link, queue, listener, &lost).await;
                 let Err(error) = ended else {
@@ -65,12 +69,32 @@ pub(super) async fn run(
             }
             Err(error) => report(&error, &**listener),
         }
-        rest(queue, pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        rest(queue, pauses.next()).await;
     }
 }
 
-fn report(error: &RedisError, listener: &dyn Listener) {
+/// From one failed attempt to the next.
+#[derive(Debug)]
+pub(super) struct Pauses(Duration);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Default for Pauses {
+    fn default() -> Pauses {
+        Pauses(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+pub(super) fn report(error: &RedisError, listener: &dyn Listener) {
     tell!(warn, %error, "cluster connection lost");
     listener.connected(Err(&error.to_string()));
 }
@@ -90,6 +114,7 @@ async fn connect(
     client: &Client,
     queue: &Arc<Queue>,
     listener: &Arc<dyn Listener>,
+    places: Option<&Places>,
 ) -> RedisResult<(MultiplexedConnection, Arc<Notify>)> {
     let lost = Arc::new(Notify::new());
     let (queue, listener, told) = (Arc::clone(queue), Arc::clone(listener), Arc::clone(&lost));
@@ -107,9 +132,13 @@ async fn connect(
                 Ok(())
             },
         );
-    let connection = client
+    let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
+    // Before anything is subscribed: whoever counts this node counts on its reading on from here.
+    if let Some(places) = places {
+        places.find(&mut connection).await?;
+    }
     Ok((connection, lost))
 }
 
@@ -180,7 +209,7 @@ async fn serve(
 /// A connection, and how it is spoken to.
 struct Link {
     connection: MultiplexedConnection,
-    channels: Channels,
+    ways: Ways,
 }
 
 impl Link {
@@ -195,13 +224,13 @@ impl Link {
         if !patterns.is_empty() {
             self.connection.psubscribe(&patterns).await?;
         }
-        match self.channels {
+        match self.ways.channels {
             _ if channels.is_empty() => {}
             Channels::Plain => self.connection.subscribe(&channels).await?,
             Channels::Sharded => self.of_each("SSUBSCRIBE", &channels).await?,
         }
         let (channels, patterns) = by_kind(&work.unsubscribe);
-        match self.channels {
+        match self.ways.channels {
             _ if channels.is_empty() => {}
             Channels::Plain => self.connection.unsubscribe(&channels).await?,
             Channels::Sharded => self.of_each("SUNSUBSCRIBE", &channels).await?,
@@ -209,9 +238,9 @@ impl Link {
         if !patterns.is_empty() {
             self.connection.punsubscribe(&patterns).await?;
         }
-        self.publish(&work.publications)
+        self.post(&work.posts)
             .await
-            .inspect_err(|_| work.publications.iter().for_each(|_| queue.drop_one()))?;
+            .inspect_err(|_| work.posts.iter().for_each(|_| queue.drop_one()))?;
         self.count(work.counts, listener).await
     }
 
@@ -227,17 +256,30 @@ impl Link {
         Ok(())
     }
 
-    async fn publish(&mut self, publications: &[Publication]) -> RedisResult<()> {
-        if publications.is_empty() {
+    async fn post(&mut self, posts: &[Post]) -> RedisResult<()> {
+        if posts.is_empty() {
             return Ok(());
         }
-        let command = match self.channels {
+        let command = match self.ways.channels {
             Channels::Plain => "PUBLISH",
             Channels::Sharded => "SPUBLISH",
         };
         let mut pipe = pipe();
-        for Publication { channel, bytes } in publications {
-            pipe.cmd(command).arg(&**channel).arg(&**bytes).ignore();
+        for post in posts {
+            match post {
+                Post::Publication(Publication { channel, bytes }) => {
+                    pipe.cmd(command).arg(&**channel).arg(&**bytes).ignore();
+                }
+                Post::Entry(entry) => {
+                    pipe.cmd("XADD").arg(&*entry.stream);
+                    pipe.arg("MAXLEN").arg("~").arg(self.ways.max_entries);
+                    pipe.arg("*");
+                    for (name, value) in &entry.fields {
+                        pipe.arg(&**name).arg(&**value);
+                    }
+                    pipe.ignore();
+                }
+            }
         }
         pipe.exec_async(&mut self.connection).await
     }
@@ -250,7 +292,7 @@ impl Link {
         if counts.is_empty() {
             return Ok(());
         }
-        let what = match self.channels {
+        let what = match self.ways.channels {
             Channels::Plain => "NUMSUB",
             Channels::Sharded => "SHARDNUMSUB",
         };

@@ -1,7 +1,9 @@
-//! A bus over Redis: one connection (RESP3) on a thread of its own, found again whenever it is lost.
+//! A bus over Redis: one connection (RESP3) on a thread of its own, found again whenever it is lost, and one
+//! more that reads streams, where there are any.
 
 mod connection;
 mod queue;
+mod reading;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,19 +12,25 @@ use std::time::Duration;
 use ::redis::{Client, ProtocolVersion};
 use tokio::runtime::Builder;
 
-use super::{Adapter, Bus, ClusterSettings, Format, Listener, Publication, Subscription};
+use super::{
+    Adapter, Bus, ClusterSettings, Entry, Format, Listener, Publication, StreamSettings,
+    Subscription,
+};
 use crate::error::Error;
-use connection::Channels;
+use crate::proto::cluster::{Post, Streams};
+use connection::{Channels, Ways};
 use queue::Queue;
+use reading::Places;
 
 /// A cluster of servers that meet over Redis 6 or later, in a wire format of
-/// `@socket.io/redis-adapter`, that of its `createAdapter` unless [`Redis::format`] says otherwise: Sori
+/// `@socket.io/redis-adapter` or `@socket.io/redis-streams-adapter`, that of the former's `createAdapter` unless [`Redis::format`] says otherwise: Sori
 /// servers in whatever language, Node servers with that package, and processes that speak through
 /// `@socket.io/redis-emitter`.
 ///
 /// While Redis is away, this server's own clients are served as ever. What is meant for the others
 /// waits, up to [`Redis::max_pending_bytes`], and is dropped beyond it; what they said meanwhile is
-/// lost, as is what was under way when the connection broke.
+/// lost, unless it stands in a stream ([`Format::Streams`]), as is what was under way when the connection
+/// broke.
 ///
 /// # Examples
 /// ```no_run
@@ -65,6 +73,12 @@ impl Redis {
     /// `socket.io`. All nodes must have the same.
     pub fn key(mut self, key: impl Into<String>) -> Redis {
         self.settings.key = key.into();
+        self
+    }
+
+    /// What [`Format::Streams`] needs besides. All nodes must have the same name and count.
+    pub fn streams(mut self, streams: StreamSettings) -> Redis {
+        self.settings.streams = streams;
         self
     }
 
@@ -116,15 +130,43 @@ impl Adapter for Redis {
             .enable_time()
             .build()
             .map_err(during)?;
-        let channels = match self.settings.format {
-            Format::Classic => Channels::Plain,
-            Format::Sharded(_) => Channels::Sharded,
+        let streams = &self.settings.streams;
+        let (channels, places) = match self.settings.format {
+            Format::Classic => (Channels::Plain, None),
+            Format::Sharded(_) => (Channels::Sharded, None),
+            Format::Streams => {
+                let wire = Streams::new(&self.settings.key, &streams.name, streams.count);
+                let channels = match streams.sharded_channels {
+                    true => Channels::Sharded,
+                    false => Channels::Plain,
+                };
+                (
+                    channels,
+                    Some(Places::new(wire.streams(), streams.read_count)),
+                )
+            }
+        };
+        let ways = Ways {
+            channels,
+            max_entries: streams.max_entries,
         };
         let queue = Arc::new(Queue::new(self.max_pending_bytes));
         let end = Arc::clone(&queue);
         std::thread::Builder::new()
             .name("sori-redis".to_owned())
-            .spawn(move || runtime.block_on(connection::run(&client, channels, &queue, &listener)))
+            .spawn(move || {
+                let places = places.as_ref();
+                let serving = connection::run(&client, ways, &queue, &listener, places);
+                runtime.block_on(async {
+                    match places {
+                        Some(places) => {
+                            let reading = reading::run(&client, places, &queue, &listener);
+                            tokio::join!(serving, reading);
+                        }
+                        None => serving.await,
+                    }
+                });
+            })
             .map_err(during)?;
         Ok(Arc::new(RedisBus(end)))
     }
@@ -140,7 +182,11 @@ struct RedisBus(Arc<Queue>);
 
 impl Bus for RedisBus {
     fn publish(&self, publication: Publication) {
-        self.0.publish(publication);
+        self.0.post(Post::Publication(publication));
+    }
+
+    fn append(&self, entry: Entry) {
+        self.0.post(Post::Entry(entry));
     }
 
     fn subscribe(&self, subscriptions: Vec<Subscription>) {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::adapter::{Publication, Subscription};
+use crate::adapter::Subscription;
+use crate::proto::cluster::Post;
 
 /// Between all threads of the engine and the connection's own.
 #[derive(Debug)]
@@ -14,14 +15,16 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Wakes the connection's thread.
     wake: Notify,
+    /// Tells who reads streams of the end.
+    over: Notify,
     dropped: AtomicU64,
     max_pending_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    publications: VecDeque<Publication>,
-    /// Of those, with their channels' names.
+    posts: VecDeque<Post>,
+    /// Of those, with their channels' names and the like.
     bytes: usize,
     counts: VecDeque<(Box<str>, u64)>,
     wanted: HashSet<Subscription>,
@@ -37,7 +40,7 @@ struct State {
 pub(super) struct Work {
     pub(super) subscribe: Vec<Subscription>,
     pub(super) unsubscribe: Vec<Subscription>,
-    pub(super) publications: Vec<Publication>,
+    pub(super) posts: Vec<Post>,
     /// Channels and tokens.
     pub(super) counts: Vec<(Box<str>, u64)>,
     /// Nothing comes any more.
@@ -48,7 +51,7 @@ impl Work {
     pub(super) fn is_empty(&self) -> bool {
         self.subscribe.is_empty()
             && self.unsubscribe.is_empty()
-            && self.publications.is_empty()
+            && self.posts.is_empty()
             && self.counts.is_empty()
     }
 }
@@ -65,13 +68,14 @@ impl Queue {
         Queue {
             state: Mutex::default(),
             wake: Notify::new(),
+            over: Notify::new(),
             dropped: AtomicU64::new(0),
             max_pending_bytes,
         }
     }
 
-    pub(super) fn publish(&self, publication: Publication) {
-        let size = size(&publication);
+    pub(super) fn post(&self, post: Post) {
+        let size = size(&post);
         let mut state = self.state.lock();
         if state.is_closed || state.bytes + size > self.max_pending_bytes {
             drop(state);
@@ -79,7 +83,7 @@ impl Queue {
             return;
         }
         state.bytes += size;
-        state.publications.push_back(publication);
+        state.posts.push_back(post);
         drop(state);
         self.wake.notify_one();
     }
@@ -129,6 +133,7 @@ impl Queue {
     pub(super) fn close(&self) {
         self.state.lock().is_closed = true;
         self.wake.notify_one();
+        self.over.notify_one();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -159,16 +164,23 @@ impl Queue {
             }
         }
         let mut taken = 0;
-        while work.publications.len() < MOST_AT_ONCE && taken < MOST_BYTES_AT_ONCE {
-            let Some(publication) = state.publications.pop_front() else {
+        while work.posts.len() < MOST_AT_ONCE && taken < MOST_BYTES_AT_ONCE {
+            let Some(post) = state.posts.pop_front() else {
                 break;
             };
-            taken += size(&publication);
-            work.publications.push(publication);
+            taken += size(&post);
+            work.posts.push(post);
         }
         state.bytes -= taken;
-        work.is_last = state.is_closed && state.publications.is_empty();
+        work.is_last = state.is_closed && state.posts.is_empty();
         work
+    }
+
+    /// Ends when the queue is closed; for the one that reads streams.
+    pub(super) async fn closed(&self) {
+        while !self.is_closed() {
+            self.over.notified().await;
+        }
     }
 
     /// Ends when there is something to do; perhaps too early.
@@ -177,19 +189,36 @@ impl Queue {
     }
 }
 
-fn size(publication: &Publication) -> usize {
-    publication.channel.len() + publication.bytes.len()
+fn size(post: &Post) -> usize {
+    match post {
+        Post::Publication(publication) => publication.channel.len() + publication.bytes.len(),
+        Post::Entry(entry) => {
+            let fields = entry.fields.iter();
+            let sizes = fields.map(|(name, value)| name.len() + value.len());
+            entry.stream.len() + sizes.sum::<usize>()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::{Entry, Publication};
 
-    fn publication(len: usize) -> Publication {
-        Publication {
+    fn publication(len: usize) -> Post {
+        Post::Publication(Publication {
             channel: "".into(),
             bytes: vec![0; len].into(),
-        }
+        })
+    }
+
+    #[test]
+    fn all_of_an_entry_counts() {
+        let entry = Entry {
+            stream: "ab".into(),
+            fields: vec![("cd".into(), vec![0; 3].into()), ("e".into(), "".into())],
+        };
+        assert_eq!(size(&Post::Entry(entry)), 8);
     }
 
     fn channel(name: &str) -> Subscription {
@@ -199,30 +228,30 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_the_rest_is_dropped_and_counted() {
         let queue = Queue::new(100);
-        queue.publish(publication(60));
-        queue.publish(publication(60));
-        queue.publish(publication(40));
+        queue.post(publication(60));
+        queue.post(publication(60));
+        queue.post(publication(40));
         assert_eq!(queue.dropped(), 1);
-        let lens: Vec<_> = queue.take().publications.iter().map(size).collect();
+        let lens: Vec<_> = queue.take().posts.iter().map(size).collect();
         assert_eq!(lens, [60, 40]);
-        queue.publish(publication(100));
+        queue.post(publication(100));
         assert_eq!(queue.dropped(), 1);
-        assert_eq!(queue.take().publications.len(), 1);
+        assert_eq!(queue.take().posts.len(), 1);
     }
 
     #[test]
     fn a_large_queue_is_taken_in_parts() {
         let queue = Queue::new(usize::MAX);
         for _ in 0..3 {
-            queue.publish(publication(MOST_BYTES_AT_ONCE / 2));
+            queue.post(publication(MOST_BYTES_AT_ONCE / 2));
         }
-        assert_eq!(queue.take().publications.len(), 2);
-        assert_eq!(queue.take().publications.len(), 1);
+        assert_eq!(queue.take().posts.len(), 2);
+        assert_eq!(queue.take().posts.len(), 1);
         for _ in 0..=MOST_AT_ONCE {
-            queue.publish(publication(0));
+            queue.post(publication(0));
         }
-        assert_eq!(queue.take().publications.len(), MOST_AT_ONCE);
-        assert_eq!(queue.take().publications.len(), 1);
+        assert_eq!(queue.take().posts.len(), MOST_AT_ONCE);
+        assert_eq!(queue.take().posts.len(), 1);
     }
 
     #[test]
@@ -254,12 +283,12 @@ mod tests {
     #[test]
     fn what_was_said_before_the_end_still_goes_out() {
         let queue = Queue::new(1);
-        queue.publish(publication(1));
+        queue.post(publication(1));
         queue.close();
-        queue.publish(publication(1));
+        queue.post(publication(1));
         assert_eq!(queue.dropped(), 1);
         let work = queue.take();
-        assert_eq!(work.publications.len(), 1);
+        assert_eq!(work.posts.len(), 1);
         assert!(work.is_last);
     }
 }

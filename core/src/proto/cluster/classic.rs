@@ -197,10 +197,7 @@ impl Classic {
             channel.push_str(room);
             channel.push('#');
         }
-        let flags = Flags {
-            volatile: volatile.then_some(true),
-            timeout: None,
-        };
+        let flags = Flags::new(volatile, None);
         let parts = (
             node,
             packet(namespace, event),
@@ -365,11 +362,7 @@ fn request(node: &str, namespace: &str, message: &Message) -> Bytes {
             volatile,
             ack,
         } => {
-            let timeout = ack.as_ref().and_then(|ack| ack.timeout_ms);
-            let flags = Flags {
-                volatile: volatile.then_some(true),
-                timeout: timeout.map(|timeout| timeout as f64),
-            };
+            let flags = Flags::new(*volatile, ack.as_ref());
             written.kind = kind::BROADCAST;
             written.request_id = ack.as_ref().map(|ack| &*ack.request);
             written.packet = Some(packet(namespace, event));

@@ -13,13 +13,27 @@ use super::{AckWanted, Answered, Message, Received, Recipients, Refusal, Reply, 
 use crate::proto::socket::PacketType;
 use bytes::Bytes;
 
-/// What comes on a channel.
+/// What comes on a channel, or in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A message to all nodes.
     Message(Received),
     /// An answer to what this node has asked.
     Reply(Answered),
+}
+
+impl Heard {
+    /// Reads what came on a channel.
+    ///
+    /// # Errors
+    /// Why it is to be dropped.
+    pub fn read(bytes: &Bytes) -> Result<Heard, Refusal> {
+        let text = Text::read(bytes)?;
+        let envelope: Envelope<'_> = serde_json::from_str(&text.json)?;
+        let sender = (envelope.uid.into(), envelope.nsp.into());
+        let data = envelope.data.map(RawValue::get);
+        read(envelope.kind, sender, data, &text)
+    }
 }
 
 /// `MessageType` of the npm package.
@@ -87,9 +101,46 @@ pub(super) enum Data<'a> {
     },
 }
 
-/// A message's number, its `data`, and what the placeholders in it stand for; `None` for what these
-/// formats cannot say.
-pub(super) fn message(message: &Message) -> Option<(u8, Data<'_>, &[Bytes])> {
+impl<'a> Written<'a> {
+    /// What `node` says in a namespace, and what the placeholders in it stand for; `None` for what these
+    /// formats cannot say.
+    pub(super) fn message(
+        node: &'a str,
+        namespace: &'a str,
+        said: &'a Message,
+    ) -> Option<(Written<'a>, &'a [Bytes])> {
+        let (kind, data, attachments) = message(said)?;
+        let (uid, nsp) = (node, namespace);
+        let written = Written {
+            kind,
+            data,
+            uid,
+            nsp,
+        };
+        Some((written, attachments))
+    }
+
+    /// The same of a reply to `request`.
+    pub(super) fn reply(
+        node: &'a str,
+        namespace: &'a str,
+        request: &'a str,
+        said: &'a Reply,
+    ) -> Option<(Written<'a>, Cow<'a, [Bytes]>)> {
+        let (kind, data, attachments) = reply(request, said)?;
+        let (uid, nsp) = (node, namespace);
+        let written = Written {
+            kind,
+            data,
+            uid,
+            nsp,
+        };
+        Some((written, attachments))
+    }
+}
+
+/// A message's number, its `data`, and what the placeholders in it stand for.
+fn message(message: &Message) -> Option<(u8, Data<'_>, &[Bytes])> {
     let options = |recipients| WrittenOptions::new(recipients, Some(Flags::default()));
     Some(match message {
         Message::Broadcast {
@@ -98,11 +149,7 @@ pub(super) fn message(message: &Message) -> Option<(u8, Data<'_>, &[Bytes])> {
             volatile,
             ack,
         } => {
-            let timeout = ack.as_ref().and_then(|ack| ack.timeout_ms);
-            let flags = Flags {
-                volatile: volatile.then_some(true),
-                timeout: timeout.map(|timeout| timeout as f64),
-            };
+            let flags = Flags::new(*volatile, ack.as_ref());
             let data = Data::Broadcast {
                 packet: Packet {
                     kind: PacketType::Event as u8,
@@ -158,10 +205,7 @@ pub(super) fn message(message: &Message) -> Option<(u8, Data<'_>, &[Bytes])> {
 }
 
 /// The same of a reply.
-pub(super) fn reply<'a>(
-    request_id: &'a str,
-    reply: &'a Reply,
-) -> Option<(u8, Data<'a>, Cow<'a, [Bytes]>)> {
+fn reply<'a>(request_id: &'a str, reply: &'a Reply) -> Option<(u8, Data<'a>, Cow<'a, [Bytes]>)> {
     let answer = |value: &'a Value| {
         let packet = text::raw(&value.json);
         let attachments = Cow::Borrowed(&*value.attachments);
@@ -197,7 +241,7 @@ pub(super) fn reply<'a>(
 
 /// What stands around a message's `data`.
 #[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
+struct Envelope<'a> {
     #[serde(rename = "type")]
     kind: u8,
     #[serde(borrow, default)]
@@ -206,15 +250,6 @@ pub(super) struct Envelope<'a> {
     uid: Cow<'a, str>,
     #[serde(borrow)]
     nsp: Cow<'a, str>,
-}
-
-impl Envelope<'_> {
-    /// # Errors
-    /// Why it is to be dropped.
-    pub(super) fn into_heard(self, text: &Text) -> Result<Heard, Refusal> {
-        let sender = (self.uid.into(), self.nsp.into());
-        read(self.kind, sender, self.data.map(RawValue::get), text)
-    }
 }
 
 /// The `data` as it came.

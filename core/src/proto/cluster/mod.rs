@@ -4,6 +4,7 @@
 //! ```text
 //! classic     @socket.io/redis-adapter, createAdapter; @socket.io/redis-emitter
 //! sharded     @socket.io/redis-adapter, createShardedAdapter
+//! streams     @socket.io/redis-streams-adapter
 //! ```
 //! A format writes [`Message`]s to all nodes and [`Reply`]s to one, and reads them. Values of the
 //! application are JSON with placeholders and attachments, as everywhere in the engine; MessagePack
@@ -15,6 +16,7 @@
 mod classic;
 mod cluster_adapter;
 mod sharded;
+mod streams;
 mod text;
 
 use bytes::Bytes;
@@ -22,6 +24,7 @@ use bytes::Bytes;
 pub use classic::Classic;
 pub use cluster_adapter::Heard;
 pub use sharded::{Sharded, SubscriptionMode};
+pub use streams::Streams;
 
 use super::DecodeError;
 
@@ -201,6 +204,32 @@ pub struct Publication {
     pub channel: Box<str>,
     /// The message.
     pub bytes: Bytes,
+}
+
+/// What is added to a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The stream.
+    pub stream: Box<str>,
+    /// Names and values.
+    pub fields: Vec<(Box<str>, Bytes)>,
+}
+
+impl Entry {
+    /// A field's value.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|(known, _)| **known == *name);
+        field.map(|(_, value)| &**value)
+    }
+}
+
+/// What goes to other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// To those who hear the channel now.
+    Publication(Publication),
+    /// To those who read the stream, now or later.
+    Entry(Entry),
 }
 
 /// Why a message of another node is dropped.

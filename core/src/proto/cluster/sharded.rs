@@ -8,11 +8,9 @@
 //! prefix#nsp#node#     answers to one node
 //! ```
 
-use bytes::Bytes;
-
-use super::cluster_adapter::{Envelope, Heard, Written, message, reply};
-use super::text::{self, Text};
-use super::{Message, Publication, Refusal, Reply};
+use super::cluster_adapter::Written;
+use super::text;
+use super::{Message, Publication, Reply};
 
 /// Which rooms have channels of their own, `subscriptionMode` of the npm package. All nodes must have
 /// the same.
@@ -77,7 +75,7 @@ impl Sharded {
 
     /// Writes a message of `node`; `None` for what the format cannot say.
     pub fn write(&self, node: &str, namespace: &str, said: &Message) -> Option<Publication> {
-        let (kind, data, attachments) = message(said)?;
+        let (written, attachments) = Written::message(node, namespace, said)?;
         let own = match said {
             Message::Broadcast {
                 recipients,
@@ -88,12 +86,6 @@ impl Sharded {
                 _ => None,
             },
             _ => None,
-        };
-        let written = Written {
-            kind,
-            data,
-            uid: node,
-            nsp: namespace,
         };
         Some(Publication {
             channel: own.unwrap_or_else(|| self.channel(namespace)),
@@ -110,27 +102,11 @@ impl Sharded {
         request: &str,
         said: &Reply,
     ) -> Option<Publication> {
-        let (kind, data, attachments) = reply(request, said)?;
-        let written = Written {
-            kind,
-            data,
-            uid: node,
-            nsp: namespace,
-        };
+        let (written, attachments) = Written::reply(node, namespace, request, said)?;
         Some(Publication {
-            channel: self.channel_of(namespace, asker),
+            channel: self.response_channel(namespace, asker),
             bytes: text::bytes(&written, &attachments),
         })
-    }
-
-    /// Reads what came on any of the channels.
-    ///
-    /// # Errors
-    /// Why it is to be dropped.
-    pub fn read(bytes: &Bytes) -> Result<Heard, Refusal> {
-        let text = Text::read(bytes)?;
-        let envelope: Envelope<'_> = serde_json::from_str(&text.json)?;
-        envelope.into_heard(&text)
     }
 
     /// Whether `node` wrote it, told without reading it: for one's own, which come back. Of a namespace

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::msgpack;
 use super::super::socket::{PacketType, has_name, has_shape};
-use super::{Recipients, Refusal, SocketDetails, Value};
+use super::{AckWanted, Recipients, Refusal, SocketDetails, Value};
 
 /// A message as text, whichever way it came.
 pub(super) struct Text {
@@ -183,6 +183,15 @@ fn whole<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S:
 }
 
 impl Flags {
+    /// Those of a broadcast.
+    pub(super) fn new(volatile: bool, ack: Option<&AckWanted>) -> Flags {
+        let timeout = ack.and_then(|ack| ack.timeout_ms);
+        Flags {
+            volatile: volatile.then_some(true),
+            timeout: timeout.map(|timeout| timeout as f64),
+        }
+    }
+
     pub(super) fn is_volatile(self) -> bool {
         self.volatile == Some(true)
     }

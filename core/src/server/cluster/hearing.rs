@@ -8,10 +8,14 @@ use bytes::Bytes;
 use super::asking::into_response;
 use super::wire::Wire;
 use super::{Cluster, Role};
-use crate::embed::{AckRequest, Audience, Command, Event, Payload, Reach, ServerTicket, SocketRef};
+use crate::embed::{
+    AckRequest, Audience, BroadcastAck, Command, Event, Payload, Reach, Response, ServerTicket,
+    SocketRef, Telling,
+};
 use crate::hub::{Namespace, Relay};
 use crate::proto::cluster::{
-    Answered, Classic, Heard, Message, Received, Recipients, Refusal, Reply, Sharded, Value,
+    Answered, Classic, Entry, Heard, Message, Received, Recipients, Refusal, Reply, Sharded,
+    Streams, Value,
 };
 use crate::server::Engine;
 use crate::trace::tell;
@@ -33,14 +37,28 @@ impl Engine {
         cluster.counters.received.increment_shared();
         let heard = match &cluster.wire {
             Wire::Classic(classic) => self.hear_classic(cluster, classic, arrival),
-            Wire::Sharded(sharded) => self.hear_sharded(cluster, sharded, arrival),
+            Wire::Sharded(sharded) => {
+                let namespace = sharded.namespace_of(arrival.channel);
+                self.hear_any(cluster, namespace, arrival.bytes)
+            }
+            Wire::Streams(streams) => {
+                let namespace = streams.namespace_of(arrival.channel);
+                self.hear_any(cluster, namespace, arrival.bytes)
+            }
         };
-        if let Err(refusal) = heard {
-            cluster.counters.refused.increment_shared();
-            let channel = arrival.channel;
-            tell!(warn, channel, %refusal, "message of another server dropped");
-            #[cfg(not(feature = "tracing"))]
-            let _ = (channel, refusal);
+        cluster.count_refused(arrival.channel, heard);
+    }
+
+    /// Takes an entry of a stream.
+    pub(super) fn hear_entry(&self, entry: &Entry) {
+        let Some(cluster) = &self.shared.cluster else {
+            return;
+        };
+        cluster.counters.received.increment_shared();
+        if !Streams::is_of(&cluster.node, entry) {
+            let heard = Streams::read(entry);
+            let heard = heard.map(|heard| self.take(cluster, heard));
+            cluster.count_refused(&entry.stream, heard);
         }
     }
 
@@ -96,18 +114,22 @@ impl Engine {
         Ok(())
     }
 
-    fn hear_sharded(
+    /// Takes what may be any message, on a channel of the namespace.
+    fn hear_any(
         &self,
         cluster: &Cluster,
-        sharded: &Sharded,
-        arrival: Arrival<'_>,
+        namespace: Option<&str>,
+        bytes: &Bytes,
     ) -> Result<(), Refusal> {
-        let Arrival { channel, bytes, .. } = arrival;
-        let name = sharded.namespace_of(channel);
-        if name.is_some_and(|name| Sharded::is_of(&cluster.node, name, bytes)) {
+        if namespace.is_some_and(|name| Sharded::is_of(&cluster.node, name, bytes)) {
             return Ok(());
         }
-        match Sharded::read(bytes)? {
+        self.take(cluster, Heard::read(bytes)?);
+        Ok(())
+    }
+
+    fn take(&self, cluster: &Cluster, heard: Heard) {
+        match heard {
             Heard::Reply(answered) => self.take_reply(cluster, answered),
             Heard::Message(received) => {
                 if let Some(name) = received.namespace.clone() {
@@ -115,7 +137,6 @@ impl Engine {
                 }
             }
         }
-        Ok(())
     }
 
     /// Does what another node says.
@@ -264,10 +285,9 @@ impl Engine {
             Reply::ClientCount(clients) => {
                 known().and_then(|known| known.broadcast_acks().clients(id, clients))
             }
-            Reply::ClientAck(answer) => known().and_then(|known| {
-                let acks = known.broadcast_acks();
-                acks.answer_elsewhere(id, into_response(answer))
-            }),
+            Reply::ClientAck(answer) => {
+                known().and_then(|known| self.take_answer(&known, id, into_response(answer)))
+            }
             reply => {
                 let finished = cluster.requests.lock().reply(namespace, id, reply);
                 if let Some(finished) = finished {
@@ -277,6 +297,30 @@ impl Engine {
             }
         };
         self.tell_broadcast_ack(namespace, id, outcome);
+    }
+
+    /// A client of another node has answered a broadcast.
+    fn take_answer(
+        &self,
+        namespace: &Namespace,
+        id: u64,
+        response: Response,
+    ) -> Option<BroadcastAck> {
+        let acks = namespace.broadcast_acks();
+        let untold = match acks.telling_of_elsewhere(id)? {
+            Telling::Together => Some(response),
+            Telling::OneByOne => {
+                self.tell_from_cluster(Event::BroadcastAnswer {
+                    namespace: namespace.id(),
+                    conn: None,
+                    id,
+                    data: response.data.into_string().into(),
+                    attachments: response.attachments,
+                });
+                None
+            }
+        };
+        acks.answer_elsewhere(id, untold)
     }
 
     /// Puts sockets into rooms or takes them out, and says whether any of them is here.
@@ -315,6 +359,18 @@ impl Engine {
             });
         });
         is_here
+    }
+}
+
+impl Cluster {
+    /// What cannot be read is dropped; `from` is the channel or the stream.
+    fn count_refused(&self, from: &str, heard: Result<(), Refusal>) {
+        if let Err(refusal) = heard {
+            self.counters.refused.increment_shared();
+            tell!(warn, from, %refusal, "message of another server dropped");
+            #[cfg(not(feature = "tracing"))]
+            let _ = (from, refusal);
+        }
     }
 }
 

@@ -16,14 +16,12 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use super::{Engine, Shared};
-use crate::adapter::{
-    Adapter, Bus, ClusterSettings, Listener, Publication, Requests, Subscription,
-};
+use crate::adapter::{Adapter, Bus, ClusterSettings, Entry, Listener, Requests, Subscription};
 use crate::embed::{Audience, Event, Payload};
 use crate::error::Error;
 use crate::hub::{Namespace, NamespaceId, new_sid};
 use crate::metrics::{Counter, Metrics};
-use crate::proto::cluster::{Message, Recipients, Reply, Value};
+use crate::proto::cluster::{Message, Post, Recipients, Reply, Value};
 use hearing::Arrival;
 use wire::Wire;
 
@@ -139,7 +137,7 @@ impl Cluster {
 
     /// Tells the other nodes.
     pub(super) fn tell(&self, namespace: &str, message: &Message) {
-        self.publish(self.wire.write(&self.node, namespace, message));
+        self.post(self.wire.write(&self.node, namespace, message));
     }
 
     /// Tells the other nodes of a broadcast.
@@ -164,15 +162,19 @@ impl Cluster {
 
     fn reply(&self, namespace: &str, asker: Option<&str>, request: &str, reply: &Reply) {
         let node = &*self.node;
-        self.publish(self.wire.reply(node, namespace, asker, request, reply));
+        let reply = self.wire.reply(node, namespace, asker, request, reply);
+        self.post(reply.map(Post::Publication));
     }
 
-    fn publish(&self, publication: Option<Publication>) {
+    fn post(&self, post: Option<Post>) {
         if let Some(bus) = self.bus.get()
-            && let Some(publication) = publication
+            && let Some(post) = post
         {
             self.counters.published.increment_shared();
-            bus.publish(publication);
+            match post {
+                Post::Publication(publication) => bus.publish(publication),
+                Post::Entry(entry) => bus.append(entry),
+            }
         }
     }
 
@@ -251,6 +253,12 @@ impl Listener for Ear {
                 channel,
                 bytes: &bytes,
             });
+        }
+    }
+
+    fn read(&self, _: &str, entry: Entry) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.hear_entry(&entry);
         }
     }
 

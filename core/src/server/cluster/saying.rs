@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::recipients;
 use crate::embed::{AckRequest, Audience, Payload, Reach};
-use crate::hub::{ConnId, Namespace, NamespaceId, Relay, Telling};
+use crate::hub::{ConnId, Namespace, NamespaceId, Relay};
 use crate::proto::cluster::{Message, Recipients};
 use crate::proto::socket::PacketType;
 use crate::server::task::Task;
@@ -80,7 +80,6 @@ impl Batch<'_> {
         reach: Reach,
     ) {
         let is_alone = self.shared.cluster.is_none() || reach == Reach::Server;
-        debug_assert!(is_alone || ack.telling == Telling::Together);
         let wait = if expected.is_empty() && is_alone {
             Duration::ZERO
         } else {
@@ -90,7 +89,7 @@ impl Batch<'_> {
         if is_alone {
             acks.open(ack.id, expected, ack.telling);
         } else {
-            acks.open_everywhere(ack.id, expected);
+            acks.open_everywhere(ack.id, expected, ack.telling);
         }
         self.push_broadcast_deadline(namespace, ack.id, wait);
     }

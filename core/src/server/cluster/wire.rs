@@ -2,13 +2,14 @@
 
 use super::Role;
 use crate::adapter::{ClusterSettings, Format, Publication, Subscription};
-use crate::proto::cluster::{Classic, Message, Reply, Sharded};
+use crate::proto::cluster::{Classic, Message, Post, Reply, Sharded, Streams};
 
 /// One of the formats, with what has been agreed on.
 #[derive(Debug)]
 pub(super) enum Wire {
     Classic(Classic),
     Sharded(Sharded),
+    Streams(Streams),
 }
 
 impl Wire {
@@ -17,6 +18,10 @@ impl Wire {
         match settings.format {
             Format::Classic => Wire::Classic(Classic::new(key, settings.answers_privately)),
             Format::Sharded(mode) => Wire::Sharded(Sharded::new(key, mode)),
+            Format::Streams => {
+                let streams = &settings.streams;
+                Wire::Streams(Streams::new(key, &streams.name, streams.count))
+            }
         }
     }
 
@@ -39,6 +44,10 @@ impl Wire {
                 channel(sharded.response_channel(namespace, node), Role::All),
                 channel(sharded.channel(namespace), Role::All),
             ],
+            Wire::Streams(streams) => vec![
+                channel(streams.response_channel(namespace, node), Role::All),
+                channel(streams.channel(namespace), Role::All),
+            ],
         }
     }
 
@@ -47,13 +56,14 @@ impl Wire {
         match self {
             Wire::Classic(classic) => classic.request_channel(namespace),
             Wire::Sharded(sharded) => sharded.channel(namespace),
+            Wire::Streams(streams) => streams.channel(namespace),
         }
     }
 
     /// The channel that a room has of its own, if it has one: its members' nodes hear it.
     pub(super) fn room_channel(&self, namespace: &str, room: &str) -> Option<Box<str>> {
         match self {
-            Wire::Classic(_) => None,
+            Wire::Classic(_) | Wire::Streams(_) => None,
             Wire::Sharded(sharded) => sharded.room_channel(namespace, room),
         }
     }
@@ -64,16 +74,13 @@ impl Wire {
     }
 
     /// Writes a message of `node`; `None` for what the format cannot say.
-    pub(super) fn write(
-        &self,
-        node: &str,
-        namespace: &str,
-        message: &Message,
-    ) -> Option<Publication> {
+    pub(super) fn write(&self, node: &str, namespace: &str, message: &Message) -> Option<Post> {
         match self {
             Wire::Classic(classic) => Some(classic.write(node, namespace, message)),
             Wire::Sharded(sharded) => sharded.write(node, namespace, message),
+            Wire::Streams(streams) => return streams.write(node, namespace, message),
         }
+        .map(Post::Publication)
     }
 
     /// Writes a reply of `node`; `None` if the format cannot say it, or to nobody.
@@ -88,6 +95,7 @@ impl Wire {
         match self {
             Wire::Classic(classic) => Some(classic.reply(namespace, asker, request, reply)),
             Wire::Sharded(sharded) => sharded.reply(node, namespace, asker?, request, reply),
+            Wire::Streams(streams) => streams.reply(node, namespace, asker?, request, reply),
         }
     }
 }

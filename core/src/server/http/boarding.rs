@@ -103,6 +103,7 @@ async fn board(
         settings: terms.settings,
         group: terms.group,
         handshake: Some(Arc::clone(&request)),
+        address: None,
     };
     Ok(Handover::Plain(Box::new(upgrade)))
 }

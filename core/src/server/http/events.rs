@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::{Either, Full};
+use http_body_util::Full;
 
 use super::{Content, cors, empty, handshake_of};
 use crate::embed::Peer;
@@ -21,17 +21,17 @@ pub(super) async fn answer(engine: &Engine, head: &Parts, peer: Peer) -> Option<
         let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
         let get = HeaderValue::from_static("GET");
         response.headers_mut().insert(header::ALLOW, get);
-        return Some(response.map(Either::Left));
+        return Some(response.map(Content::Whole));
     }
     if engine.is_closing() {
-        return Some(empty(StatusCode::SERVICE_UNAVAILABLE).map(Either::Left));
+        return Some(empty(StatusCode::SERVICE_UNAVAILABLE).map(Content::Whole));
     }
     let deadline = engine.config().connect_timeout;
     let decided = tokio::time::timeout(deadline, admission).await;
     let decided = decided.unwrap_or_else(|_| Err((503, "timeout".to_owned())));
     let mut response = match decided {
         Ok(stream) => {
-            let mut response = Response::new(Either::Right(stream));
+            let mut response = Response::new(Content::Events(stream));
             add_headers(response.headers_mut());
             response
         }
@@ -65,5 +65,5 @@ fn refused(status: u16, message: String) -> Response<Content> {
     if response.status() != StatusCode::NO_CONTENT {
         *response.body_mut() = Full::new(Bytes::from(message));
     }
-    response.map(Either::Left)
+    response.map(Content::Whole)
 }

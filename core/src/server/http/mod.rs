@@ -12,6 +12,7 @@
 mod boarding;
 #[cfg(feature = "http-compression")]
 mod compression;
+mod content;
 mod cors;
 mod events;
 #[cfg(feature = "tower")]
@@ -30,7 +31,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{Either, Full};
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -43,8 +44,9 @@ use super::quota::Place;
 use super::{Engine, Refusal};
 use crate::embed::{Handshake, Peer};
 use crate::proto::handshake::refusal;
-use crate::transport::{EventStream, Patient};
+use crate::transport::Patient;
 pub use boarding::{WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
+pub use content::Content;
 pub use reception::{Admission, EventAdmission, Reception, Reply};
 use upgrade::Handover;
 
@@ -146,23 +148,20 @@ impl std::fmt::Display for Left {
 
 impl std::error::Error for Left {}
 
-/// What answers consist of.
-pub type Content = Either<Full<Bytes>, EventStream>;
-
 async fn respond(
     engine: &Engine,
     request: Request<Incoming>,
     peer: Peer,
 ) -> Result<Response<Content>, Handover> {
     if engine.config().metrics_path.as_deref() == Some(request.uri().path()) {
-        return Ok(metrics_answer(engine).map(Either::Left));
+        return Ok(metrics_answer(engine).map(Content::Whole));
     }
     if !engine.is_own_path(request.uri().path()) {
         let (head, _) = request.into_parts();
         return answer_other(engine, head, peer).await;
     }
     let answer = answer_own(engine, request, peer).await;
-    answer.map(|answer| answer.map(Either::Left))
+    answer.map(|answer| answer.map(Content::Whole))
 }
 
 /// Answers a request that another server found to be ours, whatever its path.
@@ -183,7 +182,7 @@ where
         return answer_other(engine, head, peer).await;
     }
     let answer = answer_own(engine, request, peer).await;
-    answer.map(|answer| answer.map(Either::Left))
+    answer.map(|answer| answer.map(Content::Whole))
 }
 
 /// Answers a request that is not under the engine's path.
@@ -200,7 +199,7 @@ async fn answer_other(
     if let Some(answer) = events::answer(engine, &head, peer).await {
         return Ok(answer);
     }
-    Ok(reception::fall_back(engine, head).await.map(Either::Left))
+    Ok(reception::fall_back(engine, head).await.map(Content::Whole))
 }
 
 /// Answers a request that is the engine's.

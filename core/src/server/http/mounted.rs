@@ -9,8 +9,8 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{Either, Full};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -53,7 +53,7 @@ impl Engine {
 pub(in crate::server) fn turn_down(mounted: Mounted) {
     // Its client may be gone: then nobody wants the answer.
     let unavailable = empty(StatusCode::SERVICE_UNAVAILABLE);
-    let _ = mounted.answer.send(unavailable.map(Either::Left));
+    let _ = mounted.answer.send(unavailable.map(Content::Whole));
 }
 
 /// Serves a request on the shard that calls.
@@ -82,7 +82,7 @@ pub(in crate::server) fn serve(
             Some(Err(handover)) => {
                 let (response, rest) = split(handover.as_bytes());
                 let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                if answer.send(response.map(Either::Left)).is_ok() && is_upgrade {
+                if answer.send(response.map(Content::Whole)).is_ok() && is_upgrade {
                     let timeout = engine.config().request_timeout;
                     let upgraded = tokio::time::timeout(timeout, upgrade);
                     if let Some(Ok(Ok(upgraded))) = unless(stop.changed(), upgraded).await {

@@ -57,8 +57,10 @@ pub enum PulledEvent {
     },
     /// One client's answer to a broadcast whose answers are told one by one.
     BroadcastAnswer {
-        /// The socket.
-        socket: Arc<SocketIdentity>,
+        /// The namespace's name.
+        namespace: Arc<str>,
+        /// Who answered; `None` for a client of another node, which does not tell whose answer it is.
+        socket: Option<Arc<SocketIdentity>>,
         /// The ack's id.
         id: u64,
         /// Raw JSON array of the arguments.

@@ -314,15 +314,22 @@ impl Application for EventQueue {
                 }
             }
             Event::BroadcastAnswer {
-                socket,
+                namespace,
+                conn,
                 id,
                 data,
                 attachments,
             } => {
-                let roster = self.roster(socket.conn.shard);
-                if let Some(found) = roster.as_ref().and_then(|roster| roster.find(socket)) {
+                let socket = conn.map(|conn| {
+                    let roster = self.roster(conn.shard)?;
+                    roster.find(SocketRef { conn, namespace }).map(Arc::clone)
+                });
+                let is_gone = matches!(socket, Some(None));
+                let namespace = engine.hub().namespace(namespace);
+                if let Some(namespace) = namespace.filter(|_| !is_gone) {
                     self.push(PulledEvent::BroadcastAnswer {
-                        socket: Arc::clone(found),
+                        namespace: namespace.name().into(),
+                        socket: socket.flatten(),
                         id,
                         data: data.into(),
                         attachments,

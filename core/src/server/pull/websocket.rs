@@ -275,6 +275,8 @@ fn describe(failure: Failure<'_>) -> String {
         Failure::Protocol(error) => error.to_string(),
         Failure::PingFlood => "too many pings".to_owned(),
         Failure::SlowReader => "the peer reads too slowly".to_owned(),
+        Failure::TooManyMessages => "too many messages".to_owned(),
+        Failure::TooManyOfAddress => "too many messages from this address".to_owned(),
         Failure::Io(error) => error.to_string(),
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::WebSocketUpgrade;
+use super::allowances::Allowances;
 use super::connection::WebSocket;
 use super::task::Attach;
 use crate::embed::Event;
@@ -36,9 +37,10 @@ impl Shard {
             settings,
             group: group_id,
             handshake,
+            address: named,
         } = upgrade;
         let address = match role {
-            Role::Server => self.engine.identify(None, handshake.as_deref()),
+            Role::Server => self.engine.identify(named.as_deref(), handshake.as_deref()),
             Role::Client => None,
         };
         let Ok(share) = self.may_open(None, address) else {
@@ -66,10 +68,16 @@ impl Shard {
             link.decoder = link.decoder.without_text_check();
         }
         self.write_now(&mut link, &answer);
+        let of_group = settings.rate_limit_per_address.and_then(|limit| {
+            let client = (named.as_deref(), handshake.as_deref());
+            self.engine
+                .share_in_group(group_id, client, limit, self.now)
+        });
+        let allowances = Allowances::new(&settings, [of_group, share], self.now);
         let gauge = Arc::new(Gauge::default());
         let mut websocket =
             WebSocket::new(link, role, Arc::clone(&group), settings, Arc::clone(&gauge));
-        websocket.share = share;
+        websocket.allowances = allowances;
         websocket.outbox.pass(answer.len(), 0);
         let slot = self.connections.insert_websocket(websocket);
         let conn = self.conn_id(slot);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::allowances::Allowances;
 use super::mask_keys::MaskKeys;
 use super::outbox::Outbox;
 use super::parting::Parting;
@@ -12,7 +13,6 @@ use crate::config::WebSocketSettings;
 use crate::embed::websocket::Gauge;
 use crate::hub::Namespace;
 use crate::proto::websocket::{Frame, Role};
-use crate::server::addresses::Share;
 use crate::server::compression::Compression;
 use crate::transport::Link;
 
@@ -23,8 +23,8 @@ pub(in crate::server) struct WebSocket {
     pub(super) group: Arc<Namespace>,
     pub(super) settings: Arc<WebSocketSettings>,
     pub(super) outbox: Outbox,
-    /// Its place among the connections of its address.
-    pub(super) share: Option<Share>,
+    /// What its peer's messages are paid from; with them its place among the connections of its address.
+    pub(super) allowances: Allowances,
     role: Role,
     /// A message of the application's is under way in fragments.
     is_mid_message: bool,
@@ -87,7 +87,7 @@ impl WebSocket {
             group,
             settings,
             outbox: Outbox::new(gauge),
-            share: None,
+            allowances: Allowances::default(),
             role,
             is_mid_message: false,
             parting: None,

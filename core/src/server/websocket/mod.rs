@@ -1,5 +1,6 @@
 //! Plain WebSockets: connections of a shard without a session, each in a group of its kind.
 
+mod allowances;
 mod attach;
 mod commands;
 mod connection;
@@ -47,6 +48,8 @@ pub struct WebSocketUpgrade {
     /// The request, for the event that tells of the connection. An application that remembers it by
     /// itself gives nothing.
     pub handshake: Option<Arc<Handshake>>,
+    /// Whose it is, as [`Engine::verify_address`] takes it, where that is not the handshake's to say.
+    pub address: Option<Box<str>>,
 }
 
 impl Engine {

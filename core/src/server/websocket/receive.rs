@@ -9,6 +9,7 @@ use tokio::io::ReadBuf;
 
 use super::connection::PeerClose;
 use super::parting::How;
+use super::transmit::POLICY_VIOLATION;
 use crate::embed::websocket::{Event, Failure};
 use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
@@ -47,7 +48,18 @@ impl Shard {
         let mut feed = decoder.feed_with(&mut buffer[..n], &limits, &mut compression.inflate);
         let mut received = 0;
         loop {
-            match feed.next() {
+            let next = feed.next();
+            if let Ok(Some(Message::Text(_) | Message::UncheckedText(_) | Message::Binary(_))) =
+                next
+                && let Err(failure) = websocket.allowances.spend(*now)
+            {
+                let farewell = Frame::close(Some(POLICY_VIOLATION), "");
+                websocket.part(How::Broke(farewell), *now, mask_keys);
+                websocket.has_failed = true;
+                tell(engine, conn, Event::Failed(failure));
+                break;
+            }
+            match next {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => {
                     received += 1;

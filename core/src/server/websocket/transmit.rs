@@ -21,7 +21,7 @@ const NO_CODE: u16 = 1005;
 /// The code of a connection that ended without the peer's close frame.
 const ABNORMAL: u16 = 1006;
 const GOING_AWAY: u16 = 1001;
-const POLICY_VIOLATION: u16 = 1008;
+pub(super) const POLICY_VIOLATION: u16 = 1008;
 
 /// Inputs.
 impl Shard {

@@ -197,7 +197,7 @@ fn a_stream_gives_each_answer_with_its_socket_and_ends_behind_the_last() {
         clients[n].send(&format!("43{id}[{answer}]"));
         clients[n].send(&format!("43{id}[7]"));
         let vote = block_on(votes.next()).unwrap();
-        assert_eq!(vote.socket.id(), clients[n].id);
+        assert_eq!(vote.socket.unwrap().id(), clients[n].id);
         assert_eq!(vote.value.ok(), [Some(1), Some(2), None][n]);
         assert!(!votes.is_complete());
     }

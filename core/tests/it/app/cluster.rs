@@ -170,6 +170,50 @@ fn acks_of_a_broadcast_are_gathered_from_all_nodes() {
 }
 
 #[test]
+fn a_stream_gives_the_answers_of_all_nodes_and_the_sockets_of_its_own() {
+    for cluster in Cluster::in_each_format(3) {
+        let mut clients = cluster.clients();
+        let asked = cluster.space(0).emit_with_ack::<u8>("vote", ());
+        let mut votes = asked.stream().unwrap();
+        for at in [1, 0, 2] {
+            let packet = clients[at].receive();
+            let id = packet.trim_start_matches("42").split('[').next().unwrap();
+            clients[at].send(&format!("43{id}[{at}]"));
+            let vote = block_on(votes.next()).unwrap();
+            let own = (at == 0).then_some(&*clients[0].id);
+            assert_eq!(vote.socket.as_ref().map(|socket| socket.id()), own);
+            assert_eq!(usize::from(vote.value.unwrap()), at);
+        }
+        assert!(block_on(votes.next()).is_none());
+        assert!(votes.is_complete());
+
+        let local = cluster.space(0).all().local();
+        let mut votes = local.emit_with_ack::<u8>("here", ()).stream().unwrap();
+        let packet = clients[0].receive();
+        let id = packet.trim_start_matches("42").split('[').next().unwrap();
+        clients[0].send(&format!("43{id}[9]"));
+        assert_eq!(block_on(votes.next()).unwrap().value.unwrap(), 9);
+        assert!(block_on(votes.next()).is_none());
+        clients[1].sync();
+    }
+}
+
+#[test]
+fn a_stream_of_all_nodes_ends_when_one_does_not_answer_in_time() {
+    for cluster in Cluster::in_each_format(2) {
+        let mut clients = cluster.clients();
+        let asked = cluster.space(0).emit_with_ack::<u8>("vote", ());
+        let mut votes = asked.timeout(Duration::from_millis(200)).stream().unwrap();
+        let packet = clients[0].receive();
+        let id = packet.trim_start_matches("42").split('[').next().unwrap();
+        clients[0].send(&format!("43{id}[7]"));
+        assert_eq!(block_on(votes.next()).unwrap().value.unwrap(), 7);
+        assert!(block_on(votes.next()).is_none());
+        assert!(!votes.is_complete());
+    }
+}
+
+#[test]
 fn acks_that_nobody_has_to_give_are_complete_at_once_and_without_one_they_time_out() {
     for cluster in Cluster::in_each_format(2) {
         let votes = cluster.space(0).emit_with_ack::<u8>("vote", ());

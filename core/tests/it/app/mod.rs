@@ -4,6 +4,7 @@ mod acks;
 mod closing;
 mod cluster;
 mod cluster_sharded;
+mod cluster_streams;
 mod connect;
 mod dynamic;
 mod ending;

@@ -190,6 +190,33 @@ fn a_client_that_gives_up_its_poll_closes_its_session_as_on_the_own_listener() {
 }
 
 #[test]
+fn a_websocket_is_refused_where_the_other_program_keeps_its_connection_back() {
+    let server = server(|builder| builder);
+    let request = axum::http::Request::builder()
+        .uri("/socket.io/?EIO=4&transport=websocket")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let answer = tower_service::Service::call(&mut server.service(), request);
+    assert_eq!(runtime().block_on(answer).unwrap().status(), 501);
+    server.shutdown();
+}
+
+/// What frameworks with bodies of their own ask of a service's.
+#[test]
+fn bodies_can_be_shared_and_fail_with_an_error() {
+    fn is_fit<B: hyper::body::Body + Send + Sync + 'static>()
+    where
+        B::Error: std::error::Error + Send + Sync,
+    {
+    }
+    is_fit::<sori::tower::Content>();
+    is_fit::<sori::tower::LayeredContent<sori::tower::Content>>();
+}
+
+#[test]
 fn the_peer_is_known_if_the_other_program_says_so() {
     async fn tell(mut request: Request, next: Next) -> axum::response::Response {
         let address: SocketAddr = "192.0.2.1:7".parse().unwrap();

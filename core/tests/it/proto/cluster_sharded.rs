@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use sori::proto::cluster::{
-    Message, Publication, Refusal, Reply, Sharded, SubscriptionMode, Value,
+    Heard, Message, Publication, Refusal, Reply, Sharded, SubscriptionMode, Value,
 };
 
 use crate::support::cluster::{
@@ -168,7 +168,7 @@ fn messages_are_written_and_read_as_the_package_does() {
         let written = sharded().write("abcdef", "/", &message).unwrap();
         let channel = channel.into();
         assert_eq!(written, Publication { channel, bytes });
-        assert_eq!(Sharded::read(&written.bytes), Ok(message_of(message)));
+        assert_eq!(Heard::read(&written.bytes), Ok(message_of(message)));
     }
 }
 
@@ -180,7 +180,7 @@ fn replies_are_written_and_read_as_the_package_does() {
             .unwrap();
         let channel = "socket.io#/#other#".into();
         assert_eq!(written, Publication { channel, bytes });
-        assert_eq!(Sharded::read(&written.bytes), Ok(reply_to("R1", reply)));
+        assert_eq!(Heard::read(&written.bytes), Ok(reply_to("R1", reply)));
     }
 }
 
@@ -197,7 +197,7 @@ fn an_answer_of_nothing_is_null() {
         ),
     ] {
         let reply = null(value("null", &[]));
-        assert_eq!(Sharded::read(&text(json)), Ok(reply_to("R1", reply)));
+        assert_eq!(Heard::read(&text(json)), Ok(reply_to("R1", reply)));
     }
 }
 
@@ -321,13 +321,10 @@ fn what_is_malformed_or_unknown_is_refused() {
             Malformed,
         ),
     ] {
-        assert_eq!(Sharded::read(&text(json)), Err(refusal), "{json}");
+        assert_eq!(Heard::read(&text(json)), Err(refusal), "{json}");
     }
-    assert_eq!(Sharded::read(&Bytes::new()), Err(Malformed));
-    assert_eq!(
-        Sharded::read(&Bytes::from_static(&[0x93, 1])),
-        Err(Malformed)
-    );
+    assert_eq!(Heard::read(&Bytes::new()), Err(Malformed));
+    assert_eq!(Heard::read(&Bytes::from_static(&[0x93, 1])), Err(Malformed));
 }
 
 #[test]
@@ -336,7 +333,7 @@ fn nothing_that_comes_over_the_bus_makes_it_panic() {
     let replies = replies().into_iter().map(|(_, bytes)| bytes);
     for whole in messages.chain(replies) {
         for bytes in mangled(&whole) {
-            let _ = Sharded::read(&bytes);
+            let _ = Heard::read(&bytes);
             let _ = Sharded::is_of("abcdef", "/", &bytes);
         }
     }

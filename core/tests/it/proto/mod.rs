@@ -2,6 +2,7 @@
 
 mod cluster_classic;
 mod cluster_sharded;
+mod cluster_streams;
 mod deflate;
 mod engine;
 mod engine_v3;

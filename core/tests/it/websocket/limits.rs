@@ -1,12 +1,18 @@
 //! Peers of plain WebSockets that read too slowly, ping too much or come in too great a number.
 
-use sori::config::Overflow;
+use sori::config::{Overflow, RateLimit, WebSocketSettings};
 use sori::proto::websocket::Role;
 
 use crate::support::engine::*;
 use crate::support::websocket::*;
 
 const LEN: usize = 50_000;
+
+/// So slow that nothing comes back while a test runs.
+const SLOW: RateLimit = RateLimit {
+    per_second: 1,
+    burst: 2,
+};
 
 fn count(lines: &[String], start: &str) -> u64 {
     lines.iter().filter(|line| line.starts_with(start)).count() as u64
@@ -161,6 +167,56 @@ fn a_peer_that_pings_and_never_reads_is_dropped() {
         assert_eq!(lines.last().map(String::as_str), Some("close 1006 "));
         good.wire.send_frame(PING, b"good");
         assert_eq!(good.wire.read_frame(), (PONG, b"good".to_vec()));
+    }
+}
+
+#[test]
+fn a_peer_that_sends_more_than_it_may_is_closed_with_1008_and_no_other() {
+    for role in BOTH_ROLES {
+        let rig = Rig::of_one_shard();
+        let group = Group::with(&rig, |settings| settings.rate_limit = Some(SLOW));
+        let mut good = group.open(role);
+        let mut peer = group.open(role);
+        for n in 0..5 {
+            peer.wire.send_frame(TEXT, format!("{n}").as_bytes());
+        }
+        assert_eq!(peer.wire.read_frame(), (CLOSE, vec![0x03, 0xf0]));
+        peer.wire.finish();
+        let lines = group.wait_closed(&peer);
+        let expected = ["text 0", "text 1", "failed TooManyMessages", "close 1006 "];
+        assert_eq!(lines, expected, "{role:?}");
+        good.wire.send_frame(TEXT, b"good");
+        group.wait_line(&good, "text good");
+    }
+}
+
+#[test]
+fn peers_of_an_address_share_what_it_may_send_to_a_group() {
+    let rig = Rig::new();
+    let limited = |settings: &mut WebSocketSettings| settings.rate_limit_per_address = Some(SLOW);
+    let (group, other) = (Group::with(&rig, limited), Group::with(&rig, limited));
+    let open = |group: &Group<'_>, address: Option<&str>| {
+        let mut upgrade = group.upgrade(Role::Server);
+        upgrade.address = address.map(Into::into);
+        group.open_with(upgrade)
+    };
+    let (a, b) = ("2001:db8::1", "2001:db8::2");
+    let (mut first, mut second) = (open(&group, Some(a)), open(&group, Some(b)));
+    first.wire.send_frame(TEXT, b"1");
+    group.wait_line(&first, "text 1");
+    second.wire.send_frame(TEXT, b"2");
+    second.wire.send_frame(TEXT, b"3");
+    let lines = group.wait_line(&second, "failed TooManyOfAddress");
+    assert_eq!(lines, ["text 2", "failed TooManyOfAddress"]);
+    for (group, address) in [
+        (&other, Some(a)),
+        (&group, Some("2001:db8:0:1::")),
+        (&group, None),
+    ] {
+        let mut peer = open(group, address);
+        peer.wire.send_frame(TEXT, b"1");
+        peer.wire.send_frame(TEXT, b"2");
+        group.wait_line(&peer, "text 2");
     }
 }
 

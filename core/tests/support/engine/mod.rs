@@ -171,10 +171,18 @@ impl Recorder {
                 log.write(socket.conn, format!("ack timeout {} {id}", name_of(socket)));
             }
             Event::BroadcastAnswer {
-                socket, id, data, ..
+                namespace,
+                conn,
+                id,
+                data,
+                ..
             } => {
-                let line = format!("answer {} {id} {data}", name_of(socket));
-                log.write(socket.conn, line);
+                // Another node's client has no log here.
+                if let Some(conn) = *conn {
+                    let namespace = *namespace;
+                    let name = name_of(&SocketRef { conn, namespace });
+                    log.write(conn, format!("answer {name} {id} {data}"));
+                }
             }
             Event::BroadcastAck { id, outcome, .. } => {
                 let responses = outcome.responses.iter().map(|r| r.data.to_string());

@@ -1,0 +1,170 @@
+//! The reader of streams: a connection of its own, because waiting for an entry blocks it. It reads on from where
+//! it was, also after it was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::connection::{PATIENCE, Pauses, report};
+use super::queue::Queue;
+use crate::adapter::{Entry, Listener};
+
+/// So long Redis waits for an entry before it says that there is none, in milliseconds.
+const BLOCK_MS: u64 = 5_000;
+
+/// How far each stream has been read.
+#[derive(Debug)]
+pub(super) struct Places {
+    names: Vec<Box<str>>,
+    /// The offsets of the last entries read, in the order of the names; empty before the first connection.
+    read: Mutex<Vec<String>>,
+    /// Tells the reader that it can begin.
+    found: Notify,
+    read_count: u32,
+}
+
+impl Places {
+    pub(super) fn new(names: Vec<Box<str>>, read_count: u32) -> Places {
+        Places {
+            names,
+            read: Mutex::default(),
+            found: Notify::new(),
+            read_count: read_count.max(1),
+        }
+    }
+
+    /// Where the streams end now, if it is not known yet from where to read.
+    ///
+    /// # Errors
+    /// The connection is lost, or a name is not one of a stream.
+    pub(super) async fn find(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        if !self.read.lock().is_empty() {
+            return Ok(());
+        }
+        let mut ends = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            let mut last = cmd("XREVRANGE");
+            last.arg(&**name).arg("+").arg("-").arg("COUNT").arg(1);
+            let last: Value = last.query_async(connection).await?;
+            let last = entries(name, last).pop();
+            ends.push(last.map_or_else(|| "0-0".to_owned(), |(offset, _)| offset));
+        }
+        *self.read.lock() = ends;
+        self.found.notify_one();
+        Ok(())
+    }
+}
+
+/// Runs until the queue is closed.
+pub(super) async fn run(
+    client: &Client,
+    places: &Places,
+    queue: &Queue,
+    listener: &Arc<dyn Listener>,
+) {
+    let reading = async {
+        places.found.notified().await;
+        let mut pauses = Pauses::default();
+        loop {
+            let Err(error) = follow(client, places, &mut pauses, &**listener).await;
+            report(&error, &**listener);
+            tokio::time::sleep(pauses.next()).await;
+        }
+    };
+    tokio::select! {
+        () = queue.closed() => {}
+        () = reading => {}
+    }
+}
+
+/// Reads until the connection is lost.
+async fn follow(
+    client: &Client,
+    places: &Places,
+    pauses: &mut Pauses,
+    listener: &dyn Listener,
+) -> RedisResult<std::convert::Infallible> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(None);
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    loop {
+        let mut read = cmd("XREAD");
+        read.arg("COUNT").arg(places.read_count);
+        read.arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
+        for name in &places.names {
+            read.arg(&**name);
+        }
+        read.arg(&*places.read.lock());
+        let answer = read.query_async(&mut connection);
+        let answer = timeout(Duration::from_millis(BLOCK_MS) + PATIENCE, answer).await;
+        let Ok(answer) = answer else {
+            return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+        };
+        deliver(answer?, places, listener);
+        *pauses = Pauses::default();
+    }
+}
+
+/// Gives what has been read, and keeps where to read on.
+fn deliver(answer: Value, places: &Places, listener: &dyn Listener) {
+    // Nothing has come in time.
+    let Value::Map(streams) = answer else {
+        return;
+    };
+    for (name, found) in streams {
+        let name = text(name);
+        let at = places.names.iter().position(|known| **known == *name);
+        for (offset, entry) in entries(&name, found) {
+            if let Some(at) = at {
+                places.read.lock()[at].clone_from(&offset);
+            }
+            listener.read(&offset, entry);
+        }
+    }
+}
+
+/// The entries of `[[offset, [name, value, …]], …]`.
+pub(super) fn entries(stream: &str, answer: Value) -> Vec<(String, Entry)> {
+    let entry = |value| {
+        let mut parts = array(value).into_iter();
+        let (offset, fields) = (parts.next()?, parts.next()?);
+        let mut fields = array(fields).into_iter();
+        let mut pairs = Vec::new();
+        while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+            pairs.push((text(name).into(), Bytes::from(bytes(value))));
+        }
+        let entry = Entry {
+            stream: stream.into(),
+            fields: pairs,
+        };
+        Some((text(offset), entry))
+    };
+    array(answer).into_iter().filter_map(entry).collect()
+}
+
+fn array(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        _ => Vec::new(),
+    }
+}
+
+fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::BulkString(bytes) => bytes,
+        _ => Vec::new(),
+    }
+}
+
+fn text(value: Value) -> String {
+    String::from_utf8(bytes(value)).unwrap_or_default()
+}
