@@ -71,7 +71,8 @@ pub(super) fn forget_types<M>(
 #[derive(Debug)]
 pub struct Incoming<'a> {
     pub(super) socket: &'a Socket,
-    pub(super) data: &'a str,
+    /// What stands behind the event's name.
+    pub(super) behind_name: &'a str,
     pub(super) attachments: &'a [Bytes],
     /// Taken by the first handler that wants it.
     pub(super) ack: Option<u64>,
@@ -79,7 +80,8 @@ pub struct Incoming<'a> {
 
 impl Incoming<'_> {
     pub(super) fn arguments<T: Arguments>(&self) -> Result<T, HandlerError> {
-        decode::event_arguments(self.data, self.attachments).map_err(HandlerError::Arguments)
+        decode::arguments_behind(self.behind_name, self.attachments)
+            .map_err(HandlerError::Arguments)
     }
 }
 

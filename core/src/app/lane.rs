@@ -264,7 +264,7 @@ fn run_message(calls: &mut Calls<'_>, message: &Message<'_>) {
     if socket.was_ended_here() {
         return;
     }
-    let Some(name) = decode::event_name(&message.data) else {
+    let Some((name, behind_name)) = decode::split_name(&message.data) else {
         return;
     };
     let event = AnyEvent {
@@ -282,7 +282,7 @@ fn run_message(calls: &mut Calls<'_>, message: &Message<'_>) {
     }
     let mut incoming = Incoming {
         socket,
-        data: &message.data,
+        behind_name,
         attachments: &message.attachments,
         ack: message.ack,
     };

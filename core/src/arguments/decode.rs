@@ -63,20 +63,26 @@ arguments!(A B C D E F);
 
 /// The name of the event whose payload is `data`: its first element, a string or a number.
 pub(crate) fn event_name(data: &str) -> Option<Cow<'_, str>> {
+    Some(split_name(data)?.0)
+}
+
+/// The name of an event, and what stands behind it: `a` and `,1,2]` of `["a",1,2]`.
+#[inline]
+pub(crate) fn split_name(data: &str) -> Option<(Cow<'_, str>, &str)> {
     let within = data.trim_ascii_start().strip_prefix('[')?;
     let first = within.trim_ascii_start();
     let Some(text) = first.strip_prefix('"') else {
         let end = first.find([',', ']', ' ', '\t', '\n', '\r'])?;
-        return Some(Cow::Borrowed(&first[..end]));
+        return Some((Cow::Borrowed(&first[..end]), &first[end..]));
     };
     let is_mark = |byte: u8| matches!(byte, b'"' | b'\\');
     let mark = text.bytes().position(is_mark)?;
     if text.as_bytes()[mark] == b'"' {
-        return Some(Cow::Borrowed(&text[..mark]));
+        return Some((Cow::Borrowed(&text[..mark]), &text[mark + 1..]));
     }
-    // The stream ends with the string: what follows it is not looked at.
-    let mut values = serde_json::Deserializer::from_str(first).into_iter::<String>();
-    values.next()?.ok().map(Cow::Owned)
+    let end = json::string_end(text.as_bytes(), mark)?;
+    let name = serde_json::from_str(first.get(..end + 1)?).ok()?;
+    Some((Cow::Owned(name), text.get(end..)?))
 }
 
 /// The arguments of the event whose payload is `data`.
@@ -84,9 +90,18 @@ pub(crate) fn event_arguments<T: Arguments>(
     data: &str,
     attachments: &[Bytes],
 ) -> Result<T, ArgumentError> {
+    let behind_name = split_name(data).map_or("", |(_, rest)| rest);
+    arguments_behind(behind_name, attachments)
+}
+
+/// The arguments of an event of which this stands behind the name.
+pub(crate) fn arguments_behind<T: Arguments>(
+    behind_name: &str,
+    attachments: &[Bytes],
+) -> Result<T, ArgumentError> {
     let position = Cell::new(0);
     let mut source = Source {
-        sequence: Behind(behind_name(data)),
+        sequence: Behind(behind_name),
         position: &position,
     };
     offering(attachments, || {
@@ -95,18 +110,6 @@ pub(crate) fn event_arguments<T: Arguments>(
         Ok(arguments)
     })
     .map_err(|error: serde_json::Error| ArgumentError::new(position.get(), &error))
-}
-
-/// What stands behind the name of an event: `,1,2]` of `["a",1,2]`.
-fn behind_name(data: &str) -> &str {
-    let bytes = data.as_bytes();
-    let start = json::skip_space(bytes, 0) + 1;
-    let start = json::skip_space(bytes, start);
-    let end = match bytes.get(start) {
-        Some(b'"') => json::string_end(bytes, start + 1),
-        _ => json::number_end(bytes, start),
-    };
-    end.and_then(|end| data.get(end..)).unwrap_or_default()
 }
 
 /// The rest of an array, from behind one of its elements.

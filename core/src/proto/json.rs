@@ -52,16 +52,15 @@ fn quote_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// Whether text can stand between quotes as it is.
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) fn is_plain(text: &[u8]) -> bool {
-    let (groups, rest) = text.as_chunks();
+    let Some(&last) = text.last_chunk() else {
+        let is_special = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
+        return !text.iter().any(|&byte| is_special(byte));
+    };
+    // The last group overlaps the one before it.
+    let (groups, _) = text.as_chunks();
     let hits = groups
         .iter()
         .fold(0, |hits, &group| hits | specials(u64::from_le_bytes(group)));
-    let mut last = [b' '; 8];
-    match text.last_chunk() {
-        // It overlaps the one before it.
-        Some(chunk) => last = *chunk,
-        None => last[..rest.len()].copy_from_slice(rest),
-    }
     hits | specials(u64::from_le_bytes(last)) == 0
 }
 

@@ -303,6 +303,30 @@ pub fn encode_frame(
     })
 }
 
+/// Appends to other frames that of an event or an ack without attachments.
+#[cfg(feature = "server")]
+#[inline]
+pub(crate) fn append_frame(
+    kind: PacketType,
+    namespace: &str,
+    id: Option<u64>,
+    json: &[u8],
+    out: &mut Vec<u8>,
+) {
+    if id.is_none() && namespace == "/" {
+        return Frame::append(Opcode::Text, 2 + json.len(), out, |bytes| {
+            bytes.extend_from_slice(&[b'4', b'0' + kind as u8]);
+            bytes.extend_from_slice(json);
+        });
+    }
+    let prefix = Prefix::new(kind, 0, namespace, id);
+    Frame::append(Opcode::Text, 1 + prefix.len() + json.len(), out, |bytes| {
+        bytes.push(b'4');
+        prefix.write(bytes);
+        bytes.extend_from_slice(json);
+    });
+}
+
 /// All of a packet before its JSON, with its length known before it is written.
 struct Prefix<'a> {
     kind: PacketType,

@@ -491,60 +491,6 @@ fn select(namespace: &Namespace, audience: Audience<'_>) -> Targets {
     }
 }
 
-/// The shortest way for the commands that most applications use most.
-impl Engine {
-    /// [`Command::Emit`] without an ack, for who holds the socket's namespace.
-    pub(crate) fn emit(
-        &self,
-        namespace: &Namespace,
-        socket: SocketRef,
-        payload: Payload<'_>,
-        volatile: bool,
-    ) {
-        if namespace.recovery().is_some() {
-            let ack = None;
-            self.execute(Command::Emit {
-                socket,
-                payload,
-                volatile,
-                ack,
-            });
-            return;
-        }
-        let (kind, parser) = (PacketType::Event, self.shared.config.parser);
-        let frames = packets::encode(parser, kind, namespace.name(), None, &payload);
-        self.send(socket, Outgoing { frames, volatile });
-    }
-
-    /// [`Command::Answer`], for who holds the socket's namespace.
-    pub(crate) fn answer_event(
-        &self,
-        namespace: &Namespace,
-        socket: SocketRef,
-        id: u64,
-        payload: &Payload<'_>,
-    ) {
-        let (kind, parser) = (PacketType::Ack, self.shared.config.parser);
-        let frames = packets::encode(parser, kind, namespace.name(), Some(id), payload);
-        let volatile = false;
-        self.send(socket, Outgoing { frames, volatile });
-    }
-
-    fn send(&self, socket: SocketRef, outgoing: Outgoing) {
-        let SocketRef { conn, namespace } = socket;
-        let inbox = &self.shared.shards[usize::from(conn.shard)].inbox;
-        let task = Task::Send {
-            slot: conn.slot,
-            namespace,
-            outgoing,
-            ack: None,
-        };
-        if own::queue(inbox, task) {
-            inbox.wake();
-        }
-    }
-}
-
 /// A set of shards.
 #[derive(Debug, Default)]
 pub(super) struct Touched([u64; 4]);

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::task::Responder;
+use crate::config::TransportKind;
 use crate::embed::RequestId;
 use crate::hub::Client;
 use crate::session::Session;
@@ -120,6 +121,15 @@ impl Connection {
         self.session.is_writable() && self.link.as_ref().is_none_or(Link::is_writable)
     }
 
+    /// Whether what is queued leaves frame by frame as it is: by a link that does not compress, which
+    /// nothing takes the place of.
+    pub(super) fn takes_frames_together(&self) -> bool {
+        let link = self.link.as_ref();
+        self.session.is_open()
+            && self.session.transport() != TransportKind::Polling
+            && link.is_some_and(|link| link.deflater.is_none())
+    }
+
     /// Nothing is waited for any more.
     pub(super) fn drop_links(&mut self, now: Instant) {
         let links = [self.link.as_mut(), self.probe.as_deref_mut()];
@@ -133,17 +143,22 @@ impl Connection {
         self.session.queued_bytes() + self.link.as_ref().map_or(0, Link::backlog_bytes)
     }
 
+    /// Whether it goes on with all that it has.
+    pub(super) fn has_nothing_over(&self, now: Instant) -> bool {
+        let link = self.link.as_ref();
+        !self.is_over && self.probe.is_none() && link.is_some_and(|link| !link.is_over(now))
+    }
+
     /// When it wants to be looked at.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let links = [self.link.as_ref(), self.probe.as_deref()];
-        [
-            self.session.next_timeout(),
-            self.client.next_ack_deadline(),
-            self.connect_deadline,
-        ]
-        .into_iter()
-        .chain(links.into_iter().map(|link| link.and_then(Link::deadline)))
-        .flatten()
-        .min()
+        let link = self.link.as_ref().and_then(Link::deadline);
+        let probe = self.probe.as_deref().and_then(Link::deadline);
+        let sooner = |one: Option<Instant>, other: Option<Instant>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let session = sooner(self.session.next_timeout(), self.connect_deadline);
+        let client = sooner(session, self.client.next_ack_deadline());
+        sooner(client, sooner(link, probe))
     }
 }

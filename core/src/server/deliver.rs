@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::frames::Frames;
+use super::own::Texts;
 use super::packets;
 use super::shard::{Shard, Timer};
 use super::task::{Accept, AckDeadline, Broadcast, Outgoing, Refuse, Task};
@@ -14,6 +15,7 @@ use crate::hub::{NamespaceId, Slot};
 use crate::metrics::Counters;
 use crate::proto::engine::Revision;
 use crate::proto::socket::{PacketType, legacy_connect_error};
+use crate::proto::websocket::Frame;
 use crate::trace::tell;
 
 impl Shard {
@@ -174,6 +176,29 @@ impl Shard {
             connection.client.expect_ack(namespace, ack.id, at);
         }
         self.queue(slot, outgoing);
+    }
+
+    /// Sends to one connection what was said to it in a row, `frames` without attachments. Where they
+    /// leave as they are they are one frame from here on, of which nobody asks any more what is in it.
+    pub(super) fn send_texts(&mut self, texts: &Texts, frames: &[u8]) {
+        let limit = self.engine.config().max_queued_bytes;
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        let Some(connection) = self.connections.get_mut(texts.slot) else {
+            return;
+        };
+        if !connection.client.is_in(texts.namespace) {
+            return;
+        }
+        if connection.takes_frames_together() && connection.queued_bytes() + frames.len() <= limit {
+            counters.sent.add(texts.count);
+            connection.session.send(Frame::raw(frames));
+            self.touch(texts.slot);
+            return;
+        }
+        for frame in Frame::split(frames) {
+            let (frames, volatile) = (Frames::One(frame), false);
+            self.queue(texts.slot, Outgoing { frames, volatile });
+        }
     }
 
     /// Sends to every target once. No allocation and no copy of the payload per receiver.

@@ -337,6 +337,10 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
+        if connection.has_nothing_over(now) {
+            self.wait_for_deadline(slot);
+            return;
+        }
         let candidate = connection.probe.take_if(|probe| probe.is_over(now));
         let failed = candidate.as_ref().map(|probe| probe.request);
         let over = [
@@ -348,11 +352,8 @@ impl Shard {
             && connection.session.transport() != TransportKind::Polling
             && !connection.is_over;
         debug_assert!(!lost, "a link is dropped only after its session has closed");
-        if !is_gone && let Some(deadline) = connection.next_deadline() {
-            let tick = self.timers.tick(deadline);
-            if connection.wakes_at.is_none_or(|known| tick < known) {
-                connection.wakes_at = Some(self.timers.set(deadline, Timer::Connection(slot)));
-            }
+        if !is_gone {
+            self.wait_for_deadline(slot);
         }
         for link in over.into_iter().flatten() {
             link.wake_reader();
@@ -369,6 +370,18 @@ impl Shard {
         }
         if is_gone {
             self.connections.remove(slot);
+        }
+    }
+
+    fn wait_for_deadline(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if let Some(deadline) = connection.next_deadline() {
+            let tick = self.timers.tick(deadline);
+            if connection.wakes_at.is_none_or(|known| tick < known) {
+                connection.wakes_at = Some(self.timers.set(deadline, Timer::Connection(slot)));
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod reading;
 mod registry;
 mod requests;
 mod shard;
+mod shortcut;
 mod start;
 mod stop;
 mod table;

@@ -10,24 +10,57 @@ use std::{mem, ptr};
 
 use super::inbox::Inbox;
 use super::task::Task;
+use crate::hub::{NamespaceId, Slot};
 
 /// The queue of the shard that is at work on this thread, if one is.
 struct Own {
     /// By which the shard is known among all shards of all engines; only compared.
     inbox: Cell<*const Inbox>,
-    tasks: RefCell<Vec<Task>>,
+    asked: RefCell<Asked>,
 }
+
+/// A queue of what is asked.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) asks: Vec<Ask>,
+    /// The frames of each [`Ask::Texts`], in its order.
+    pub(super) frames: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(super) enum Ask {
+    Task(Task),
+    Texts(Texts),
+}
+
+/// Text messages for one connection, if it is in the namespace: what was said to it without another
+/// word between.
+#[derive(Debug)]
+pub(super) struct Texts {
+    pub(super) slot: Slot,
+    pub(super) namespace: NamespaceId,
+    /// How many they are.
+    pub(super) count: u64,
+    /// The length of their frames together.
+    pub(super) len: usize,
+}
+
+/// Messages are put together until their frames are so long.
+const TOGETHER_MAX: usize = 8 * 1024;
 
 thread_local! {
     static OWN: Own = const {
         Own {
             inbox: Cell::new(ptr::null()),
-            tasks: RefCell::new(Vec::new()),
+            asked: RefCell::new(Asked {
+                asks: Vec::new(),
+                frames: Vec::new(),
+            }),
         }
     };
 }
 
-/// From now until the guard is dropped the shard with this inbox is at work on this thread. Before
+/// From now on until the guard is dropped the shard with this inbox is at work on this thread. Before
 /// that it takes what waits for it, also after a panic.
 pub(super) fn attend(inbox: &Inbox) -> Attending {
     OWN.with(|own| own.inbox.set(inbox));
@@ -47,9 +80,9 @@ impl Drop for Attending {
 /// to be woken.
 pub(super) fn queue(inbox: &Inbox, task: Task) -> bool {
     OWN.with(|own| {
-        let is_own = ptr::eq(own.inbox.get(), inbox) && inbox.is_empty();
+        let is_own = own.is_open_to(inbox);
         if is_own {
-            own.tasks.borrow_mut().push(task);
+            own.asked.borrow_mut().asks.push(Ask::Task(task));
         } else {
             inbox.push(task);
         }
@@ -57,12 +90,74 @@ pub(super) fn queue(inbox: &Inbox, task: Task) -> bool {
     })
 }
 
-/// Takes what waits for the shard at work, for an empty list that becomes the queue.
-pub(super) fn take(tasks: &mut Vec<Task>) {
-    OWN.with(|own| mem::swap(&mut *own.tasks.borrow_mut(), tasks));
+/// Queues a text message, the frame of which `write` appends, if it can go the short way to the shard
+/// with this inbox. Whether it can.
+#[inline]
+pub(super) fn queue_text(
+    inbox: &Inbox,
+    slot: Slot,
+    namespace: NamespaceId,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> bool {
+    OWN.with(|own| {
+        let is_own = own.is_open_to(inbox);
+        if is_own {
+            own.asked.borrow_mut().push_text(slot, namespace, write);
+        }
+        is_own
+    })
 }
 
-/// Whether tasks wait for the shard at work.
+/// Takes what waits for the shard at work, for an empty queue that takes its place.
+pub(super) fn take(asked: &mut Asked) {
+    OWN.with(|own| mem::swap(&mut *own.asked.borrow_mut(), asked));
+}
+
+/// Whether something waits for the shard at work.
 pub(super) fn is_waiting() -> bool {
-    OWN.with(|own| !own.tasks.borrow().is_empty())
+    OWN.with(|own| !own.asked.borrow().is_empty())
+}
+
+impl Own {
+    fn is_open_to(&self, inbox: &Inbox) -> bool {
+        ptr::eq(self.inbox.get(), inbox) && inbox.is_empty()
+    }
+}
+
+impl Asked {
+    pub(super) fn is_empty(&self) -> bool {
+        self.asks.is_empty()
+    }
+
+    pub(super) fn append(&mut self, mut later: Asked) {
+        self.asks.append(&mut later.asks);
+        self.frames.append(&mut later.frames);
+    }
+
+    /// Room that is kept while it is empty, in the measure of a shard's lists.
+    pub(super) fn capacity(&self) -> usize {
+        self.asks.capacity().max(self.frames.capacity() / 64)
+    }
+
+    #[inline]
+    fn push_text(&mut self, slot: Slot, namespace: NamespaceId, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.frames.len();
+        write(&mut self.frames);
+        let len = self.frames.len() - start;
+        if let Some(Ask::Texts(last)) = self.asks.last_mut()
+            && (last.slot, last.namespace) == (slot, namespace)
+            && last.len < TOGETHER_MAX
+        {
+            last.count += 1;
+            last.len += len;
+            return;
+        }
+        let count = 1;
+        self.asks.push(Ask::Texts(Texts {
+            slot,
+            namespace,
+            count,
+            len,
+        }));
+    }
 }

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use super::compression::Compression;
 use super::http;
 use super::inbox::Inbox;
+use super::own::Ask;
 use super::table::{Table, Tenant};
 use super::task::Task;
 use super::threads::Running;
@@ -55,7 +56,7 @@ pub(super) struct Shard {
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
     /// Asked of this shard on its own thread after its last look for them: done before all else.
-    own_tasks: Vec<Task>,
+    own_tasks: own::Asked,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
@@ -282,7 +283,7 @@ impl Shard {
             next_mark: 0,
             buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
             cork: Vec::new(),
-            own_tasks: Vec::new(),
+            own_tasks: own::Asked::default(),
             compression: Compression::default(),
             mask_keys: MaskKeys::new(),
             paused: Vec::new(),
@@ -322,25 +323,36 @@ impl Shard {
 
     /// Does what has been asked of this shard on its own thread while it was at work.
     fn handle_own_tasks(&mut self) {
-        let mut tasks = std::mem::take(&mut self.own_tasks);
+        let mut asked = std::mem::take(&mut self.own_tasks);
         loop {
-            tasks.drain(..).for_each(|task| self.handle_task(task));
+            let mut frames = &asked.frames[..];
+            for ask in asked.asks.drain(..) {
+                match ask {
+                    Ask::Task(task) => self.handle_task(task),
+                    Ask::Texts(texts) => {
+                        let (said, rest) = frames.split_at(texts.len);
+                        frames = rest;
+                        self.send_texts(&texts, said);
+                    }
+                }
+            }
+            asked.frames.clear();
             if !own::is_waiting() {
                 break;
             }
-            own::take(&mut tasks);
+            own::take(&mut asked);
         }
-        if tasks.capacity() <= KEPT_CAPACITY {
-            self.own_tasks = tasks;
+        if asked.capacity() <= KEPT_CAPACITY {
+            self.own_tasks = asked;
         }
     }
 
     /// Leaves for the next turn what has been asked since.
     fn keep_own_tasks(&mut self) {
         if own::is_waiting() {
-            let mut tasks = Vec::new();
-            own::take(&mut tasks);
-            self.own_tasks.append(&mut tasks);
+            let mut asked = own::Asked::default();
+            own::take(&mut asked);
+            self.own_tasks.append(asked);
         }
     }
 

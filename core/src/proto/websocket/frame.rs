@@ -186,6 +186,40 @@ impl Frame {
         Frame(Bytes::from(bytes))
     }
 
+    /// Appends such a frame to others.
+    #[cfg(feature = "server")]
+    #[inline]
+    pub(crate) fn append(
+        opcode: Opcode,
+        len: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut header = [0; 10];
+        let size = encode_header(opcode, true, false, len, &mut header);
+        out.reserve(size + len);
+        out.extend_from_slice(&header[..size]);
+        write(out);
+    }
+
+    /// Takes apart unmasked frames that lie one after another.
+    #[cfg(feature = "server")]
+    pub(crate) fn split(mut bytes: &[u8]) -> impl Iterator<Item = Frame> {
+        std::iter::from_fn(move || {
+            let len = match *bytes {
+                [_, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+                [_, 127, a, b, c, d, e, f, g, h, ..] => {
+                    10 + u64::from_be_bytes([a, b, c, d, e, f, g, h]) as usize
+                }
+                [_, len, ..] => 2 + usize::from(len),
+                _ => return None,
+            };
+            let (frame, rest) = bytes.split_at_checked(len)?;
+            bytes = rest;
+            Some(Frame::raw(frame))
+        })
+    }
+
     /// A whole message whose payload is compressed already.
     pub(super) fn compressed(opcode: Opcode, payload: &[u8]) -> Frame {
         let mut header = [0; 10];

@@ -1,6 +1,6 @@
 //! Handlers of the Rust face: what they take, in which order they run, and what becomes of errors.
 
-use sori::{Ack, HandlerError, Socket};
+use sori::{Ack, Binary, HandlerError, Socket};
 
 use crate::support::app::{Client, Gate, Log, PollingClient, Running};
 
@@ -340,4 +340,65 @@ fn handlers_share_what_the_server_was_built_with() {
     let mut client = running.client();
     client.send(r#"421["greet"]"#);
     client.expect(r#"431["hi",7,false]"#);
+}
+
+#[test]
+fn what_a_handler_says_in_a_row_arrives_whole_and_in_order() {
+    // Lengths around those at which a frame's header grows, and many frames together.
+    const LENGTHS: [usize; 9] = [0, 1, 110, 111, 112, 113, 5_000, 65_520, 70_000];
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on("row", |socket: Socket, ack: Ack| {
+        for round in 0..3 {
+            for length in LENGTHS {
+                socket.emit("e", (round, "x".repeat(length)))?;
+            }
+            socket.emit("b", Binary::from(vec![round]))?;
+        }
+        ack.send(())?;
+        socket.emit("last", ())
+    });
+    let expected =
+        |round: u8| LENGTHS.map(|length| format!("42[\"e\",{round},\"{}\"]", "x".repeat(length)));
+    let mut client = running.client();
+    client.send("427[\"row\"]");
+    for round in 0..3 {
+        expected(round)
+            .iter()
+            .for_each(|event| client.expect(event));
+        client.expect("451-[\"b\",{\"_placeholder\":true,\"num\":0}]");
+        assert_eq!(client.receive_binary(), [round]);
+    }
+    client.expect("437[]");
+    client.expect("42[\"last\"]");
+    client.sync();
+    let mut polling = PollingClient::join(running.address);
+    polling.send("427[\"row\"]");
+    for (round, binary) in ["bAA==", "bAQ==", "bAg=="].into_iter().enumerate() {
+        for event in expected(round as u8) {
+            assert_eq!(polling.receive(), event);
+        }
+        assert_eq!(
+            polling.receive(),
+            "451-[\"b\",{\"_placeholder\":true,\"num\":0}]"
+        );
+        assert_eq!(polling.receive(), binary);
+    }
+    assert_eq!(polling.receive(), "437[]");
+    assert_eq!(polling.receive(), "42[\"last\"]");
+}
+
+#[test]
+fn a_handler_may_say_more_in_a_row_than_may_wait() {
+    let running = Running::start_with(|builder| builder.max_queued_bytes(10_000));
+    running.server.of("/").on("row", |socket: Socket| {
+        (0..100).try_for_each(|n| socket.emit("e", (n, "x".repeat(1_000))))
+    });
+    let mut client = running.client();
+    client.send("42[\"row\"]");
+    for n in 0..100 {
+        client.expect(&format!("42[\"e\",{n},\"{}\"]", "x".repeat(1_000)));
+    }
+    client.sync();
+    assert_eq!(running.server.metrics().closed_slow, 0);
 }
