@@ -8,6 +8,7 @@ const { Connection } = require('./connection');
 const { throwLater } = require('./errors');
 const { PACKET, announceArrival } = require('./packet-watch');
 const { END } = require('./socket');
+const { Turns } = require('./turns');
 
 /**
  * First element of each record; beside it, the elements that follow. `lengths` are those of the attachments in the
@@ -59,8 +60,12 @@ function dispatch(bridge, json, bytes) {
   const records = JSON.parse(json);
   // There may be attachments without a single byte.
   const reader = new AttachmentReader(bytes === null ? NO_BYTES : bytes);
+  const turns = new Turns();
   queue.scheduled = true;
   for (let i = 0; i < records.length; i++) {
+    if (i > 0 && records[i][1] !== records[i - 1][1]) {
+      turns.next();
+    }
     // An application listener that throws must not cost the others their records.
     try {
       handle(bridge, records[i], reader);
@@ -70,6 +75,7 @@ function dispatch(bridge, json, bytes) {
   }
   queue.scheduled = false;
   queue.flush();
+  turns.end();
 }
 
 function handle(bridge, record, reader) {

@@ -221,3 +221,58 @@ function run(script) {
     execFile(process.execPath, [script], { timeout: 10000 }, (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }));
   });
 }
+
+test('what a listener does behind an await comes before the events of the next client', async (t) => {
+  const { io, port } = await serve(t);
+  const log = [];
+  io.on('connection', (socket) => {
+    socket.on('work', async () => {
+      log.push(socket.id);
+      await null;
+      process.nextTick(() => log.push(socket.id));
+    });
+  });
+  const clients = await Promise.all([1, 2, 3].map(() => join(t, port, '/', { transports: ['websocket'] })));
+  for (let round = 0; round < 10; round++) {
+    clients.forEach((client) => client.emit('work'));
+    // Meanwhile the events of all three arrive, and wait.
+    setImmediate(() => {
+      for (const end = Date.now() + 20; Date.now() < end; );
+    });
+    await Promise.all(clients.map(barrier));
+  }
+  assert.equal(log.length, 60);
+  for (let i = 0; i < log.length; i += 2) {
+    assert.equal(log[i], log[i + 1], `${i}: ${log.map((id) => id.slice(0, 4))}`);
+  }
+});
+
+test('a tick that throws between the events of two clients costs neither of them its own', async (t) => {
+  const { io, port } = await serve(t);
+  const uncaught = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error.message));
+  t.after(() => {
+    process.removeAllListeners('uncaughtException');
+    others.forEach((listener) => process.on('uncaughtException', listener));
+  });
+  let heard = 0;
+  io.on('connection', (socket) => {
+    socket.on('work', () => {
+      heard++;
+      process.nextTick(() => {
+        throw new Error('in a tick');
+      });
+    });
+  });
+  const clients = await Promise.all([1, 2, 3].map(() => join(t, port, '/', { transports: ['websocket'] })));
+  clients.forEach((client) => client.emit('work'));
+  setImmediate(() => {
+    for (const end = Date.now() + 20; Date.now() < end; );
+  });
+  await Promise.all(clients.map(barrier));
+  await new Promise(setImmediate);
+  assert.equal(heard, 3);
+  assert.deepEqual(uncaught, ['in a tick', 'in a tick', 'in a tick']);
+});

@@ -316,3 +316,71 @@ test('a listener that throws costs the others nothing', { skip: isOriginal }, as
   await once(client, 'close');
   assert.deepEqual([got, thrown], [['a', 'b'], ['of the listener']]);
 });
+
+test('what a listener does behind an await comes before the messages of the next peer', async (t) => {
+  const context = await serve(t);
+  const log = [];
+  context.wss.on('connection', (ws) => {
+    const id = log.ids++;
+    ws.on('message', async (data) => {
+      log.push(id);
+      await null;
+      process.nextTick(() => {
+        log.push(id);
+        ws.send(data);
+      });
+    });
+  });
+  log.ids = 0;
+  const clients = [];
+  for (let i = 0; i < 3; i++) {
+    clients.push((await pair(t, context)).client);
+  }
+  for (let round = 0; round < 10; round++) {
+    const answers = clients.map((client) => once(client, 'message'));
+    clients.forEach((client) => client.send('work'));
+    // Meanwhile the messages of all three arrive, and wait.
+    setImmediate(() => {
+      for (const end = Date.now() + 20; Date.now() < end; );
+    });
+    await Promise.all(answers);
+  }
+  assert.equal(log.length, 60);
+  for (let i = 0; i < log.length; i += 2) {
+    assert.equal(log[i], log[i + 1], `${i}: ${log}`);
+  }
+});
+
+test('a tick that throws between the messages of two peers costs neither of them its own', async (t) => {
+  const context = await serve(t);
+  const uncaught = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error.message));
+  t.after(() => {
+    process.removeAllListeners('uncaughtException');
+    others.forEach((listener) => process.on('uncaughtException', listener));
+  });
+  context.wss.on('connection', (ws) => {
+    ws.on('message', (data) => {
+      ws.send(data);
+      process.nextTick(() => {
+        throw new Error(String(data));
+      });
+    });
+  });
+  const clients = [];
+  for (let i = 0; i < 3; i++) {
+    clients.push((await pair(t, context)).client);
+  }
+  const answers = clients.map((client) => once(client, 'message'));
+  clients.forEach((client, i) => client.send(`of ${i}`));
+  setImmediate(() => {
+    for (const end = Date.now() + 20; Date.now() < end; );
+  });
+  const heard = await Promise.all(answers);
+  await new Promise(setImmediate);
+  const said = ['of 0', 'of 1', 'of 2'];
+  assert.deepEqual(heard.map(([data]) => String(data)), said);
+  assert.deepEqual(uncaught.sort(), said);
+});

@@ -7,6 +7,7 @@ const native = require('../native');
 const { throwLater } = require('../errors');
 const { Starts } = require('../starts');
 const threads = require('../threads');
+const { Turns } = require('../turns');
 const { EMPTY_BUFFER, OPCODE } = require('./constants');
 const { protocolError } = require('./errors');
 const { Orders, KIND, FLAG } = require('./orders');
@@ -235,11 +236,12 @@ class Engine {
 
   takeBatch() {
     const { orders } = this;
+    const turns = new Turns();
     orders.isScheduled = true;
     for (;;) {
       const count = this.native.page();
       if (count > 0) {
-        this.dispatchPage(count);
+        this.dispatchPage(count, turns);
       } else if (count < 0) {
         this.lend();
       } else {
@@ -248,13 +250,17 @@ class Engine {
     }
     orders.isScheduled = false;
     orders.flush();
+    turns.end();
   }
 
-  dispatchPage(count) {
+  dispatchPage(count, turns) {
     const { page, pageWords } = this;
     let word = this.at >> 2;
     let at = this.at + count * RECORD_WORDS * 4;
     for (let i = 0; i < count; i++, word += RECORD_WORDS) {
+      if (i > 0 && pageWords[word + 1] !== pageWords[word + 1 - RECORD_WORDS]) {
+        turns.next();
+      }
       const first = pageWords[word];
       const kind = first & 0xff;
       const third = pageWords[word + 2];
