@@ -65,26 +65,6 @@ function ownName() {
   return this[OWN_NAME];
 }
 
-/**
- * A server closes, and has place for the next, when the connections that it accepted are over. Gives the server that goes on
- * counting a socket of Node's that is not the connection any more; null if none counts it. `uncount` ends that.
- */
-function keepCounted(socket) {
-  const { _server: server } = socket;
-  if (!server || typeof server._emitCloseIfDrained !== 'function') {
-    return null;
-  }
-  socket._server = null;
-  return server;
-}
-
-function uncount(server) {
-  if (server !== null) {
-    server._connections -= 1;
-    server._emitCloseIfDrained();
-  }
-}
-
 /** An upgrade whose socket the engine holds: known here until the engine says what became of it. */
 class TakeOver {
   constructor(engine, req) {
@@ -102,4 +82,4 @@ class TakeOver {
   }
 }
 
-module.exports = { giveSocket, canTakeOver, keepAddress, keepCounted, uncount };
+module.exports = { giveSocket, canTakeOver, keepAddress };

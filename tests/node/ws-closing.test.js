@@ -4,7 +4,6 @@
 const assert = require('assert/strict');
 const { once } = require('events');
 const { test } = require('node:test');
-const { promisify } = require('util');
 const { WebSocket, serve, clientOf, pair, next, record, frame, Peer } = require('./ws-harness');
 
 const CLOSE = 0x88;
@@ -86,47 +85,6 @@ test('a peer that ends its half without a close frame is lost, and still hears w
   assert.equal((await peer.frame()).payload.toString(), 'answer to goodbye');
   assert.equal(await peer.frame(), null);
   assert.equal((await closed)[0], 1006);
-});
-
-test('an http.Server counts WebSockets among its connections until they are over', async (t) => {
-  const context = await serve(t);
-  const { httpServer, url } = context;
-  const connections = () => promisify(httpServer.getConnections.bind(httpServer))();
-  const { client, server } = await pair(t, context);
-  const other = await pair(t, context);
-  // What Node does of its own with an upgraded socket is done by then.
-  other.server.send('hello');
-  await next(other.client, 'message');
-  assert.equal(await connections(), 2);
-
-  httpServer.maxConnections = 2;
-  const refused = clientOf(t, url);
-  assert.match((await next(refused, 'error'))[0].message, /socket hang up|ECONNRESET/);
-
-  const happened = [];
-  const closed = new Promise((resolve) => httpServer.close(resolve)).then(() => happened.push('server'));
-  client.close();
-  await next(server, 'close');
-  other.client.send('still here');
-  await next(other.server, 'message');
-  happened.push('the last one speaks');
-  other.client.close();
-  await closed;
-  assert.deepEqual(happened, ['the last one speaks', 'server']);
-});
-
-test('a server with a port of its own is closed when its last client is gone', async (t) => {
-  const wss = new WebSocket.Server({ port: 0, host: '127.0.0.1', clientTracking: false });
-  await once(wss, 'listening');
-  const { client, server } = await pair(t, { wss, url: `ws://127.0.0.1:${wss.address().port}` });
-  const happened = [];
-  server.on('message', (data) => happened.push(String(data)));
-  const closed = new Promise((resolve) => wss.close(resolve)).then(() => happened.push('server'));
-  client.send('still here');
-  await next(server, 'message');
-  client.close();
-  await closed;
-  assert.deepEqual(happened, ['still here', 'server']);
 });
 
 test('a lost stream closes with 1006 and no error', async (t) => {

@@ -7,7 +7,7 @@
 // It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
 'use strict';
 
-const { canTakeOver, keepCounted, uncount } = require('../takeover');
+const { canTakeOver } = require('../takeover');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -37,8 +37,6 @@ class Carrier {
     this.phase = PHASE.PENDING;
     this.node = new NodeSide(stream, head, answer, () => this.streamClosed());
     this.view = null;
-    // The server of Node's that counts it, when Node's socket does so no more.
-    this.server = null;
     // Whether the process runs on for it alone.
     this.isHeld = true;
     // `ws.terminate()` has been called.
@@ -115,7 +113,6 @@ class Carrier {
     }
     this.phase = PHASE.TAKEN;
     askInstead(stream, this);
-    this.server = keepCounted(stream);
     this.node = null;
     if (this.isHeld) {
       engine.hold();
@@ -311,8 +308,6 @@ class Carrier {
     }
     engine.release(ws._engineId);
     ws._engineId = -1;
-    uncount(this.server);
-    this.server = null;
     if (this.view !== null) {
       this.view.closed();
     }
