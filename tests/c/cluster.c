@@ -143,12 +143,18 @@ static void sockets_of_the_other_server_are_seen_joined_and_disconnected(void)
     CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
     audience.rooms = &room;
     audience.room_count = 1;
-    uint64_t request;
-    CHECK(sori_server_fetch_sockets(servers[0], "/", &audience, -1, &request) == SORI_OK);
-    event = next_event(servers[0], SORI_EVENT_SOCKETS);
-    CHECK(sori_event_ack(event) == request);
-    CHECK(!sori_event_is_timed_out(event));
-    const char *sockets = sori_event_args(event).data;
+    const char *sockets;
+    for (;;) {
+        uint64_t request;
+        CHECK(sori_server_fetch_sockets(servers[0], "/", &audience, -1, &request) == SORI_OK);
+        event = next_event(servers[0], SORI_EVENT_SOCKETS);
+        CHECK(sori_event_ack(event) == request);
+        CHECK(!sori_event_is_timed_out(event));
+        sockets = sori_event_args(event).data;
+        // Questions do not go through the stream, and may overtake what does.
+        if (redis_format != SORI_REDIS_STREAMS || strcmp(sockets, "[]") != 0) break;
+        sori_event_free(event);
+    }
     CHECK(strncmp(sockets, "[{\"id\":\"", 8) == 0);
     CHECK(strstr(sockets, "\"data\":{\"name\":\"b\"}") != NULL);
     CHECK(strstr(sockets, ",\"room\"]") != NULL);

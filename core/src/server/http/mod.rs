@@ -191,7 +191,7 @@ async fn answer_other(
     head: Parts,
     peer: Peer,
 ) -> Result<Response<Content>, Handover> {
-    if head.headers.contains_key(header::UPGRADE)
+    if upgrade::is_asked_for(&head)
         && let Some(handover) = boarding::judge(engine, &head, peer).await
     {
         return Err(handover);
@@ -213,7 +213,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    if head.headers.contains_key(header::UPGRADE) {
+    if upgrade::is_asked_for(&head) {
         return Err(upgrade::judge(engine, &head, peer).await);
     }
     let Some(cors) = &engine.config().cors else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 
 use super::{cors, handshake_of, reception, url_of};
 use crate::config::TransportKind;
@@ -91,6 +91,29 @@ impl Handover {
             }
         }
     }
+}
+
+/// Whether a request wants its connection for another protocol: by both headers, as RFC 9110 §7.8 has it, since a
+/// proxy that drops `Connection` goes on in HTTP; and without a body, whose bytes would be taken for frames.
+pub(super) fn is_asked_for(head: &Parts) -> bool {
+    let headers = &head.headers;
+    let lists_upgrade = |value: &HeaderValue| {
+        let tokens = value.to_str().unwrap_or_default().split(',');
+        tokens
+            .map(str::trim)
+            .any(|token| token.eq_ignore_ascii_case("upgrade"))
+    };
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length != "0");
+    headers.contains_key(header::UPGRADE)
+        && headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .any(lists_upgrade)
+        && head.version >= Version::HTTP_11
+        && !has_body
 }
 
 /// Judges a request for a WebSocket: engine.io's checks, the application's, then those of `ws`.

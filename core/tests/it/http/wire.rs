@@ -254,3 +254,43 @@ fn an_answer_before_an_upgrade_on_the_same_stream_is_not_lost() {
         ["404 Not Found", "200 OK", "101 Switching Protocols"]
     );
 }
+
+#[test]
+fn a_connection_becomes_a_websocket_only_when_both_headers_say_so_and_nothing_else_follows() {
+    let running = Running::start(|builder| builder);
+    let request = |version: &str, headers: &str| {
+        format!(
+            "GET {WEBSOCKET} HTTP/{version}\r\nHost: h\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+        )
+    };
+    for headers in [
+        "Connection: keep-alive, Upgrade\r\n",
+        "Connection: keep-alive\r\nConnection: UPGRADE\r\n",
+        "Connection: Upgrade\r\nContent-Length: 0\r\n",
+    ] {
+        let mut wire = Wire::connect(running.address);
+        wire.send(request("1.1", headers));
+        assert_eq!(
+            wire.read_answer().status,
+            "101 Switching Protocols",
+            "{headers:?}"
+        );
+    }
+    for headers in [
+        "",
+        "Connection: keep-alive\r\n",
+        "Connection: upgraded\r\n",
+        "Connection: Upgrade\r\nContent-Length: 2\r\n\r\n\x01\x02",
+        "Connection: Upgrade\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    ] {
+        assert_eq!(
+            running.ask(&request("1.1", headers)).status,
+            "400 Bad Request",
+            "{headers:?}"
+        );
+    }
+    let mut old = Wire::connect(running.address);
+    old.send(request("1.0", "Connection: Upgrade\r\n"));
+    assert!(old.read_to_end().starts_with("HTTP/1.0 400 "));
+}
