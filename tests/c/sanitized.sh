@@ -13,4 +13,5 @@ under() {
 under AddressSanitizer SORI_SANITIZE=address
 # What happens within the library is not seen: it synchronises by means that the sanitizer does not know.
 under ThreadSanitizer SORI_SANITIZE=thread TSAN_OPTIONS=ignore_noninstrumented_modules=1
-under valgrind "SORI_RUNNER=valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite"
+# Without fair scheduling a thread that asks again and again leaves the others no turn for minutes.
+under valgrind "SORI_RUNNER=valgrind -q --fair-sched=try --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite"
