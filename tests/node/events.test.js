@@ -6,6 +6,7 @@ const path = require('path');
 const { execFile } = require('child_process');
 const { test } = require('node:test');
 const { isOriginal, serve, join, pair, next, barrier, TRANSPORTS } = require('./harness');
+const { collectUncaught, stallNextTurn } = require('./turns');
 
 const VALUES = [1, -0.5, 'text', '', 'é 漢 😀 \u2028 \x1e \x1f "\\', true, null, [1, [2, []]], { a: { b: [null] } }, 2 ** 53 - 1];
 
@@ -235,10 +236,7 @@ test('what a listener does behind an await comes before the events of the next c
   const clients = await Promise.all([1, 2, 3].map(() => join(t, port, '/', { transports: ['websocket'] })));
   for (let round = 0; round < 10; round++) {
     clients.forEach((client) => client.emit('work'));
-    // Meanwhile the events of all three arrive, and wait.
-    setImmediate(() => {
-      for (const end = Date.now() + 20; Date.now() < end; );
-    });
+    stallNextTurn();
     await Promise.all(clients.map(barrier));
   }
   assert.equal(log.length, 60);
@@ -249,14 +247,7 @@ test('what a listener does behind an await comes before the events of the next c
 
 test('a tick that throws between the events of two clients costs neither of them its own', async (t) => {
   const { io, port } = await serve(t);
-  const uncaught = [];
-  const others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => uncaught.push(error.message));
-  t.after(() => {
-    process.removeAllListeners('uncaughtException');
-    others.forEach((listener) => process.on('uncaughtException', listener));
-  });
+  const uncaught = collectUncaught(t);
   let heard = 0;
   io.on('connection', (socket) => {
     socket.on('work', () => {
@@ -268,9 +259,7 @@ test('a tick that throws between the events of two clients costs neither of them
   });
   const clients = await Promise.all([1, 2, 3].map(() => join(t, port, '/', { transports: ['websocket'] })));
   clients.forEach((client) => client.emit('work'));
-  setImmediate(() => {
-    for (const end = Date.now() + 20; Date.now() < end; );
-  });
+  stallNextTurn();
   await Promise.all(clients.map(barrier));
   await new Promise(setImmediate);
   assert.equal(heard, 3);

@@ -5,6 +5,7 @@ const assert = require('assert/strict');
 const { once } = require('events');
 const { describe, test } = require('node:test');
 const { WebSocket, isOriginal, serve, clientOf, pair, record, messages, frame, Peer } = require('./ws-harness');
+const { collectUncaught, stallNextTurn } = require('./turns');
 
 /** A server that sends back what it gets, of the same type. */
 async function echo(t, options) {
@@ -295,14 +296,7 @@ test('the DOM way to listen works as on a page', async (t) => {
 test('a listener that throws costs the others nothing', { skip: isOriginal }, async (t) => {
   const context = await serve(t);
   const { client, server } = await pair(t, context);
-  const thrown = [];
-  const listeners = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => thrown.push(error.message));
-  t.after(() => {
-    process.removeAllListeners('uncaughtException');
-    listeners.forEach((listener) => process.on('uncaughtException', listener));
-  });
+  const thrown = collectUncaught(t);
   const got = [];
   client.on('message', (data) => {
     got.push(data.toString());
@@ -339,10 +333,7 @@ test('what a listener does behind an await comes before the messages of the next
   for (let round = 0; round < 10; round++) {
     const answers = clients.map((client) => once(client, 'message'));
     clients.forEach((client) => client.send('work'));
-    // Meanwhile the messages of all three arrive, and wait.
-    setImmediate(() => {
-      for (const end = Date.now() + 20; Date.now() < end; );
-    });
+    stallNextTurn();
     await Promise.all(answers);
   }
   assert.equal(log.length, 60);
@@ -353,14 +344,7 @@ test('what a listener does behind an await comes before the messages of the next
 
 test('a tick that throws between the messages of two peers costs neither of them its own', async (t) => {
   const context = await serve(t);
-  const uncaught = [];
-  const others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => uncaught.push(error.message));
-  t.after(() => {
-    process.removeAllListeners('uncaughtException');
-    others.forEach((listener) => process.on('uncaughtException', listener));
-  });
+  const uncaught = collectUncaught(t);
   context.wss.on('connection', (ws) => {
     ws.on('message', (data) => {
       ws.send(data);
@@ -375,9 +359,7 @@ test('a tick that throws between the messages of two peers costs neither of them
   }
   const answers = clients.map((client) => once(client, 'message'));
   clients.forEach((client, i) => client.send(`of ${i}`));
-  setImmediate(() => {
-    for (const end = Date.now() + 20; Date.now() < end; );
-  });
+  stallNextTurn();
   const heard = await Promise.all(answers);
   await new Promise(setImmediate);
   const said = ['of 0', 'of 1', 'of 2'];
