@@ -1,5 +1,6 @@
 //! The engine's own listeners: TCP, TLS, Unix sockets. A thread for each accepts connections and
-//! deals them out to the shards in turn; a shard makes a stream of one and serves HTTP on it.
+//! deals them out to the shards in turn; a shard makes a stream of one and serves HTTP on it. An
+//! engine of one shard accepts on that shard's thread: what comes there has no way to go.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +32,7 @@ pub(super) enum Transport {
 /// A connection that has been accepted, before the engine has read its first byte.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    Tcp(std::net::TcpStream, SocketAddr, Transport),
+    Tcp(Stream, SocketAddr, Transport),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
     /// By somebody else, who has read this much of it.
@@ -44,12 +46,12 @@ enum Listener {
     Unix(UnixSocket),
 }
 
-/// On Unix only the listener itself is on the runtime that accepts: that of tokio would put each
-/// stream there too, which is on its way to another.
-#[cfg(unix)]
-type TcpSocket = tokio::io::unix::AsyncFd<TcpListener>;
-#[cfg(not(unix))]
-type TcpSocket = tokio::net::TcpListener;
+enum TcpSocket {
+    /// On the runtime of its shard, where its streams stay.
+    AtShard(tokio::net::TcpListener),
+    /// On the runtime of a thread that only accepts.
+    Apart(ApartSocket),
+}
 
 /// A socket that stands in the file system until it is dropped.
 #[cfg(unix)]
@@ -67,7 +69,7 @@ impl Engine {
         let listener = TcpListener::bind(address).map_err(during)?;
         let bound = listener.local_addr().map_err(during)?;
         listener.set_nonblocking(true).map_err(during)?;
-        self.accept(move || Ok(Listener::Tcp(register(listener)?, transport)))?;
+        self.accept(move |site| Ok(Listener::Tcp(site.register(listener)?, transport)))?;
         tell!(info, address = %bound, "listening");
         Ok(bound)
     }
@@ -97,7 +99,7 @@ impl Engine {
         let listener = std::os::unix::net::UnixListener::bind(path).map_err(during)?;
         listener.set_nonblocking(true).map_err(during)?;
         let place = path.to_owned();
-        let accepting = self.accept(move || {
+        let accepting = self.accept(move |_| {
             Ok(Listener::Unix(UnixSocket {
                 listener: tokio::net::UnixListener::from_std(listener)?,
                 path: place,
@@ -136,40 +138,43 @@ impl Engine {
         }
     }
 
+    /// Accepts what comes to `listener`, which is made where it is going to stand.
     fn accept(
         &self,
-        listener: impl FnOnce() -> io::Result<Listener> + Send + 'static,
+        listener: impl FnOnce(Site) -> io::Result<Listener> + Send + 'static,
     ) -> Result<(), Error> {
-        self.listen_until_close(listener, async |listener, engine| {
-            listener.accept_until_close(&engine).await;
-        })
+        if self.config().shards > 1 {
+            return self.listen_until_close(
+                move || listener(Site::Apart),
+                async |listener, engine| listener.accept_until_close(&engine).await,
+            );
+        }
+        let counted = self.count_listener()?;
+        let threads = self.shared.threads.running().ok_or(Error::Closed)?;
+        let listener = {
+            let _on = threads.runtime(0).enter();
+            listener(Site::AtShard).map_err(during)?
+        };
+        threads.run(0, async move {
+            listener.accept_until_close(&counted.0).await;
+            drop((listener, counted));
+        });
+        Ok(())
     }
 
-    /// Opens a listener on a thread of its own and runs it there. The thread counts as one of the
-    /// engine's: [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
+    /// Opens a listener on a thread of its own and runs it there.
     pub(super) fn listen_until_close<L>(
         &self,
         listener: impl FnOnce() -> io::Result<L> + Send + 'static,
         run: impl AsyncFnOnce(L, Engine) + Send + 'static,
     ) -> Result<(), Error> {
-        if self.is_closing() {
-            return Err(Error::Closed);
-        }
+        let counted = self.count_listener()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(during)?;
-        let one_more = |live: usize| (live > 0).then_some(live + 1);
-        let live = &self.shared.live_shards;
-        if live
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .is_err()
-        {
-            return Err(Error::Closed);
-        }
-        let engine = self.clone();
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
-        let accepting = std::thread::Builder::new()
+        let accepting = thread::Builder::new()
             .name("sori-accept".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
@@ -180,12 +185,11 @@ impl Engine {
                     // The caller waits for it.
                     let _ = started.send(told);
                     if let Some(listener) = listener {
-                        run(listener, engine.clone()).await;
+                        run(listener, counted.0.clone()).await;
                     }
                 });
-                thread_ended(&engine);
-            })
-            .inspect_err(|_| thread_ended(self));
+                drop(counted);
+            });
         self.shared
             .listeners
             .lock()
@@ -195,6 +199,50 @@ impl Engine {
             .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         told.map_err(during)
     }
+
+    /// # Errors
+    /// [`Error::Closed`] once the engine is closing.
+    fn count_listener(&self) -> Result<Counted, Error> {
+        if self.is_closing() {
+            return Err(Error::Closed);
+        }
+        let one_more = |live: usize| (live > 0).then_some(live + 1);
+        let live = &self.shared.live_shards;
+        live.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .map_err(|_| Error::Closed)?;
+        Ok(Counted(self.clone()))
+    }
+}
+
+/// A listener counts as one of the engine's threads:
+/// [`Event::Closed`](crate::embed::Event::Closed) waits for its end.
+struct Counted(Engine);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        thread_ended(&self.0);
+    }
+}
+
+/// Where a listener stands.
+#[derive(Clone, Copy)]
+enum Site {
+    /// On the thread of the only shard.
+    AtShard,
+    /// On a thread of its own.
+    Apart,
+}
+
+impl Site {
+    /// Puts a socket onto the runtime that is entered.
+    fn register(self, socket: TcpListener) -> io::Result<TcpSocket> {
+        match self {
+            Site::AtShard => Ok(TcpSocket::AtShard(tokio::net::TcpListener::from_std(
+                socket,
+            )?)),
+            Site::Apart => register_apart(socket).map(TcpSocket::Apart),
+        }
+    }
 }
 
 pub(super) fn during(error: io::Error) -> Error {
@@ -202,7 +250,7 @@ pub(super) fn during(error: io::Error) -> Error {
 }
 
 impl Listener {
-    async fn accept_until_close(self, engine: &Engine) {
+    async fn accept_until_close(&self, engine: &Engine) {
         let mut closing = pin!(engine.shared.closing.notified());
         closing.as_mut().enable();
         while !engine.is_closing() {
@@ -225,7 +273,7 @@ impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener, transport) => {
-                let (stream, peer) = accept_from(listener).await?;
+                let (stream, peer) = listener.accept().await?;
                 Ok(Accepted::Tcp(stream, peer, transport.clone()))
             }
             #[cfg(unix)]
@@ -237,29 +285,52 @@ impl Listener {
     }
 }
 
+impl TcpSocket {
+    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            TcpSocket::AtShard(socket) => {
+                let (stream, peer) = socket.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Stream::Registered(stream, thread::current().id()), peer))
+            }
+            TcpSocket::Apart(socket) => {
+                let (stream, peer) = accept_apart(socket).await?;
+                Ok((Stream::Tcp(stream), peer))
+            }
+        }
+    }
+}
+
+/// On Unix only the listener itself is on the runtime that accepts: that of tokio would put each
+/// stream there too, which is on its way to another.
+#[cfg(unix)]
+type ApartSocket = tokio::io::unix::AsyncFd<TcpListener>;
+#[cfg(not(unix))]
+type ApartSocket = tokio::net::TcpListener;
+
 #[cfg(unix)]
 #[allow(
     deprecated,
     reason = "for types whose descriptor may be another's; a listener's is its own"
 )]
-fn register(socket: TcpListener) -> io::Result<TcpSocket> {
-    TcpSocket::with_interest(socket, tokio::io::Interest::READABLE)
+fn register_apart(socket: TcpListener) -> io::Result<ApartSocket> {
+    ApartSocket::with_interest(socket, tokio::io::Interest::READABLE)
 }
 
 #[cfg(not(unix))]
-fn register(socket: TcpListener) -> io::Result<TcpSocket> {
-    TcpSocket::from_std(socket)
+fn register_apart(socket: TcpListener) -> io::Result<ApartSocket> {
+    ApartSocket::from_std(socket)
 }
 
 #[cfg(unix)]
-async fn accept_from(socket: &TcpSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+async fn accept_apart(socket: &ApartSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     socket
         .async_io(tokio::io::Interest::READABLE, TcpListener::accept)
         .await
 }
 
 #[cfg(not(unix))]
-async fn accept_from(socket: &TcpSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+async fn accept_apart(socket: &ApartSocket) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     let (stream, peer) = socket.accept().await?;
     Ok((stream.into_std()?, peer))
 }
@@ -293,27 +364,24 @@ impl Accepted {
 
     /// Puts it onto the runtime that calls, and takes what stands below HTTP to where HTTP begins.
     pub(super) async fn into_wire(self) -> io::Result<Wire> {
-        let stream = match self {
-            Accepted::Tcp(stream, _, Transport::Plain) | Accepted::Brought(stream, _) => {
-                Stream::Tcp(stream)
-            }
-            #[cfg(feature = "tls")]
-            Accepted::Tcp(stream, _, Transport::Tls(tls)) => {
-                let session = rustls::ServerConnection::new(tls.current());
-                let session = session.map_err(io::Error::other)?;
-                Stream::Tls(stream, Box::new(session))
-            }
+        let (stream, transport) = match self {
+            Accepted::Tcp(stream, _, transport) => (stream, transport),
             #[cfg(unix)]
-            Accepted::Unix(stream) => Stream::Unix(stream),
+            Accepted::Unix(stream) => (Stream::Unix(stream), Transport::Plain),
+            Accepted::Brought(stream, _) => (Stream::Tcp(stream), Transport::Plain),
         };
-        let wire = stream.adopt()?;
-        #[cfg_attr(not(feature = "tls"), allow(unused_mut))]
-        let mut wire = wire.ok_or(io::ErrorKind::NotConnected)?;
-        #[cfg(feature = "tls")]
-        if let Wire::Tls(stream) = &mut wire {
-            stream.shake_hands().await?;
+        let wire = stream.adopt()?.ok_or(io::ErrorKind::NotConnected)?;
+        match (wire, transport) {
+            #[cfg(feature = "tls")]
+            (Wire::Tcp(stream), Transport::Tls(tls)) => {
+                let session = rustls::ServerConnection::new(tls.current());
+                let session = Box::new(session.map_err(io::Error::other)?);
+                let mut stream = Box::new(crate::transport::TlsStream::new(stream, session));
+                stream.shake_hands().await?;
+                Ok(Wire::Tls(stream))
+            }
+            (wire, _) => Ok(wire),
         }
-        Ok(wire)
     }
 }
 

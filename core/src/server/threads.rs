@@ -15,7 +15,7 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, Handle, LocalOptions};
 use tokio::sync::mpsc;
 
 use super::{Engine, shard};
@@ -37,14 +37,25 @@ type Handles = Arc<Mutex<Vec<JoinHandle<()>>>>;
 /// Threads that go on as long as somebody holds this.
 #[derive(Debug)]
 pub(super) struct Running {
-    doors: Box<[mpsc::UnboundedSender<Arrival>]>,
+    doors: Box<[Door]>,
 }
 
-/// A shard that comes to a thread.
-struct Arrival {
-    engine: Engine,
-    index: u8,
-    threads: Arc<Running>,
+/// The way onto a thread.
+#[derive(Debug)]
+struct Door {
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    runtime: Handle,
+}
+
+/// What comes to a thread.
+enum Arrival {
+    Shard {
+        engine: Engine,
+        index: u8,
+        threads: Arc<Running>,
+    },
+    /// Work beside the shards.
+    Work(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 impl Threads {
@@ -52,9 +63,13 @@ impl Threads {
     pub(super) fn start(count: usize) -> Result<(Threads, Arc<Running>), Error> {
         let handles = Handles::default();
         let doors = (0..count).map(|index| {
-            let (door, arrivals) = mpsc::unbounded_channel();
-            handles.lock().push(spawn(index, arrivals)?);
-            Ok(door)
+            let (sender, arrivals) = mpsc::unbounded_channel();
+            let (thread, runtime) = spawn(index, arrivals)?;
+            handles.lock().push(thread);
+            Ok(Door {
+                arrivals: sender,
+                runtime,
+            })
         });
         let running = Arc::new(Running {
             doors: doors.collect::<Result<_, Error>>()?,
@@ -97,21 +112,44 @@ impl Running {
     /// Lets every shard of `engine` begin, each on the thread of its number.
     pub(super) fn take_on(self: &Arc<Running>, engine: &Engine) {
         for (index, door) in self.doors.iter().enumerate() {
-            let arrival = Arrival {
+            door.let_in(Arrival::Shard {
                 engine: engine.clone(),
                 index: index as u8,
                 threads: Arc::clone(self),
-            };
-            // The thread listens as long as somebody holds `self`.
-            let _ = door.send(arrival);
+            });
         }
+    }
+
+    /// The runtime of a thread, for what is to be registered there.
+    pub(super) fn runtime(&self, thread: usize) -> &Handle {
+        &self.doors[thread].runtime
+    }
+
+    /// Lets `work` go on on a thread, which does not end before it.
+    pub(super) fn run(
+        self: &Arc<Running>,
+        thread: usize,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let threads = Arc::clone(self);
+        self.doors[thread].let_in(Arrival::Work(Box::pin(async move {
+            work.await;
+            drop(threads);
+        })));
+    }
+}
+
+impl Door {
+    fn let_in(&self, arrival: Arrival) {
+        // The thread listens as long as somebody holds its door.
+        let _ = self.arrivals.send(arrival);
     }
 }
 
 fn spawn(
     index: usize,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
-) -> Result<JoinHandle<()>, Error> {
+) -> Result<(JoinHandle<()>, Handle), Error> {
     let during = |error| Error::Io("cannot start an IO thread".to_owned(), error);
     // The runtime belongs to the thread that makes it; whether it could be made is told here.
     let (started, outcome) = std::sync::mpsc::sync_channel(1);
@@ -124,7 +162,10 @@ fn spawn(
                 .enable_time()
                 .build_local(LocalOptions::default());
             let (runtime, told) = match runtime {
-                Ok(runtime) => (Some(runtime), Ok(())),
+                Ok(runtime) => {
+                    let handle = runtime.handle().clone();
+                    (Some(runtime), Ok(handle))
+                }
                 Err(error) => (None, Err(error)),
             };
             // The caller waits for it.
@@ -137,24 +178,26 @@ fn spawn(
     let told = outcome
         .recv()
         .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));
-    told.map_err(during)?;
-    Ok(thread)
+    Ok((thread, told.map_err(during)?))
 }
 
 /// Runs the shards that come, until nobody is left that could send more.
 ///
-/// They are no tasks: of what a thread is woken for, the runtime looks at this first and at tasks
+/// Shards are no tasks: of what a thread is woken for, the runtime looks at this first and at tasks
 /// later. So a shard does what other threads have asked for before its readers run.
 async fn host(mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
     let mut lives: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
     poll_fn(|cx| {
         let is_over = loop {
             match arrivals.poll_recv(cx) {
-                Poll::Ready(Some(Arrival {
+                Poll::Ready(Some(Arrival::Shard {
                     engine,
                     index,
                     threads,
                 })) => lives.push(Box::pin(shard::run(engine, index, threads))),
+                Poll::Ready(Some(Arrival::Work(work))) => {
+                    tokio::task::spawn_local(work);
+                }
                 Poll::Ready(None) => break true,
                 Poll::Pending => break false,
             }

@@ -10,6 +10,7 @@ mod dynamic;
 mod ending;
 mod engine_io;
 mod handlers;
+mod listening;
 mod recovery;
 mod rooms;
 mod sse;

@@ -95,14 +95,17 @@ impl Drop for Running {
 
 #[test]
 fn websockets_and_polling_work_over_tls() {
-    let running = Running::start();
-    let mut one = Client::join(running.connect());
-    let mut two = Client::join(running.connect());
-    one.add();
-    two.send(r#"42["say","hi"]"#);
-    one.expect(r#"42["said","hi"]"#);
-    poll("/socket.io/", || running.connect());
-    two.add();
+    // One shard accepts on its own thread.
+    for shards in [1, 2] {
+        let running = Running::start_with(|builder| builder.shards(shards));
+        let mut one = Client::join(running.connect());
+        let mut two = Client::join(running.connect());
+        one.add();
+        two.send(r#"42["say","hi"]"#);
+        one.expect(r#"42["said","hi"]"#);
+        poll("/socket.io/", || running.connect());
+        two.add();
+    }
 }
 
 #[test]
