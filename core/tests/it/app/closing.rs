@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use sori::{DisconnectReason, Socket};
 
-use crate::support::app::Log;
+use crate::support::app::{Gate, Log};
+use crate::support::steady::Steady;
 use crate::support::stream::{Client, PATIENCE, server};
 
 /// More than the sockets of both ends hold.
@@ -13,16 +14,14 @@ const FLOOD: (u32, usize) = (200, 60_000);
 
 struct Running {
     server: sori::Server,
-    client: Client<TcpStream>,
+    client: Client<Steady<TcpStream>>,
 }
 
 impl Running {
     fn start() -> Running {
         let server = server(|builder| builder);
         let address = server.listen("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let client = Client::join(stream);
+        let client = Client::join(Steady::connect(address));
         Running { server, client }
     }
 }
@@ -69,7 +68,7 @@ fn who_takes_nothing_is_dropped_at_the_deadline() {
 }
 
 #[test]
-fn pending_handlers_go_on_until_the_deadline_and_no_longer() {
+fn pending_handlers_go_on_while_there_is_time() {
     let Running { server, mut client } = Running::start();
     let log = Log::default();
     let root = server.of("/");
@@ -83,23 +82,57 @@ fn pending_handlers_go_on_until_the_deadline_and_no_longer() {
             ended.write("out");
         }
     });
-    root.on_disconnect(|_: Socket, _: DisconnectReason| std::future::pending::<()>());
+    let gate = Gate::default();
+    let (held, gone) = (gate.clone(), log.clone());
+    root.on_disconnect(move |_: Socket, _: DisconnectReason| {
+        let (held, gone) = (held.clone(), gone.clone());
+        async move {
+            held.passed().await;
+            gone.write("gone");
+        }
+    });
     client.send(r#"42["short"]"#);
     log.wait_for(1);
+    let closing = std::thread::spawn(move || server.shutdown_within(PATIENCE));
+    assert_eq!(log.wait_for(2), ["in", "out"]);
+    assert!(!closing.is_finished());
+    gate.open();
+    closing.join().unwrap();
+    assert_eq!(log.wait_for(3), ["in", "out", "gone"]);
+}
+
+#[test]
+fn pending_handlers_go_no_further_than_the_deadline() {
+    let Running { server, client } = Running::start();
+    let log = Log::default();
+    let told = log.clone();
+    server
+        .of("/")
+        .on_disconnect(move |_: Socket, _: DisconnectReason| {
+            let dropped = Told(told.clone(), "dropped");
+            async move {
+                let _dropped = dropped;
+                std::future::pending::<()>().await;
+            }
+        });
     let begun = Instant::now();
     server.shutdown_within(Duration::from_millis(100));
     assert!(begun.elapsed() < PATIENCE);
-    assert_eq!(log.wait_for(2), ["in", "out"]);
+    assert_eq!(log.wait_for(1), ["dropped"]);
+    drop(client);
+}
+
+/// Writes a line when it is dropped.
+struct Told(Log, &'static str);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.write(self.1);
+    }
 }
 
 #[test]
 fn what_is_pending_goes_with_its_server_though_another_has_its_threads() {
-    struct Told(Log);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.0.write("dropped");
-        }
-    }
     let other = Running::start();
     let threads = other.server.threads().clone();
     let server = server(|builder| builder.share_threads(&threads));
@@ -107,15 +140,13 @@ fn what_is_pending_goes_with_its_server_though_another_has_its_threads() {
     let log = Log::default();
     let entered = log.clone();
     server.of("/").on("wait", move |_: Socket| {
-        let told = Told(entered.clone());
+        let told = Told(entered.clone(), "dropped");
         async move {
             told.0.write("in");
             std::future::pending::<()>().await;
         }
     });
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut client = Client::join(stream);
+    let mut client = Client::join(Steady::connect(address));
     client.send(r#"42["wait"]"#);
     log.wait_for(1);
     server.shutdown_within(Duration::from_millis(100));
