@@ -16,6 +16,7 @@ use super::shard::thread_ended;
 use super::task::Task;
 use crate::embed::Peer;
 use crate::error::Error;
+use crate::thread;
 use crate::trace::tell;
 use crate::transport::{Stream, Wire};
 
@@ -169,23 +170,21 @@ impl Engine {
         }
         let engine = self.clone();
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
-        let accepting = std::thread::Builder::new()
-            .name("sori-accept".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let (listener, told) = match listener() {
-                        Ok(listener) => (Some(listener), Ok(())),
-                        Err(error) => (None, Err(error)),
-                    };
-                    // The caller waits for it.
-                    let _ = started.send(told);
-                    if let Some(listener) = listener {
-                        run(listener, engine.clone()).await;
-                    }
-                });
-                thread_ended(&engine);
-            })
-            .inspect_err(|_| thread_ended(self));
+        let accepting = thread::start("sori-accept".to_owned(), move || {
+            runtime.block_on(async {
+                let (listener, told) = match listener() {
+                    Ok(listener) => (Some(listener), Ok(())),
+                    Err(error) => (None, Err(error)),
+                };
+                // The caller waits for it.
+                let _ = started.send(told);
+                if let Some(listener) = listener {
+                    run(listener, engine.clone()).await;
+                }
+            });
+            thread_ended(&engine);
+        })
+        .inspect_err(|_| thread_ended(self));
         self.shared
             .listeners
             .lock()
