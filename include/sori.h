@@ -81,6 +81,13 @@
 // some of a socket's events. Handlers are called by the thread that runs them and by no other. Signal
 // handlers may call nothing of this.
 //
+// THE REST OF THE PROGRAM
+// What the library writes raises no SIGPIPE, and it handles no signal. Its descriptors are closed in
+// programs that yours starts. A child of fork() has none of its threads: until it starts a program, it
+// may call nothing of this. Loaded by dlopen(), the library may be unloaded when everything is freed; it
+// goes with the last thread that has called it. A server with redis_url keeps a thread for some seconds
+// longer if its Redis does not answer: do not unload before that has ended.
+//
 // TIME
 // The library calls nobody when a time of yours is up: give sori_server_poll() or
 // sori_server_dispatch() the time that is left until then, or watch sori_server_fd() in an event loop
