@@ -46,7 +46,7 @@
 //
 // WHAT THERE IS
 // a server       sori_server_new, _listen, _listen_tls, _listen_unix, _adopt, _close, _close_within,
-//                _free, _metrics, _cork, _uncork; its settings are sori_server_options
+//                _free, _metrics, _prometheus, _cork, _uncork; its settings are sori_server_options
 // its events     sori_server_poll, _fd; or sori_server_on, _run, _dispatch; what they say: sori_event_...
 // clients        sori_server_accept, _refuse, _disconnect, _close_connection, _set_user_data, _find
 // messages       sori_server_emit, _emit_with_ack, _answer; to many: _broadcast, _broadcast_with_ack
@@ -80,6 +80,13 @@
 // in the order in which they were given. One thread should poll, or run handlers: two would each get
 // some of a socket's events. Handlers are called by the thread that runs them and by no other. Signal
 // handlers may call nothing of this.
+//
+// THE REST OF THE PROGRAM
+// What the library writes raises no SIGPIPE, and it handles no signal. Its descriptors are closed in
+// programs that yours starts. A child of fork() has none of its threads: until it starts a program, it
+// may call nothing of this. Loaded by dlopen(), the library may be unloaded when everything is freed; it
+// goes with the last thread that has called it. A server with redis_url keeps a thread for some seconds
+// longer if its Redis does not answer: do not unload before that has ended.
 //
 // TIME
 // The library calls nobody when a time of yours is up: give sori_server_poll() or
@@ -926,6 +933,19 @@ sori_status sori_deflate_options_default(struct sori_deflate_options *options, s
 
 // Fills `options` with the defaults. `size` is sizeof(*options).
 sori_status sori_server_options_default(struct sori_server_options *options, size_t size);
+
+// Writes the server's counters as Prometheus reads them (text format 0.0.4), for a page of one's own;
+// options.metrics_path has the server's listener serve them. Stores as much as there is room for in
+// `text`, with a NUL behind it, and in `*length` how long all of it is, without the NUL: if that is not
+// below `capacity`, ask again with more room. `text` may be NULL if `capacity` is 0. Each of `labels` is
+// written "name=value" and stands on every sample, by which the servers of one program are told apart; a
+// name is letters, digits and underscores, and begins with no digit.
+sori_status sori_server_prometheus(const struct sori_server *server,
+                                   const char *const *labels,
+                                   size_t label_count,
+                                   char *text,
+                                   size_t capacity,
+                                   size_t *length);
 
 // The version of the library, for example "0.1.0". Static.
 const char *sori_version(void);

@@ -89,6 +89,8 @@ mod pull;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(any(feature = "client", feature = "server"))]
+mod thread;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tower")]

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::offset_of;
 
-use sori_core::embed::{AckRequest, Audience, Command, Reach};
+use sori_core::embed::{AckRequest, Audience, Command, NamespaceId, Reach};
 
 use crate::cork::with_batch;
 use crate::message::{Message, sori_emit_options};
@@ -178,6 +178,31 @@ pub unsafe extern "C" fn sori_server_broadcast_with_ack(
     })
 }
 
+/// Has a command about many sockets and some rooms done.
+///
+/// # Safety
+/// All pointers are as the header's rules say.
+unsafe fn move_many(
+    server: *const sori_server,
+    namespace_name: *const c_char,
+    audience: *const sori_audience,
+    (rooms, room_count): (*const *const c_char, usize),
+    command: for<'a> fn(NamespaceId, Audience<'a>, &'a [&'a str]) -> Command<'a>,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let server = sori_server::open(server)?;
+            let addressed = Rooms::of(audience)?;
+            let rooms = pointer::texts(rooms, room_count, "rooms")?;
+            let namespace = server::namespace(server, namespace_name)?.id();
+            let command = command(namespace, addressed.audience(), &rooms);
+            with_batch(server, |batch| batch.execute(command));
+        }
+        Ok(())
+    })
+}
+
 /// Puts many sockets into rooms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_join_many(
@@ -187,21 +212,21 @@ pub unsafe extern "C" fn sori_server_join_many(
     rooms: *const *const c_char,
     room_count: usize,
 ) -> sori_status {
-    guard(|| {
-        // SAFETY: the header's rules.
-        unsafe {
-            let server = sori_server::open(server)?;
-            let addressed = Rooms::of(audience)?;
-            let rooms = pointer::texts(rooms, room_count, "rooms")?;
-            let command = Command::JoinMany {
-                namespace: server::namespace(server, namespace_name)?.id(),
-                audience: addressed.audience(),
-                rooms: &rooms,
-            };
-            with_batch(server, |batch| batch.execute(command));
-        }
-        Ok(())
-    })
+    let rooms = (rooms, room_count);
+    // SAFETY: the header's rules.
+    unsafe {
+        move_many(
+            server,
+            namespace_name,
+            audience,
+            rooms,
+            |namespace, audience, rooms| Command::JoinMany {
+                namespace,
+                audience,
+                rooms,
+            },
+        )
+    }
 }
 
 /// Takes many sockets out of rooms.
@@ -213,19 +238,19 @@ pub unsafe extern "C" fn sori_server_leave_many(
     rooms: *const *const c_char,
     room_count: usize,
 ) -> sori_status {
-    guard(|| {
-        // SAFETY: the header's rules.
-        unsafe {
-            let server = sori_server::open(server)?;
-            let addressed = Rooms::of(audience)?;
-            let rooms = pointer::texts(rooms, room_count, "rooms")?;
-            let command = Command::LeaveMany {
-                namespace: server::namespace(server, namespace_name)?.id(),
-                audience: addressed.audience(),
-                rooms: &rooms,
-            };
-            with_batch(server, |batch| batch.execute(command));
-        }
-        Ok(())
-    })
+    let rooms = (rooms, room_count);
+    // SAFETY: the header's rules.
+    unsafe {
+        move_many(
+            server,
+            namespace_name,
+            audience,
+            rooms,
+            |namespace, audience, rooms| Command::LeaveMany {
+                namespace,
+                audience,
+                rooms,
+            },
+        )
+    }
 }

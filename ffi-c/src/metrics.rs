@@ -1,10 +1,13 @@
-//! A server's counters as a C struct.
+//! A server's counters, as a C struct and as Prometheus reads them.
 
+use std::ffi::c_char;
 use std::mem::offset_of;
 
 use sori_core::server::pull::PullServer;
 
-use crate::pointer::Extensible;
+use crate::pointer::{self, Extensible};
+use crate::server::sori_server;
+use crate::status::{Failure, guard, sori_status};
 
 /// A server's counters at one moment.
 #[repr(C)]
@@ -87,4 +90,60 @@ impl sori_metrics {
             refused_http: metrics.refused_http,
         }
     }
+}
+
+/// Writes the server's counters as Prometheus reads them (text format 0.0.4), for a page of one's own;
+/// options.metrics_path has the server's listener serve them. Stores as much as there is room for in
+/// `text`, with a NUL behind it, and in `*length` how long all of it is, without the NUL: if that is not
+/// below `capacity`, ask again with more room. `text` may be NULL if `capacity` is 0. Each of `labels` is
+/// written "name=value" and stands on every sample, by which the servers of one program are told apart; a
+/// name is letters, digits and underscores, and begins with no digit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sori_server_prometheus(
+    server: *const sori_server,
+    labels: *const *const c_char,
+    label_count: usize,
+    text: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the header's rules.
+        let (server, labels) = unsafe {
+            (
+                sori_server::borrow(server)?,
+                pointer::texts(labels, label_count, "labels")?,
+            )
+        };
+        if text.is_null() && capacity > 0 {
+            return Err(Failure::null("text"));
+        }
+        let labels: Vec<_> = labels.into_iter().map(label).collect::<Result<_, _>>()?;
+        let written = server.engine().metrics().to_prometheus_with(&labels);
+        // SAFETY: the header's rules.
+        unsafe { pointer::write(length, written.len(), "length") }?;
+        if let Some(room) = capacity.checked_sub(1) {
+            let stored = written.len().min(room);
+            // SAFETY: there is room for that and the NUL, and `text` is not NULL, as seen above.
+            unsafe {
+                text.cast::<u8>()
+                    .copy_from_nonoverlapping(written.as_ptr(), stored);
+                text.add(stored).write(0);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn label(label: &str) -> Result<(&str, &str), Failure> {
+    let (name, value) = label
+        .split_once('=')
+        .ok_or_else(|| Failure::invalid("a label is written \"name=value\""))?;
+    let is_name = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !name.bytes().all(is_name) {
+        return Err(Failure::invalid(
+            "a label's name is letters, digits and underscores, and begins with no digit",
+        ));
+    }
+    Ok((name, value))
 }

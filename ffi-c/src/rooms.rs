@@ -34,6 +34,27 @@ unsafe fn find<'a>(
     Ok((server, server.find(SocketKey(socket))?))
 }
 
+/// Has a command about one socket and some rooms done.
+///
+/// # Safety
+/// All pointers are as the header's rules say.
+unsafe fn move_one(
+    server: *const sori_server,
+    socket: sori_socket,
+    (rooms, room_count): (*const *const c_char, usize),
+    command: for<'a> fn(SocketRef, &'a [&'a str]) -> Command<'a>,
+) -> sori_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
+        // SAFETY: the caller's promise.
+        let (server, socket) = unsafe { find(server, socket) }?;
+        let command = command(socket, &rooms);
+        with_batch(server, |batch| batch.execute(command));
+        Ok(())
+    })
+}
+
 /// Puts a socket into rooms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_server_join(
@@ -42,18 +63,12 @@ pub unsafe extern "C" fn sori_server_join(
     rooms: *const *const c_char,
     room_count: usize,
 ) -> sori_status {
-    guard(|| {
-        // SAFETY: the header's rules.
-        let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
-        // SAFETY: the header's rules.
-        let (server, socket) = unsafe { find(server, socket) }?;
-        let command = Command::Join {
-            socket,
-            rooms: &rooms,
-        };
-        with_batch(server, |batch| batch.execute(command));
-        Ok(())
-    })
+    // SAFETY: the header's rules.
+    unsafe {
+        move_one(server, socket, (rooms, room_count), |socket, rooms| {
+            Command::Join { socket, rooms }
+        })
+    }
 }
 
 /// Takes a socket out of rooms.
@@ -64,18 +79,12 @@ pub unsafe extern "C" fn sori_server_leave(
     rooms: *const *const c_char,
     room_count: usize,
 ) -> sori_status {
-    guard(|| {
-        // SAFETY: the header's rules.
-        let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
-        // SAFETY: the header's rules.
-        let (server, socket) = unsafe { find(server, socket) }?;
-        let command = Command::Leave {
-            socket,
-            rooms: &rooms,
-        };
-        with_batch(server, |batch| batch.execute(command));
-        Ok(())
-    })
+    // SAFETY: the header's rules.
+    unsafe {
+        move_one(server, socket, (rooms, room_count), |socket, rooms| {
+            Command::Leave { socket, rooms }
+        })
+    }
 }
 
 /// Takes a socket out of all rooms, the one named like its id too.

@@ -65,7 +65,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Compiles a file that includes the header twice and names what it declares.
 fn compile(compiler: &str, language: &str, standard: &str) {
-    let folder = tempfolder(language);
+    let folder = tempfolder(standard);
     let source = folder.join("twice");
     std::fs::write(
         &source,
@@ -77,6 +77,8 @@ fn compile(compiler: &str, language: &str, standard: &str) {
         Command::new(std::env::var_os(compiler_variable(language)).unwrap_or(compiler.into()))
             .args(["-x", language, standard])
             .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-c"])
+            // What programs turn on that are stricter.
+            .args(["-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wundef"])
             .arg("-I")
             .arg(repository().join("include"))
             .arg(&source)
@@ -96,17 +98,19 @@ fn compiler_variable(language: &str) -> &'static str {
 }
 
 fn tempfolder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("header-{name}"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("header{name}"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
 #[test]
-fn header_compiles_as_c11_included_twice() {
+fn header_compiles_as_c_included_twice() {
+    compile("cc", "c", "-std=c99");
     compile("cc", "c", "-std=c11");
 }
 
 #[test]
 fn header_compiles_as_cpp_included_twice() {
     compile("c++", "c++", "-std=c++11");
+    compile("c++", "c++", "-std=c++17");
 }

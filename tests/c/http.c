@@ -159,6 +159,38 @@ static void counters_are_served_where_the_settings_say(void)
     sori_server_free(server);
 }
 
+static void counters_are_written_for_a_page_of_ones_own_with_labels(void)
+{
+    sori_server_options options = defaults();
+    uint16_t port;
+    sori_server *server = start_with(&options, &port);
+    static char text[1 << 16];
+    size_t length = 0;
+    CHECK(sori_server_prometheus(server, NULL, 0, text, sizeof text, &length) == SORI_OK);
+    CHECK(length == strlen(text) && text[length - 1] == '\n');
+    CHECK(strstr(text, "\nsori_connections 0\n") != NULL);
+
+    const char *labels[] = {"server=chat", "_x1=a\"b\\c\n=", "empty="};
+    CHECK(sori_server_prometheus(server, labels, 3, text, sizeof text, &length) == SORI_OK);
+    CHECK(length == strlen(text));
+    CHECK(strstr(text, "\nsori_connections{server=\"chat\",_x1=\"a\\\"b\\\\c\\n=\",empty=\"\"} 0\n") != NULL);
+
+    // What has no room is cut, and the length tells.
+    char shorter[32];
+    memset(shorter, 'x', sizeof shorter);
+    size_t again = 0;
+    CHECK(sori_server_prometheus(server, labels, 3, shorter, 31, &again) == SORI_OK);
+    CHECK(again == length && strlen(shorter) == 30 && memcmp(shorter, text, 30) == 0);
+    CHECK(shorter[31] == 'x');
+    CHECK(sori_server_prometheus(server, labels, 3, NULL, 0, &again) == SORI_OK && again == length);
+    CHECK(sori_server_prometheus(server, labels, 3, shorter, 1, &again) == SORI_OK && shorter[0] == 0);
+
+    static const char *const wrong[] = {"", "=x", "server", "1x=x", "a-b=x", "\xc3\xbc=x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK(sori_server_prometheus(server, wrong + i, 1, text, sizeof text, &length) == SORI_INVALID_ARGUMENT);
+    sori_server_free(server);
+}
+
 static void every_client_gets_the_initial_packet_first(void)
 {
     sori_server_options options = defaults();
@@ -322,6 +354,7 @@ int main(void)
     RUN(cors_names_the_origin_of_any_page_if_it_is_to);
     RUN(a_cookie_has_the_attributes_that_are_set);
     RUN(counters_are_served_where_the_settings_say);
+    RUN(counters_are_written_for_a_page_of_ones_own_with_labels);
     RUN(every_client_gets_the_initial_packet_first);
     RUN(a_broadcast_waits_as_long_as_the_settings_say);
     RUN(a_level_of_compression_that_is_none_is_refused);

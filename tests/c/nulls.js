@@ -79,6 +79,7 @@ const GOOD = {
   'sori_server_websocket_queued bytes': '&count',
   'sori_server_listen_unix path': '"/nowhere/at/all"',
   'sori_server_listen_tls host': '"127.0.0.1"',
+  'sori_server_prometheus labels': 'labels',
   'sori_server_socket_id id': 'room_for_id',
   'sori_server_raw_send data': '(const uint8_t *)"x"',
   'sori_server_websocket_send data': '(const uint8_t *)"x"',
@@ -118,6 +119,7 @@ const GOOD = {
   timeout_ms: '1',
   length: '1',
   room_count: '1',
+  label_count: '1',
   index: '0',
   attachment: '0',
   ack: '0',
@@ -178,6 +180,7 @@ const GOOD = {
   'size_t *': '&count',
   'int *': '&number',
   'void **': '&kept',
+  'char *': 'room_for_id',
   'const char *const *': 'names',
 };
 
@@ -298,7 +301,7 @@ int main(void)
     CHECK(sori_websocket_options_default(&websocket_options, sizeof websocket_options) == SORI_OK);
     CHECK(sori_deflate_options_default(&deflate_options, sizeof deflate_options) == SORI_OK);
     CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
-    const char *names[] = {"x"};
+    const char *names[] = {"x"}, *labels[] = {"x=y"};
     uint64_t ack;
     size_t count;
     int number;

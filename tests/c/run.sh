@@ -32,7 +32,7 @@ ${CC:-cc} -std=c11 $flags -c tests/c/client.c -o "$out/client.o"
 node tests/c/nulls.js include/sori.h >"$out/nulls.c"
 build nulls "$out/nulls.c"
 run nulls
-for test in arguments life limits rooms sockets push adopt websocket protocols http; do
+for test in arguments life limits rooms sockets push adopt websocket protocols http guest; do
   build "$test" "tests/c/$test.c"
   run "$test"
 done
@@ -50,6 +50,15 @@ echo '-- cluster'
 for format in 0 1 2 3 4; do
   ${SORI_RUNNER:-} "$out/cluster" "unix://$out/redis.sock" "$format"
 done
+
+# Without the runner, and not with sanitizers: what Rust keeps for good is lost to them with the library.
+if [ -z "${SORI_SANITIZE:-}" ]; then
+  # shellcheck disable=SC2086
+  ${CC:-cc} -std=c11 $flags tests/c/loading.c -o "$out/loading" -lpthread -ldl
+  echo '-- loading'
+  "$out/loading" "$lib/libsori.so"
+  "$out/loading" "$lib/libsori.so" "unix://$out/redis.sock"
+fi
 
 # npm socket.io, for the client. It ends with its stdin, which is this script's descriptor 3.
 mkfifo "$out/stdin" "$out/stdout"

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::error::Error;
+use crate::thread;
 
 /// The thread that runs a client's `life`. It ends with that.
 #[derive(Debug)]
@@ -22,14 +23,12 @@ impl Thread {
             .enable_time()
             .build()
             .map_err(during)?;
-        let handle = std::thread::Builder::new()
-            .name("sori-client".to_owned())
-            .spawn(move || {
-                runtime.block_on(life);
-                // A name that is being looked up is not waited for.
-                runtime.shutdown_background();
-            })
-            .map_err(during)?;
+        let handle = thread::start("sori-client".to_owned(), move || {
+            runtime.block_on(life);
+            // A name that is being looked up is not waited for.
+            runtime.shutdown_background();
+        })
+        .map_err(during)?;
         Ok(Thread(Mutex::new(Some(handle))))
     }
 

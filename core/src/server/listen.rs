@@ -8,7 +8,6 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use super::shard::thread_ended;
 use super::task::Task;
 use crate::embed::Peer;
 use crate::error::Error;
+use crate::thread;
 use crate::trace::tell;
 use crate::transport::{Stream, Wire};
 
@@ -174,22 +174,20 @@ impl Engine {
             .build()
             .map_err(during)?;
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
-        let accepting = thread::Builder::new()
-            .name("sori-accept".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let (listener, told) = match listener() {
-                        Ok(listener) => (Some(listener), Ok(())),
-                        Err(error) => (None, Err(error)),
-                    };
-                    // The caller waits for it.
-                    let _ = started.send(told);
-                    if let Some(listener) = listener {
-                        run(listener, counted.0.clone()).await;
-                    }
-                });
-                drop(counted);
+        let accepting = thread::start("sori-accept".to_owned(), move || {
+            runtime.block_on(async {
+                let (listener, told) = match listener() {
+                    Ok(listener) => (Some(listener), Ok(())),
+                    Err(error) => (None, Err(error)),
+                };
+                // The caller waits for it.
+                let _ = started.send(told);
+                if let Some(listener) = listener {
+                    run(listener, counted.0.clone()).await;
+                }
             });
+            drop(counted);
+        });
         self.shared
             .listeners
             .lock()
@@ -291,7 +289,10 @@ impl TcpSocket {
             TcpSocket::AtShard(socket) => {
                 let (stream, peer) = socket.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Stream::Registered(stream, thread::current().id()), peer))
+                Ok((
+                    Stream::Registered(stream, std::thread::current().id()),
+                    peer,
+                ))
             }
             TcpSocket::Apart(socket) => {
                 let (stream, peer) = accept_apart(socket).await?;

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use super::{Engine, shard};
 use crate::error::Error;
+use crate::thread;
 
 /// A handle on the IO threads of an engine, for others to run there too; see [`Placement::threads`].
 /// It does not keep them: they end with the last engine on them.
@@ -153,28 +154,26 @@ fn spawn(
     let during = |error| Error::Io("cannot start an IO thread".to_owned(), error);
     // The runtime belongs to the thread that makes it; whether it could be made is told here.
     let (started, outcome) = std::sync::mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new()
-        .name(format!("sori-{index}"))
-        .spawn(move || {
-            let mut builder = Builder::new_current_thread();
-            let runtime = builder
-                .enable_io()
-                .enable_time()
-                .build_local(LocalOptions::default());
-            let (runtime, told) = match runtime {
-                Ok(runtime) => {
-                    let handle = runtime.handle().clone();
-                    (Some(runtime), Ok(handle))
-                }
-                Err(error) => (None, Err(error)),
-            };
-            // The caller waits for it.
-            let _ = started.send(told);
-            if let Some(runtime) = runtime {
-                runtime.block_on(host(arrivals));
+    let thread = thread::start(format!("sori-{index}"), move || {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder
+            .enable_io()
+            .enable_time()
+            .build_local(LocalOptions::default());
+        let (runtime, told) = match runtime {
+            Ok(runtime) => {
+                let handle = runtime.handle().clone();
+                (Some(runtime), Ok(handle))
             }
-        })
-        .map_err(during)?;
+            Err(error) => (None, Err(error)),
+        };
+        // The caller waits for it.
+        let _ = started.send(told);
+        if let Some(runtime) = runtime {
+            runtime.block_on(host(arrivals));
+        }
+    })
+    .map_err(during)?;
     let told = outcome
         .recv()
         .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));

@@ -152,11 +152,17 @@ impl Wire {
         }
     }
 
-    /// Writes the last bytes of a stream, then reads until the peer ends it: closed with bytes
-    /// unread it would be reset, and a reset may overtake what was written.
+    /// Writes the last bytes of a stream and outlasts its peer.
     pub(crate) async fn say_farewell(mut self, bytes: Vec<u8>) -> io::Result<()> {
         self.write_all(&bytes).await?;
-        self.shutdown().await?;
+        self.outlast().await
+    }
+
+    /// Ends this side of a stream, then reads until the peer ends the other: closed with bytes unread
+    /// it would be reset, and a reset may overtake what was written.
+    pub(crate) async fn outlast(mut self) -> io::Result<()> {
+        // It may have been ended before.
+        let _ = self.shutdown().await;
         let mut unread = [0; 1024];
         while tokio::io::AsyncReadExt::read(&mut self, &mut unread).await? > 0 {}
         Ok(())

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use sori::{Ack, Server, Socket};
 use tungstenite::{Message, WebSocket};
 
-/// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use super::steady::PATIENCE;
+use super::steady::Steady;
 
 /// A server on a free port; clients can [`Client::sync`] with it in `/`.
 pub(crate) struct Running {
@@ -54,7 +54,7 @@ impl Drop for Running {
 
 /// A raw Socket.IO client over a WebSocket.
 pub(crate) struct Client {
-    stream: WebSocket<TcpStream>,
+    stream: WebSocket<Steady<TcpStream>>,
     /// Its id in `/`.
     pub(crate) id: String,
 }
@@ -62,9 +62,7 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a connection that is in no namespace yet.
     pub(crate) fn open(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        let stream = Steady::connect(address);
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let (stream, _) = tungstenite::client(url, stream).unwrap();
         let mut client = Client {
@@ -147,18 +145,31 @@ impl Client {
         self.expect_end();
     }
 
-    /// Writes as much as the server takes; whether it stopped taking.
-    pub(crate) fn flood(&mut self, packet: &str, most: usize) -> bool {
-        let stream = self.stream.get_ref();
-        stream
-            .set_write_timeout(Some(Duration::from_millis(200)))
-            .unwrap();
-        for _ in 0..most {
-            match self.stream.send(Message::text(packet)) {
-                Ok(()) => {}
-                Err(tungstenite::Error::Io(_)) => return true,
-                Err(error) => panic!("{error}"),
+    /// Writes a packet at most so many times; whether the server stopped taking them, which
+    /// `has_stopped` knows: that nothing is taken for a moment says little.
+    pub(crate) fn flood(
+        &mut self,
+        packet: &str,
+        most: usize,
+        has_stopped: impl Fn() -> bool,
+    ) -> bool {
+        let moment = Some(Duration::from_millis(200));
+        self.stream.get_ref().set_write_timeout(moment).unwrap();
+        let until = Instant::now() + PATIENCE;
+        let mut written = self.stream.send(Message::text(packet));
+        for _ in 1..most {
+            while let Err(error) = written {
+                assert!(matches!(error, tungstenite::Error::Io(_)), "{error}");
+                if has_stopped() {
+                    return true;
+                }
+                assert!(
+                    Instant::now() < until,
+                    "nothing is taken, and nobody stopped"
+                );
+                written = self.stream.flush();
             }
+            written = self.stream.send(Message::text(packet));
         }
         false
     }
@@ -205,8 +216,7 @@ impl PollingClient {
 
     /// The body of the answer.
     pub(crate) fn request(&self, method: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = Steady::connect(self.address);
         let sid = match &*self.sid {
             "" => String::new(),
             sid => format!("&sid={sid}"),

@@ -2,12 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use sori::{Server, ServerBuilder};
 
-/// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use super::steady::PATIENCE;
+use super::steady::Steady;
 
 pub(crate) const HANDSHAKE: &str = "/socket.io/?EIO=4&transport=polling";
 pub(crate) const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
@@ -67,16 +66,14 @@ pub(crate) fn sid_of(open: &str) -> &str {
 
 /// A client's stream, and what was read from it.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Steady<TcpStream>,
     pub(crate) read: Vec<u8>,
 }
 
 impl Wire {
     pub(crate) fn connect(address: SocketAddr) -> Wire {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Wire {
-            stream,
+            stream: Steady::connect(address),
             read: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod cluster;
 pub(crate) mod engine;
 pub(crate) mod http;
 pub(crate) mod session;
+pub(crate) mod steady;
 pub(crate) mod stream;
 pub(crate) mod websocket;
 #[cfg(feature = "webtransport")]

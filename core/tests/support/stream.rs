@@ -1,13 +1,10 @@
 //! Raw Socket.IO clients over streams of any kind.
 
-use std::io::{Read, Write};
-use std::time::Duration;
-
 use sori::{Ack, Server, ServerBuilder, Socket};
+use std::io::{Read, Write};
 use tungstenite::{Message, WebSocket};
 
-/// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use super::steady::PATIENCE;
 
 /// A server that answers `add`, tells the lobby what is `said`, sends `flood`s of numbered events,
 /// and tells `whence` a client comes.

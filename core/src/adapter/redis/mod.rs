@@ -18,6 +18,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::proto::cluster::{Post, Streams};
+use crate::thread;
 use connection::{Channels, Ways};
 use queue::Queue;
 use reading::Places;
@@ -152,22 +153,20 @@ impl Adapter for Redis {
         };
         let queue = Arc::new(Queue::new(self.max_pending_bytes));
         let end = Arc::clone(&queue);
-        std::thread::Builder::new()
-            .name("sori-redis".to_owned())
-            .spawn(move || {
-                let places = places.as_ref();
-                let serving = connection::run(&client, ways, &queue, &listener, places);
-                runtime.block_on(async {
-                    match places {
-                        Some(places) => {
-                            let reading = reading::run(&client, places, &queue, &listener);
-                            tokio::join!(serving, reading);
-                        }
-                        None => serving.await,
+        thread::start("sori-redis".to_owned(), move || {
+            let places = places.as_ref();
+            let serving = connection::run(&client, ways, &queue, &listener, places);
+            runtime.block_on(async {
+                match places {
+                    Some(places) => {
+                        let reading = reading::run(&client, places, &queue, &listener);
+                        tokio::join!(serving, reading);
                     }
-                });
-            })
-            .map_err(during)?;
+                    None => serving.await,
+                }
+            });
+        })
+        .map_err(during)?;
         Ok(Arc::new(RedisBus(end)))
     }
 

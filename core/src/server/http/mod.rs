@@ -90,7 +90,10 @@ async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch
     let owner = engine.clone();
     let leaving: Rc<Cell<Option<Handover>>> = Rc::default();
     let left = Rc::clone(&leaving);
-    let service = service_fn(move |request| {
+    let had_body: Rc<Cell<bool>> = Rc::default();
+    let may_be_sending = Rc::clone(&had_body);
+    let service = service_fn(move |request: Request<Incoming>| {
+        had_body.set(!request.body().is_end_stream());
         let (engine, leaving) = (engine.clone(), Rc::clone(&leaving));
         async move {
             let answer = respond(&engine, request, peer).await;
@@ -107,18 +110,25 @@ async fn serve_wire(engine: Engine, stream: Patient, peer: Peer, mut stop: watch
         .title_case_headers(true)
         .serve_connection(stream, service);
     // What goes wrong here is the client's loss: hyper has closed its connection.
-    if unless(stop.changed(), &mut connection).await.is_none() {
+    let ended = unless(stop.changed(), &mut connection).await;
+    if ended.is_none() {
         Pin::new(&mut connection).graceful_shutdown();
         let _ = (&mut connection).await;
     }
+    let parts = connection.into_parts();
+    let (stream, unread) = parts.io.into_parts();
     if let Some(handover) = left.take() {
-        let parts = connection.into_parts();
-        let (stream, unread) = parts.io.into_parts();
         let read = match unread.is_empty() {
             true => parts.read_buf,
             false => [parts.read_buf, unread].concat().into(),
         };
         handover.complete(&owner, stream, read).await;
+        return;
+    }
+    let is_malformed = matches!(&ended, Some(Err(error)) if error.is_parse());
+    if is_malformed || (ended.is_some() && may_be_sending.get()) {
+        let rest = tokio::time::timeout(CLOSE_ANSWER_TIMEOUT, stream.outlast());
+        let _ = unless(stop.changed(), rest).await;
     }
 }
 
@@ -153,6 +163,9 @@ async fn respond(
     request: Request<Incoming>,
     peer: Peer,
 ) -> Result<Response<Content>, Handover> {
+    if !names_its_host(&request) {
+        return Err(upgrade::refused(400, ""));
+    }
     if engine.config().metrics_path.as_deref() == Some(request.uri().path()) {
         return Ok(metrics_answer(engine).map(Content::Whole));
     }
@@ -162,6 +175,15 @@ async fn respond(
     }
     let answer = answer_own(engine, request, peer).await;
     answer.map(|answer| answer.map(Content::Whole))
+}
+
+/// RFC 9112 §3.2: one of HTTP/1.1 does, once. What a proxy makes of any other is anybody's guess.
+fn names_its_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match hosts.next() {
+        Some(_) => hosts.next().is_none(),
+        None => request.version() < http::Version::HTTP_11,
+    }
 }
 
 /// Answers a request that another server found to be ours, whatever its path.

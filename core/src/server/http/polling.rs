@@ -77,6 +77,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let config = engine.config();
+    // What is announced need not come first; hyper drops it with the answer.
+    if body.size_hint().lower() > config.max_payload as u64 {
+        return Err(413);
+    }
     let limited = Limited::new(body, config.max_payload).collect();
     match tokio::time::timeout(config.request_timeout, limited).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

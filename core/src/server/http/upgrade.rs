@@ -241,7 +241,7 @@ fn canonical(name: &HeaderName) -> String {
 }
 
 /// engine.io's refusal; an empty message becomes the status's own phrase.
-fn refused(status: u16, message: &str) -> Handover {
+pub(super) fn refused(status: u16, message: &str) -> Handover {
     Handover::Farewell(refusal(status, message))
 }
 

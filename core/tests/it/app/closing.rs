@@ -3,26 +3,32 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use sori::{DisconnectReason, Socket};
+use sori::{Ack, Binary, DisconnectReason, Socket};
 
-use crate::support::app::Log;
+use crate::support::app::{Gate, Log};
+use crate::support::steady::Steady;
 use crate::support::stream::{Client, PATIENCE, server};
 
-/// More than the sockets of both ends hold.
-const FLOOD: (u32, usize) = (200, 60_000);
+/// Together more than the sockets of both ends hold. Bytes, which take no time to encode.
+const FLOOD: usize = 200;
+const DROP: [u8; 60_000] = [7; 60_000];
 
 struct Running {
     server: sori::Server,
-    client: Client<TcpStream>,
+    client: Client<Steady<TcpStream>>,
 }
 
 impl Running {
     fn start() -> Running {
         let server = server(|builder| builder);
+        server.of("/").on("drown", |socket: Socket, ack: Ack| {
+            for _ in 0..FLOOD {
+                socket.emit("drop", Binary::from(DROP.to_vec()))?;
+            }
+            ack.send(())
+        });
         let address = server.listen("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let client = Client::join(stream);
+        let client = Client::join(Steady::connect(address));
         Running { server, client }
     }
 }
@@ -30,20 +36,20 @@ impl Running {
 #[test]
 fn what_was_sent_before_a_graceful_close_arrives() {
     let Running { server, mut client } = Running::start();
-    let (count, length) = FLOOD;
     let log = Log::default();
     let done = log.clone();
     server
         .of("/")
         .on("end", move |_: Socket| done.write("flooded"));
-    client.send(&format!(r#"42["flood",{count},{length}]"#));
+    client.send(r#"421["drown"]"#);
     client.send(r#"42["end"]"#);
     log.wait_for(1);
     let closing = std::thread::spawn(move || server.shutdown_within(PATIENCE));
-    for number in 0..count {
-        let packet = client.receive();
-        assert!(packet.starts_with(&format!(r#"42["drop",{number},""#)));
+    for _ in 0..FLOOD {
+        client.expect(r#"451-["drop",{"_placeholder":true,"num":0}]"#);
+        assert!(client.stream.read().unwrap().into_data() == DROP[..]);
     }
+    client.expect("431[]");
     assert!(client.stream.read().unwrap().is_close());
     // The client's answer.
     let _ = client.stream.flush();
@@ -58,7 +64,7 @@ fn who_takes_nothing_is_dropped_at_the_deadline() {
     let (done, gone) = (log.clone(), log.clone());
     root.on("end", move |_: Socket| done.write("flooded"));
     root.on_disconnect(move |_: Socket, reason: DisconnectReason| gone.write(reason.as_str()));
-    client.send(&format!(r#"42["flood",{},{}]"#, FLOOD.0, FLOOD.1));
+    client.send(r#"421["drown"]"#);
     client.send(r#"42["end"]"#);
     log.wait_for(1);
     let begun = Instant::now();
@@ -69,7 +75,7 @@ fn who_takes_nothing_is_dropped_at_the_deadline() {
 }
 
 #[test]
-fn pending_handlers_go_on_until_the_deadline_and_no_longer() {
+fn pending_handlers_go_on_while_there_is_time() {
     let Running { server, mut client } = Running::start();
     let log = Log::default();
     let root = server.of("/");
@@ -83,23 +89,57 @@ fn pending_handlers_go_on_until_the_deadline_and_no_longer() {
             ended.write("out");
         }
     });
-    root.on_disconnect(|_: Socket, _: DisconnectReason| std::future::pending::<()>());
+    let gate = Gate::default();
+    let (held, gone) = (gate.clone(), log.clone());
+    root.on_disconnect(move |_: Socket, _: DisconnectReason| {
+        let (held, gone) = (held.clone(), gone.clone());
+        async move {
+            held.passed().await;
+            gone.write("gone");
+        }
+    });
     client.send(r#"42["short"]"#);
     log.wait_for(1);
+    let closing = std::thread::spawn(move || server.shutdown_within(PATIENCE));
+    assert_eq!(log.wait_for(2), ["in", "out"]);
+    assert!(!closing.is_finished());
+    gate.open();
+    closing.join().unwrap();
+    assert_eq!(log.wait_for(3), ["in", "out", "gone"]);
+}
+
+#[test]
+fn pending_handlers_go_no_further_than_the_deadline() {
+    let Running { server, client } = Running::start();
+    let log = Log::default();
+    let told = log.clone();
+    server
+        .of("/")
+        .on_disconnect(move |_: Socket, _: DisconnectReason| {
+            let dropped = Told(told.clone(), "dropped");
+            async move {
+                let _dropped = dropped;
+                std::future::pending::<()>().await;
+            }
+        });
     let begun = Instant::now();
     server.shutdown_within(Duration::from_millis(100));
     assert!(begun.elapsed() < PATIENCE);
-    assert_eq!(log.wait_for(2), ["in", "out"]);
+    assert_eq!(log.wait_for(1), ["dropped"]);
+    drop(client);
+}
+
+/// Writes a line when it is dropped.
+struct Told(Log, &'static str);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.write(self.1);
+    }
 }
 
 #[test]
 fn what_is_pending_goes_with_its_server_though_another_has_its_threads() {
-    struct Told(Log);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.0.write("dropped");
-        }
-    }
     let other = Running::start();
     let threads = other.server.threads().clone();
     let server = server(|builder| builder.share_threads(&threads));
@@ -107,15 +147,13 @@ fn what_is_pending_goes_with_its_server_though_another_has_its_threads() {
     let log = Log::default();
     let entered = log.clone();
     server.of("/").on("wait", move |_: Socket| {
-        let told = Told(entered.clone());
+        let told = Told(entered.clone(), "dropped");
         async move {
             told.0.write("in");
             std::future::pending::<()>().await;
         }
     });
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut client = Client::join(stream);
+    let mut client = Client::join(Steady::connect(address));
     client.send(r#"42["wait"]"#);
     log.wait_for(1);
     server.shutdown_within(Duration::from_millis(100));

@@ -4,5 +4,6 @@ mod brought;
 #[cfg(feature = "http-compression")]
 mod compression;
 mod cors;
+mod framing;
 mod hooks;
 mod wire;

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a test waits for what must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use crate::support::steady::PATIENCE;
+use crate::support::steady::Steady;
 
 /// The key of RFC 6455 §1.3, and the answer to it.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -20,7 +20,7 @@ pub(crate) const PONG: u8 = 0x8a;
 /// A client's end of a TCP connection, with what was read and not yet used.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Steady<TcpStream>,
     buffer: Vec<u8>,
     /// How much of the buffer has been used.
     at: usize,
@@ -45,18 +45,12 @@ impl HttpAnswer {
 
 impl Wire {
     pub(crate) fn connect(address: SocketAddr) -> Wire {
-        let stream = TcpStream::connect(address).expect("the engine listens");
-        stream.set_nodelay(true).expect("a fresh stream");
-        Wire::over(stream)
+        Wire::over(TcpStream::connect(address).expect("the engine listens"))
     }
 
     pub(crate) fn over(stream: TcpStream) -> Wire {
-        stream
-            .set_read_timeout(Some(PATIENCE))
-            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-            .expect("a fresh stream");
         Wire {
-            stream,
+            stream: Steady::over(stream),
             buffer: Vec::new(),
             at: 0,
             is_peer_client: false,
