@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sori::Socket;
-use support::stream::{Client, PATIENCE, ask, server};
+use support::steady::Steady;
+use support::stream::{Client, ask, server};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -101,9 +102,7 @@ fn tracing_is_told_of_connections_handlers_and_their_errors() {
         .of("/")
         .on("fail", |_: Socket| Err::<(), _>("out of tea"));
     let address = server.listen("127.0.0.1:0").unwrap();
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut client = Client::join(stream);
+    let mut client = Client::join(Steady::connect(address));
     client.send(r#"42["fail"]"#);
     client.add();
     server.shutdown();

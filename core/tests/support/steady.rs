@@ -29,8 +29,7 @@ impl Steady<TcpStream> {
 
 #[cfg(unix)]
 impl Steady<std::os::unix::net::UnixStream> {
-    pub(crate) fn connect_unix(path: &std::path::Path) -> Self {
-        let stream = std::os::unix::net::UnixStream::connect(path).expect("somebody listens");
+    pub(crate) fn over_unix(stream: std::os::unix::net::UnixStream) -> Self {
         let set = stream.set_read_timeout(Some(PATIENCE));
         set.and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
             .expect("a fresh stream");

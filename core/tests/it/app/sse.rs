@@ -9,6 +9,7 @@ use sori::sse::{Endpoint, Event, Refusal, Settings};
 use sori::{Cors, Error, Server, ServerBuilder};
 
 use crate::support::app::{Log, PATIENCE};
+use crate::support::steady::Steady;
 
 struct Running {
     server: Server,
@@ -69,11 +70,10 @@ impl Drop for Running {
     }
 }
 
-struct Stream(BufReader<TcpStream>);
+struct Stream(BufReader<Steady<TcpStream>>);
 
 fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> (String, Stream) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = Steady::connect(address);
     let request = format!("{method} {path} HTTP/1.0\r\nHost: x\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);

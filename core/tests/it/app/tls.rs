@@ -10,9 +10,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use sori::{Error, Server, Tls, rustls};
 
-use crate::support::stream::{Client, PATIENCE, ask, poll, server};
+use crate::support::steady::Steady;
+use crate::support::stream::{Client, ask, poll, server};
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+type Stream = StreamOwned<ClientConnection, Steady<TcpStream>>;
 
 /// A certificate that vouches for itself.
 struct Identity {
@@ -52,10 +53,8 @@ impl Identity {
     }
 }
 
-fn plain(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
+fn plain(address: SocketAddr) -> Steady<TcpStream> {
+    Steady::connect(address)
 }
 
 struct Running {

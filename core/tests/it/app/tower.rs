@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 use tower_layer::Layer;
 
 use crate::support::app::Log;
-use crate::support::stream::{Client, PATIENCE, ask, poll, server};
+use crate::support::steady::Steady;
+use crate::support::stream::{Client, ask, poll, server};
 
 /// A program of somebody else's with a runtime of its own, and a server in it.
 struct Running {
@@ -59,10 +60,8 @@ impl Running {
         })
     }
 
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+    fn connect(&self) -> Steady<TcpStream> {
+        Steady::connect(self.address)
     }
 }
 
@@ -258,7 +257,6 @@ fn streams_that_are_no_tcp_are_carried_too() {
     let layer = server.layer();
     let connect = || {
         let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
-        near.set_read_timeout(Some(PATIENCE)).unwrap();
         far.set_nonblocking(true).unwrap();
         let routes = Router::new().route("/", get(|| async { "a page" }));
         let service = TowerToHyperService::new(layer.layer(routes));
@@ -268,7 +266,7 @@ fn streams_that_are_no_tcp_are_carried_too() {
             let connection = connection.serve_connection(far, service);
             connection.with_upgrades().await
         });
-        near
+        Steady::over_unix(near)
     };
     let mut client = Client::join(connect());
     client.add();

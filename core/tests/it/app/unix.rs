@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use sori::{Error, Server};
 
-use crate::support::stream::{Client, PATIENCE, poll, server};
+use crate::support::steady::Steady;
+use crate::support::stream::{Client, poll, server};
 
 struct Running {
     server: Server,
@@ -20,10 +21,8 @@ impl Running {
         Running { server, path }
     }
 
-    fn connect(&self) -> UnixStream {
-        let stream = UnixStream::connect(&self.path).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+    fn connect(&self) -> Steady<UnixStream> {
+        Steady::over_unix(UnixStream::connect(&self.path).unwrap())
     }
 }
 

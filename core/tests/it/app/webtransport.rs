@@ -1,7 +1,7 @@
 //! Engine.IO and Socket.IO over WebTransport, with another implementation's QUIC as the client.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sori::rustls::CipherSuite;
 use sori::{Ack, Error, ServerBuilder, Tls};
 use wtransport::tls::Sha256Digest;
 
+use crate::support::steady::Steady;
 use crate::support::webtransport::{Client, PATIENCE, Packet, identity};
 
 /// An Engine.IO server that echoes and tells what it hears.
@@ -383,8 +384,7 @@ fn tls_that_cannot_do_quic_is_a_misuse() {
 
 /// The answer to one request, head and all.
 fn get(address: SocketAddr, url: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = Steady::connect(address);
     let request = format!("GET {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -8,7 +8,8 @@ use sori::ws::{Admission, Close, Endpoint, Message, Refusal, Socket, WebSocketSe
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message as Wire, WebSocket};
 
-use crate::support::app::{Log, PATIENCE};
+use crate::support::app::Log;
+use crate::support::steady::Steady;
 
 struct Running {
     server: Server,
@@ -41,9 +42,8 @@ impl Running {
         }
     }
 
-    fn try_open(&self, path: &str) -> Result<WebSocket<TcpStream>, u16> {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    fn try_open(&self, path: &str) -> Result<WebSocket<Steady<TcpStream>>, u16> {
+        let stream = Steady::connect(self.address);
         match tungstenite::client(format!("ws://localhost{path}"), stream) {
             Ok((socket, _)) => Ok(socket),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
@@ -54,7 +54,7 @@ impl Running {
     }
 
     /// A client whose endpoint has heard of it.
-    fn open(&self) -> WebSocket<TcpStream> {
+    fn open(&self) -> WebSocket<Steady<TcpStream>> {
         let mut client = self.try_open("/feed").unwrap();
         client.send(Wire::text("sync")).unwrap();
         assert_eq!(client.read().unwrap(), Wire::text("sync"));

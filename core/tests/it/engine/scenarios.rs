@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::support::engine::*;
+use crate::support::steady::Steady;
 
 #[test]
 fn a_websocket_handshake_is_answered_byte_for_byte() {
@@ -236,8 +237,7 @@ fn an_independent_client_is_served() {
 
     let rig = Rig::new();
     let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", rig.address);
-    let stream = std::net::TcpStream::connect(rig.address).expect("the engine listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a stream");
+    let stream = Steady::connect(rig.address);
     let (mut client, _) = tungstenite::client(url, stream).expect("a handshake");
     let open = client.read().expect("the open packet");
     assert!(open.into_text().expect("text").starts_with("0{"));

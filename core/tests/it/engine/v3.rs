@@ -3,12 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sori::Config;
 use sori::embed::{Audience, Command, Event, NamespaceId, Payload, SocketRef};
 use sori::server::{Application, Engine};
+
+use crate::support::steady::Steady;
 
 /// Lets everybody into the namespaces there are, but nobody into `/closed`, and tells each socket its
 /// id and its auth. Echoes events, answers acks with `[1]`.
@@ -119,21 +120,17 @@ fn sid_in(text: &str) -> String {
     rest.split('"').next().expect("a sid").to_owned()
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the engine listens");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .expect("a stream");
-    stream
+fn connect(address: SocketAddr) -> Steady<TcpStream> {
+    Steady::connect(address)
 }
 
-fn read_exact(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+fn read_exact(stream: &mut Steady<TcpStream>, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).expect("bytes come");
     bytes
 }
 
-fn read_head(stream: &mut TcpStream) -> String {
+fn read_head(stream: &mut Steady<TcpStream>) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.extend(read_exact(stream, 1));
@@ -183,7 +180,7 @@ fn post(rig: &Rig, query: &str, content_type: &str, body: &[u8]) {
     assert_eq!((status, &answer[..]), (200, &b"ok"[..]));
 }
 
-struct Socket(TcpStream);
+struct Socket(Steady<TcpStream>);
 
 impl Socket {
     fn open(rig: &Rig, query: &str) -> Socket {

@@ -9,6 +9,7 @@ use sori::http::{HeaderMap, HeaderValue, Response};
 use sori::server::{Reception, Reply, WebSocketAdmission, WebSocketRefusal, WebSocketTerms};
 
 use crate::support::engine::*;
+use crate::support::steady::Steady;
 
 /// Echoes what comes to `/chat`; `/no` refuses, `/never` does not decide.
 #[derive(Default)]
@@ -284,8 +285,7 @@ fn an_engine_without_transports_serves_plain_websockets_alone() {
 #[test]
 fn tungstenite_understands_and_is_understood() {
     let running = start(|_| {});
-    let stream = std::net::TcpStream::connect(running.address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a stream");
+    let stream = Steady::connect(running.address);
     let url = format!("ws://{}/chat", running.address);
     let (mut socket, answer) = tungstenite::client(url.as_str(), stream).expect("a handshake");
     assert_eq!(answer.status(), 101);

@@ -11,8 +11,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use crate::support::engine::{PATIENCE, config};
+use crate::support::steady::Steady;
 
-type Peer = WebSocket<std::net::TcpStream>;
+type Peer = WebSocket<Steady<std::net::TcpStream>>;
 
 struct Running {
     server: PullServer,
@@ -36,8 +37,7 @@ impl Running {
     }
 
     fn connect(&self) -> Peer {
-        let stream = std::net::TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let stream = Steady::connect(self.address);
         tungstenite::client("ws://localhost/feed", stream)
             .unwrap()
             .0

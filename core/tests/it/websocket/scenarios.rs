@@ -3,6 +3,7 @@
 use sori::proto::websocket::Role;
 
 use crate::support::engine::*;
+use crate::support::steady::Steady;
 use crate::support::websocket::*;
 
 const FIN_LESS_TEXT: u8 = 0x01;
@@ -497,13 +498,12 @@ fn tungstenite_as_the_server_understands_us() {
     let upgrade = group.upgrade(Role::Client);
     let request = upgrade.request;
     let (ours, theirs) = pair();
-    ours.set_read_timeout(Some(PATIENCE)).expect("a stream");
     rig.engine.attach_websocket(theirs, upgrade);
     let (conn, gauge) = rig.wait(|log| log.websockets.get(&request).cloned());
     let wire = Wire::over(pair().0);
     let peer = Peer { wire, conn, gauge };
     let role = tungstenite::protocol::Role::Server;
-    let mut server = tungstenite::WebSocket::from_raw_socket(ours, role, None);
+    let mut server = tungstenite::WebSocket::from_raw_socket(Steady::over(ours), role, None);
     for length in [0, 5, 125, 126, 65_535, 65_536, 200_000] {
         let bytes: Vec<u8> = (0..length).map(|n| (n * 7) as u8).collect();
         group.send(&peer, binary(&bytes));
