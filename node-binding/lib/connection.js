@@ -28,6 +28,8 @@ class Connection {
     this._transportName = transportName;
     this._transport = null;
     this._client = null;
+    // The WebSocket of Node's server that carries it, if the engine has taken it over.
+    this._takenOver = null;
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
@@ -110,8 +112,13 @@ class Connection {
   _askDrain() {
     this._drain = DRAIN.ASKED;
     if (this.readyState === 'open') {
-      this._askSent(this._expect(() => this._ondrain()));
+      this._whenSent(() => this._ondrain());
     }
+  }
+
+  /** Calls back when all that has been sent until now is on its way. */
+  _whenSent(callback) {
+    this._askSent(this._expect(callback));
   }
 
   /** The engine is to tell when all that it has been given until now is on its way. */
@@ -265,6 +272,9 @@ class Connection {
     this._unsent = null;
     this._bridge.connections[this._number] = undefined;
     this._bridge.clients.delete(this.id);
+    if (this._takenOver !== null) {
+      this._takenOver.ended();
+    }
     const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;
     const detail = this._describe(reason, description);
     for (const socket of this._sockets()) {
