@@ -6,7 +6,7 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
-const { announceDrain, announceHeartbeat, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
+const { announceDrain, announceHeartbeat, announceMessages, announcePong, connectionWatch, isStillWatched } = require('./packet-watch');
 const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
@@ -128,11 +128,15 @@ class Connection {
 
   _ondrain() {
     const isBehind = this._drain === DRAIN.ASK_AGAIN;
+    const isTold = this._isDrainTold && !isBehind;
     this._drain = DRAIN.IDLE;
+    this._drainsForPing = this._isDrainTold = false;
     if (isBehind) {
       this._expectDrain();
     }
-    announceDrain(this);
+    if (!isTold) {
+      announceDrain(this);
+    }
   }
 
   close(discard = false) {
@@ -215,6 +219,7 @@ class Connection {
   }
 
   _onheartbeat() {
+    announcePong(this);
     this.emit('packet', { type: this.protocol === 3 ? 'ping' : 'pong' });
     if (this.protocol === 3) {
       announceHeartbeat(this, 'pong');
@@ -314,6 +319,9 @@ becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
 Connection.prototype._drain = DRAIN.IDLE;
+// Whether it waits for `drain` because of nothing but a ping, and whether that has been told of before the engine said so.
+Connection.prototype._drainsForPing = false;
+Connection.prototype._isDrainTold = false;
 Object.assign(Connection.prototype, connectionWatch);
 
 module.exports = { Connection };
