@@ -544,6 +544,15 @@ pub enum Command<'a> {
         /// What was wrong, for people.
         description: &'a str,
     },
+    /// Drops the stream of the WebSocket that a request brought, as if its peer had gone: of the one
+    /// that carries a connection ("transport close"), or of a candidate for an upgrade. The peer gets
+    /// no close frame.
+    DropStream {
+        /// The connection.
+        conn: ConnId,
+        /// The WebSocket's request.
+        request: RequestId,
+    },
     /// Asks something of a plain WebSocket.
     WebSocket {
         /// The connection.

@@ -138,6 +138,16 @@ class Bridge {
     return this.onclosed !== null && sid !== null && this.clients.has(sid[1]);
   }
 
+  /** The engine has closed: what it took over is over. */
+  endTakenOver() {
+    this.requests.forEach((exchange) => exchange.cut());
+    for (const { _takenOver } of this.clients.values()) {
+      if (_takenOver !== null) {
+        _takenOver.ended();
+      }
+    }
+  }
+
   /** Ends all connections; their close records still come. */
   close(within) {
     if (!this.isClosed) {

@@ -6,7 +6,7 @@ const { becomesEmitter } = require('./emitter');
 const { throwLater, transportError } = require('./errors');
 const { FIELD, RECORD } = require('./queue');
 const { Client } = require('./client');
-const { announceDrain, announceHeartbeat, announceMessages, connectionWatch, isStillWatched } = require('./packet-watch');
+const { announceDrain, announceHeartbeat, announceMessages, announcePong, connectionWatch, isStillWatched } = require('./packet-watch');
 const { sendRaw } = require('./raw');
 const { END } = require('./socket');
 const { Transport } = require('./transport');
@@ -28,6 +28,8 @@ class Connection {
     this._transportName = transportName;
     this._transport = null;
     this._client = null;
+    // The WebSocket of Node's server that carries it, if the engine has taken it over.
+    this._takenOver = null;
     // Most clients use one namespace: its socket is found without a lookup.
     this._first = null;
     this._others = null;
@@ -110,8 +112,13 @@ class Connection {
   _askDrain() {
     this._drain = DRAIN.ASKED;
     if (this.readyState === 'open') {
-      this._askSent(this._expect(() => this._ondrain()));
+      this._whenSent(() => this._ondrain());
     }
+  }
+
+  /** Calls back when all that has been sent until now is on its way. */
+  _whenSent(callback) {
+    this._askSent(this._expect(callback));
   }
 
   /** The engine is to tell when all that it has been given until now is on its way. */
@@ -121,11 +128,15 @@ class Connection {
 
   _ondrain() {
     const isBehind = this._drain === DRAIN.ASK_AGAIN;
+    const isTold = this._isDrainTold && !isBehind;
     this._drain = DRAIN.IDLE;
+    this._drainsForPing = this._isDrainTold = false;
     if (isBehind) {
       this._expectDrain();
     }
-    announceDrain(this);
+    if (!isTold) {
+      announceDrain(this);
+    }
   }
 
   close(discard = false) {
@@ -208,6 +219,7 @@ class Connection {
   }
 
   _onheartbeat() {
+    announcePong(this);
     this.emit('packet', { type: this.protocol === 3 ? 'ping' : 'pong' });
     if (this.protocol === 3) {
       announceHeartbeat(this, 'pong');
@@ -265,6 +277,9 @@ class Connection {
     this._unsent = null;
     this._bridge.connections[this._number] = undefined;
     this._bridge.clients.delete(this.id);
+    if (this._takenOver !== null) {
+      this._takenOver.ended();
+    }
     const isInvalidPacket = reason === 'forced close' && description !== null && !wasClosing;
     const detail = this._describe(reason, description);
     for (const socket of this._sockets()) {
@@ -304,6 +319,9 @@ becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
 Connection.prototype._drain = DRAIN.IDLE;
+// Whether it waits for `drain` because of nothing but a ping, and whether that has been told of before the engine said so.
+Connection.prototype._drainsForPing = false;
+Connection.prototype._isDrainTold = false;
 Object.assign(Connection.prototype, connectionWatch);
 
 module.exports = { Connection };

@@ -192,10 +192,16 @@ function handle(bridge, record, reader) {
     }
     case RECORD.UPGRADED: {
       const connection = bridge.connections[record[1]];
-      if (connection !== undefined) {
-        connection._onupgrade();
+      const exchange = bridge.requests.get(record[2]);
+      if (connection === undefined) {
+        forget(bridge, record[2]);
+        break;
       }
-      forget(bridge, record[2]);
+      // One that is fed may have closed already.
+      if (exchange !== undefined) {
+        exchange.opened(connection);
+      }
+      connection._onupgrade();
       break;
     }
     case RECORD.ANSWER: {
@@ -253,6 +259,7 @@ function handle(bridge, record, reader) {
       onRoomsAsked(bridge, record, record[0] === RECORD.JOIN_ASKED ? 'join' : 'leave');
       break;
     case RECORD.CLOSED:
+      bridge.endTakenOver();
       if (bridge.onclosed !== null) {
         bridge.onclosed();
       }
@@ -281,7 +288,7 @@ function onopen(bridge, [, conn, requestId, sid, transport, protocol]) {
   const connection = new bridge.Connection(bridge, exchange.engine, conn, sid, TRANSPORTS[transport], protocol, exchange.req);
   bridge.connections[conn] = connection;
   bridge.clients.set(sid, connection);
-  exchange.opened();
+  exchange.opened(connection);
   exchange.engine.emit('connection', connection);
 }
 
@@ -302,7 +309,7 @@ function onbroadcastAnswer(bridge, [, conn, nspId, token, args, lengths], reader
   }
 }
 
-/** A take-over needs no more of us once the connection is known; a feed lives as long as its socket. */
+/** A WebSocket that will not become a connection, or carry one. */
 function forget(bridge, requestId) {
   const exchange = bridge.requests.get(requestId);
   if (exchange !== undefined) {

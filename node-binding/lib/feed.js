@@ -73,9 +73,11 @@ class ByteFeed {
   }
 
   // The bytes go on flowing when the connection is open or upgraded: only the socket's end ends the feed.
-  opened() {}
+  opened(_connection) {}
 
   forgotten() {}
+
+  cut() {}
 }
 
 module.exports = { ByteFeed };

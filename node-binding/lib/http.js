@@ -167,6 +167,9 @@ class Exchange {
     this.engine._bridge.requests.delete(this.id);
   }
 
+  /** The engine has closed: what it answers still comes. */
+  cut() {}
+
   onclose() {
     if (!this.isAnswered) {
       this.forgotten();

@@ -113,8 +113,18 @@ function announceHeartbeat(connection, type) {
   announceFlush(connection, [{ type, options: { compress: true } }]);
   if (connection._transportName === 'websocket' && !connection._isDraining) {
     announceDrain(connection);
-  } else {
-    expectDrain(connection);
+  } else if (!connection._isDraining && isDrainWatched(connection)) {
+    connection._expectDrain();
+    connection._drainsForPing = type === 'ping';
+  }
+}
+
+/** The answer to a ping came: it is on its way, though the engine has not said so yet. */
+function announcePong(connection) {
+  if (connection._drainsForPing) {
+    connection._drainsForPing = false;
+    connection._isDrainTold = true;
+    announceDrain(connection);
   }
 }
 
@@ -131,9 +141,14 @@ function announceFlush(connection, packets) {
 }
 
 function expectDrain(connection) {
-  if (connection.listenerCount('drain') > 0 || connection.server.listenerCount('drain') > 0) {
+  if (isDrainWatched(connection)) {
+    connection._drainsForPing = false;
     connection._expectDrain();
   }
+}
+
+function isDrainWatched(connection) {
+  return connection.listenerCount('drain') > 0 || connection.server.listenerCount('drain') > 0;
 }
 
 function announceDrain(connection) {
@@ -164,4 +179,4 @@ function messagesOf(nspName, type, id, payload) {
   return [`${start}${name}${id === null ? '' : id}${json}`, ...attachments];
 }
 
-module.exports = { PACKET, connectionWatch, engineWatch, isStillWatched, announceDrain, announceHeartbeat, announceMessages, announcePacket, announceArrival };
+module.exports = { PACKET, connectionWatch, engineWatch, isStillWatched, announceDrain, announceHeartbeat, announceMessages, announcePacket, announcePong, announceArrival };

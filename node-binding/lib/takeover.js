@@ -2,34 +2,25 @@
 'use strict';
 
 const { ByteFeed } = require('./feed');
+const { FIELD, RECORD } = require('./queue');
+const { hold, unhold } = require('./running');
+const { TakenOver, canTakeOver } = require('./taken-socket');
 
 /** Calls `refused` when the engine no longer knows the session. */
-function giveSocket(engine, req, socket, head, answer, refused) {
+function giveSocket(engine, req, res, socket, head, answer, refused) {
   if (canTakeOver(socket)) {
-    takeOver(engine, req, socket, head, answer, refused);
+    takeOver(engine, req, res, socket, head, answer, refused);
   } else {
     new ByteFeed(engine, req, socket).start(head, answer, refused);
   }
 }
 
-/** Whether the bytes on the descriptor are the peer's own: plain TCP that Node holds by number. */
-function canTakeOver(socket) {
-  const handle = socket._handle;
-  return (
-    process.platform !== 'win32' &&
-    process.env.SORI_NO_TAKEOVER !== '1' &&
-    !socket.encrypted &&
-    Boolean(handle) &&
-    handle.fd >= 0 &&
-    handle.constructor.name === 'TCP' &&
-    // What Node has not written yet would come after what the engine writes.
-    socket.writableLength === 0
-  );
-}
-
-function takeOver(engine, req, socket, head, answer, refused) {
+function takeOver(engine, req, res, socket, head, answer, refused) {
   const { native } = engine._bridge;
-  keepAddress(socket);
+  // Applications ask for the addresses as long as the connection lives: Node's socket keeps what was asked for once.
+  if (socket.remoteAddress !== undefined) {
+    socket._getsockname();
+  }
   socket._handle.readStop();
   const early = [head];
   for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
@@ -39,47 +30,109 @@ function takeOver(engine, req, socket, head, answer, refused) {
   const id = engine._bridge.track(exchange);
   exchange.id = id;
   if (!native.adopt(id, socket._handle.fd, req.url, Buffer.concat(early), answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
-    exchange.forgotten();
+    engine._bridge.requests.delete(id);
     refused();
     return;
   }
-  // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
-  socket.once('close', () => engine._bridge.starts.add(id));
-  socket.destroy();
+  // The engine has its own heartbeat.
+  socket.setTimeout(0);
+  res.leave();
+  exchange.take(socket, answer);
+  hold();
+  engine._bridge.starts.add(id);
 }
 
-const OWN_NAME = Symbol('own name');
-
-/**
- * Applications ask a destroyed socket for its addresses as long as the connection lives. Of the peer's, once asked for, Node
- * still knows; of its own it forgets, and is told where they are.
- */
-function keepAddress(socket) {
-  if (socket.remoteAddress !== undefined) {
-    socket[OWN_NAME] = socket._getsockname();
-    socket._getsockname = ownName;
-  }
-}
-
-function ownName() {
-  return this[OWN_NAME];
-}
-
-/** An upgrade whose socket the engine holds: known here until the engine says what became of it. */
-class TakeOver {
+/** An upgrade whose socket the engine holds: first by itself, then as what carries a connection. */
+class TakeOver extends TakenOver {
   constructor(engine, req) {
+    super();
     this.engine = engine;
+    // Its request until it belongs to a connection.
     this.req = req;
     this.id = 0;
+    this.connection = null;
+    this.isOver = false;
+    this.isHeld = true;
+    // Node's socket has been destroyed.
+    this.isDropped = false;
   }
 
-  opened() {
+  /** It carries `connection` from now on. */
+  opened(connection) {
+    this.engine._bridge.requests.delete(this.id);
+    this.req = null;
+    this.connection = connection;
+    connection._takenOver = this;
+    if (this.isDropped) {
+      this.drop();
+    }
+  }
+
+  /** It will not carry a connection. */
+  forgotten() {
+    this.engine._bridge.requests.delete(this.id);
+    this.ended();
+  }
+
+  /** The engine has closed. */
+  cut() {
     this.forgotten();
   }
 
-  forgotten() {
-    this.engine._bridge.requests.delete(this.id);
+  /** The engine is done with it. */
+  ended() {
+    if (!this.isOver) {
+      this.isOver = true;
+      if (this.isHeld) {
+        unhold();
+      }
+      this.tellEnd();
+    }
+  }
+
+  get address() {
+    return {};
+  }
+
+  /** The connection it carries, or may come to carry; undefined while the engine has not told of it. */
+  get subject() {
+    return this.connection || this.engine._bridge.clients.get(this.req._query.sid);
+  }
+
+  drop() {
+    this.isDropped = true;
+    const connection = this.isOver ? undefined : this.subject;
+    if (connection !== undefined) {
+      this.engine._bridge.queue.push(`w${FIELD}${connection._number}${FIELD}${this.id}${RECORD}`);
+    }
+  }
+
+  reset() {}
+
+  /** Node's socket is then destroyed. */
+  finish(done) {
+    const { connection } = this;
+    if (this.isOver || connection === null) {
+      done();
+    } else {
+      connection._whenSent(() => {
+        done();
+        this.drop();
+      });
+    }
+  }
+
+  writeRaw(_bytes, done) {
+    // An error would end the connection.
+    done();
+  }
+
+  hold(isHeld) {
+    if (isHeld !== this.isHeld && !this.isOver) {
+      (isHeld ? hold : unhold)();
+    }
+    this.isHeld = isHeld;
   }
 }
 
-module.exports = { giveSocket, canTakeOver, keepAddress };
+module.exports = { giveSocket };

@@ -94,7 +94,7 @@ function accept(engine, req, socket, head, res) {
   if (isFirst) {
     connection._onupgrading();
   }
-  giveSocket(engine, req, socket, head, answer, () => {
+  giveSocket(engine, req, res, socket, head, answer, () => {
     if (isFirst) {
       connection._onupgradeFailed();
     }
@@ -187,8 +187,15 @@ class UpgradeResponse extends EventEmitter {
     this.req = req;
     this.headers = {};
     this.socket = socket;
-    // Loggers wait for it, as pino-http. A connection that is taken over closes here at once.
-    socket.once('close', () => this.emit('close'));
+    // Loggers wait for it, as pino-http.
+    this.onclose = () => this.emit('close');
+    socket.once('close', this.onclose);
+  }
+
+  /** The engine takes the socket over: for who waits for the response it is over. */
+  leave() {
+    this.socket.removeListener('close', this.onclose);
+    process.nextTick(this.onclose);
   }
 
   setHeader(name, value) {

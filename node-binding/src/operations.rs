@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use napi::bindgen_prelude::Buffer;
 use sori::embed::{
-    AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, SocketRef, Telling,
+    AckRequest, Audience, Command, NamespaceId, Payload, Raw, Reach, RequestId, SocketRef, Telling,
 };
 use sori::proto::cluster::sockets_from_json;
 use sori::server::{Batch, Engine};
@@ -137,6 +137,13 @@ impl Run<'_> {
                         conn,
                         description: &description,
                     });
+                }
+            }
+            "w" => {
+                let conn = self.meanings.of(fields.number()? as u32);
+                let request = RequestId(fields.number()?);
+                if let Some(conn) = conn {
+                    self.batch.execute(Command::DropStream { conn, request });
                 }
             }
             "c" => {

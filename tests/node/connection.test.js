@@ -4,6 +4,7 @@
 const assert = require('assert/strict');
 const { test } = require('node:test');
 const { sori, isOriginal, serve, clientOf, join, pair, next, barrier, handshake, request, TRANSPORTS } = require('./harness');
+const { IN_ORDER, promptClient, heartbeatsOfLateThread } = require('./heartbeats');
 
 /** The text messages among `packets` of a connection, without heartbeats and upgrades. */
 function messages(packets) {
@@ -254,16 +255,19 @@ for (const transports of [['websocket'], ['polling']]) {
     const { io, port } = await serve(t, { pingInterval: 50 });
     const { socket } = await pair(t, io, port, { transports });
     const { conn } = socket;
-    // A ping may be on its way already: the next comes only after this.
-    await next(conn, 'heartbeat');
     const steps = [];
-    conn.on('packetCreate', (packet) => steps.push(['packetCreate', packet]));
-    conn.on('flush', ([{ type }]) => steps.push(['flush', type]));
-    io.engine.on('flush', (which, [{ type }]) => steps.push(['engine flush', which === conn, type]));
-    conn.on('drain', () => steps.push(['drain']));
-    io.engine.on('drain', (which) => steps.push(['engine drain', which === conn]));
-    conn.on('packet', ({ type }) => steps.push(['packet', type]));
-    await next(conn, 'heartbeat');
+    // A ping may be on its way already: the next comes only after its pong, and may come with it.
+    await new Promise((resolve) => {
+      conn.once('heartbeat', () => {
+        conn.on('packetCreate', (packet) => steps.push(['packetCreate', packet]));
+        conn.on('flush', ([{ type }]) => steps.push(['flush', type]));
+        io.engine.on('flush', (which, [{ type }]) => steps.push(['engine flush', which === conn, type]));
+        conn.on('drain', () => steps.push(['drain']));
+        io.engine.on('drain', (which) => steps.push(['engine drain', which === conn]));
+        conn.on('packet', ({ type }) => steps.push(['packet', type]));
+        conn.once('heartbeat', resolve);
+      });
+    });
     assert.deepEqual(steps, [
       ['packetCreate', { type: 'ping', options: { compress: true } }],
       ['flush', 'ping'],
@@ -272,6 +276,16 @@ for (const transports of [['websocket'], ['polling']]) {
       ['engine drain', true],
       ['packet', 'pong'],
     ]);
+  });
+}
+
+for (const transports of [['websocket'], ['polling']]) {
+  test(`a ping is told of before its pong, however late this thread is (${transports})`, async (t) => {
+    const { io, port } = await serve(t, { pingInterval: 20 });
+    const connected = next(io, 'connection');
+    promptClient(t, { kind: 'socket.io', url: `http://127.0.0.1:${port}`, transports });
+    const [{ conn }] = await connected;
+    assert.deepEqual(await heartbeatsOfLateThread(conn), IN_ORDER);
   });
 }
 

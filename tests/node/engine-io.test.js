@@ -8,6 +8,7 @@ const { once } = require('events');
 const { Socket: Client } = require('engine.io-client');
 const WebSocket = require('ws');
 const { isOriginal, next, request, TRANSPORTS } = require('./harness');
+const { IN_ORDER, promptClient, heartbeatsOfLateThread } = require('./heartbeats');
 
 const engineIo = isOriginal ? require('engine.io') : require('../../node-binding/engine');
 const { Server, Socket, Transport, attach, listen } = engineIo;
@@ -210,12 +211,27 @@ for (const transports of TRANSPORTS) {
     const server = await serve(t, { pingInterval: 50 });
     const { socket } = await meet(t, server, transports);
     const steps = [];
-    socket.on('packetCreate', (packet) => steps.push(['packetCreate', packet.type, packet.options.compress]));
-    socket.on('flush', (packets) => steps.push(['flush', packets[0].type]));
-    socket.on('drain', () => steps.push(['drain']));
-    socket.on('packet', ({ type }) => steps.push(['packet', type]));
-    await next(socket, 'heartbeat');
+    // A ping may be on its way already: the next comes only after its pong, and may come with it.
+    await new Promise((resolve) => {
+      socket.once('heartbeat', () => {
+        socket.on('packetCreate', (packet) => steps.push(['packetCreate', packet.type, packet.options.compress]));
+        socket.on('flush', (packets) => steps.push(['flush', packets[0].type]));
+        socket.on('drain', () => steps.push(['drain']));
+        socket.on('packet', ({ type }) => steps.push(['packet', type]));
+        socket.once('heartbeat', resolve);
+      });
+    });
     assert.deepStrictEqual(steps, [['packetCreate', 'ping', true], ['flush', 'ping'], ['drain'], ['packet', 'pong']]);
+  });
+}
+
+for (const transports of [['websocket'], ['polling']]) {
+  test(`a ping is told of before its pong, however late this thread is (${transports})`, async (t) => {
+    const { engine, port } = await serve(t, { pingInterval: 20 });
+    const connected = next(engine, 'connection');
+    promptClient(t, { kind: 'engine.io', url: `ws://127.0.0.1:${port}`, transports });
+    const [socket] = await connected;
+    assert.deepStrictEqual(await heartbeatsOfLateThread(socket), IN_ORDER);
   });
 }
 

@@ -202,6 +202,10 @@ impl<'e> Batch<'e> {
                     },
                 );
             }
+            Command::DropStream { conn, request } => {
+                let slot = conn.slot;
+                self.push(conn.shard, Task::DropStream { slot, request });
+            }
             Command::WebSocket { conn, command } => self.ask_websocket(conn, command),
             Command::WebSocketBroadcast(broadcast) => self.broadcast_websocket(broadcast),
             Command::Close { conn, discard } => {

@@ -108,6 +108,15 @@ impl Connection {
         links.into_iter().flatten().any(|link| link.id == id)
     }
 
+    /// The WebSocket that a request brought.
+    pub(super) fn link_of(&self, request: RequestId) -> Option<LinkId> {
+        let mut links = [self.link.as_ref(), self.probe.as_deref()]
+            .into_iter()
+            .flatten();
+        let link = links.find(|link| link.request == request);
+        link.map(|link| link.id)
+    }
+
     pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         match (&mut self.link, &mut self.probe) {
             (Some(link), _) if link.id == id => Some(link),

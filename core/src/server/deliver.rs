@@ -51,6 +51,7 @@ impl Shard {
                 discard,
             } => self.close(slot, reason, discard),
             Task::Fail { slot, description } => self.fail(slot, description),
+            Task::DropStream { slot, request } => self.drop_stream(slot, request),
             Task::BroadcastDeadline { namespace, id, at } => {
                 self.timers.set(at, Timer::Broadcast(namespace.id(), id));
             }

@@ -104,6 +104,14 @@ impl Shard {
         }
     }
 
+    /// Drops a connection's WebSocket, as if its peer had gone.
+    pub(super) fn drop_stream(&mut self, slot: Slot, request: RequestId) {
+        let connection = self.connections.get_mut(slot);
+        if let Some(link) = connection.and_then(|connection| connection.link_of(request)) {
+            self.handle_stream_end(slot, link, None);
+        }
+    }
+
     /// Closes a connection from this side.
     pub(super) fn close(&mut self, slot: Slot, reason: DisconnectReason, discard: bool) {
         let now = self.now;

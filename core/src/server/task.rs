@@ -45,6 +45,8 @@ pub(super) enum Task {
     },
     /// End a connection whose peer broke a rule.
     Fail { slot: Slot, description: Box<str> },
+    /// Drop the WebSocket of a connection that a request brought.
+    DropStream { slot: Slot, request: RequestId },
     /// Close a connection.
     Close {
         slot: Slot,

@@ -77,6 +77,7 @@ class EngineSocket extends Connection {
   }
 
   _onheartbeat() {
+    this._onpong();
     this._receive({ type: this.protocol === 3 ? 'ping' : 'pong' });
     if (this.protocol === 3) {
       this._onbeat('pong');
@@ -86,6 +87,14 @@ class EngineSocket extends Connection {
 
   _onping() {
     this._onbeat('ping');
+  }
+
+  /** A ping that is answered is on its way, and what was before it, though the engine has not said so yet. */
+  _onpong() {
+    const answered = this.writeBuffer.findLastIndex((packet) => packet.type === 'ping');
+    if (answered !== -1) {
+      this._onsent(this._waiting[answered].token);
+    }
   }
 
   /** The engine sends a packet of its heartbeat: over a WebSocket at once, if nothing is before it. */
@@ -116,6 +125,10 @@ class EngineSocket extends Connection {
     while (count < this._waiting.length && this._waiting[count].token <= token) {
       callbacks.push(this._waiting[count].callback);
       count += 1;
+    }
+    if (count === 0) {
+      // The client's pong told of it first.
+      return;
     }
     this._waiting.splice(0, count);
     this.writeBuffer.splice(0, count);

@@ -1,13 +1,14 @@
 // What carries a WebSocket's bytes: Node's socket at first, then the engine, or Node's socket feeding the engine.
 //
-//   PENDING ──► TAKEN   the engine has a descriptor of its own; Node's socket is gone
+//   PENDING ──► TAKEN   the engine has a descriptor of its own; Node's socket is a handle on it, for those who hold it
 //      │
 //      └──────► FED     Node keeps the socket (TLS, pipes, mocks, Windows), its bytes go to the engine and back
 //
 // It is PENDING until the listeners of `connection` or `open` have run: who wants the raw stream can have it by then.
 'use strict';
 
-const { canTakeOver } = require('../takeover');
+const { hold, unhold } = require('../running');
+const { TakenOver, canTakeOver } = require('../taken-socket');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -31,8 +32,9 @@ class NodeSide {
   }
 }
 
-class Carrier {
+class Carrier extends TakenOver {
   constructor(ws, stream, head, answer) {
+    super();
     this.ws = ws;
     this.phase = PHASE.PENDING;
     this.node = new NodeSide(stream, head, answer, () => this.streamClosed());
@@ -95,6 +97,7 @@ class Carrier {
   takeOver() {
     const { ws, node } = this;
     const { stream, start } = node;
+    const { answer } = start;
     stream._handle.readStop();
     const early = [start.head];
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
@@ -104,7 +107,7 @@ class Carrier {
       start.head = Buffer.concat(early);
     }
     try {
-      this.adopt(stream._handle.fd, start.head, start.answer);
+      this.adopt(stream._handle.fd, start.head, answer);
     } catch {
       // The process has no descriptor left for it: then Node's stays.
       stream._handle.readStart();
@@ -112,16 +115,13 @@ class Carrier {
       return;
     }
     this.phase = PHASE.TAKEN;
-    askInstead(stream, this);
+    stream.removeListener('close', node.onclose);
+    this.take(stream, answer);
     this.node = null;
     if (this.isHeld) {
-      engine.hold();
+      hold();
     }
-    // The engine has its own descriptor. Node's must go without a word to the peer, and be gone before the engine uses its own.
-    stream.removeListener('close', node.onclose);
-    const id = ws._engineId;
-    stream.on('close', () => engine.starts.add(id));
-    stream.destroy();
+    engine.starts.add(ws._engineId);
   }
 
   feed() {
@@ -166,6 +166,8 @@ class Carrier {
       engine.native.feedClosed(ws._engineId);
       if (this.node.isEnded) {
         ws._onclosed();
+      } else {
+        this.holdProcess();
       }
     }
   }
@@ -221,9 +223,33 @@ class Carrier {
   reset() {
     if (this.phase === PHASE.TAKEN) {
       engine.reset(this.ws._engineId);
-    } else {
+    } else if (!this.isOver) {
       this.demandStream().resetAndDestroy();
     }
+  }
+
+  /** What Node's socket asks for when it is a handle on the connection. */
+  get isOver() {
+    return this.phase === PHASE.OVER;
+  }
+
+  drop() {
+    if (!this.isOver) {
+      this.terminate();
+    }
+  }
+
+  finish(done) {
+    if (this.isOver) {
+      done();
+    } else {
+      this.ws._whenSent(done);
+      this.endStream();
+    }
+  }
+
+  writeRaw(bytes, done) {
+    this.ws._writeRaw(bytes, done);
   }
 
   /** The handshake's answer goes by Node's socket. */
@@ -274,21 +300,21 @@ class Carrier {
       stream[isHeld ? 'ref' : 'unref']();
     }
     if (this.phase === PHASE.TAKEN && isHeld !== this.isHeld) {
-      engine[isHeld ? 'hold' : 'unhold']();
+      (isHeld ? hold : unhold)();
     }
     this.isHeld = isHeld;
-    if (this.phase === PHASE.FED) {
+    if (this.node !== null) {
       this.holdProcess();
     }
   }
 
-  /** Where nothing of Node's keeps the process running for a fed connection, this does. */
+  /** Where nothing of Node's keeps the process running for a fed connection, this does, until the engine's last record. */
   holdProcess() {
     const { node } = this;
-    const isHolding = this.isHeld && this.phase === PHASE.FED && !node.stream._handle;
+    const isHolding = this.isHeld && node.start === null && !node.isEnded && !node.stream._handle;
     if (isHolding !== node.isHolding) {
       node.isHolding = isHolding;
-      engine[isHolding ? 'hold' : 'unhold']();
+      (isHolding ? hold : unhold)();
     }
   }
 
@@ -296,45 +322,24 @@ class Carrier {
   closed() {
     const { ws, node, phase } = this;
     // Who is told of it may ask where the connection came from.
-    if (phase === PHASE.TAKEN && (this.view !== null || ws.listenerCount('close') > 0)) {
+    if (phase === PHASE.TAKEN && (this.view !== null || this.isMourned || ws.listenerCount('close') > 0)) {
       this.socket.keepAddress();
     }
     this.phase = PHASE.OVER;
     if (node !== null) {
+      node.isEnded = true;
       this.holdProcess();
       clearTimeout(node.deadline);
     } else if (this.isHeld) {
-      engine.unhold();
+      unhold();
     }
     engine.release(ws._engineId);
     ws._engineId = -1;
+    this.tellEnd();
     if (this.view !== null) {
       this.view.closed();
     }
   }
-}
-
-const CARRIER = Symbol('carrier');
-
-/** Of Node's socket, which is gone, applications still ask where the connection comes from. Few do: then the engine is asked. */
-function askInstead(stream, carrier) {
-  stream[CARRIER] = carrier;
-  stream._getpeername = peerName;
-  stream._getsockname = ownName;
-}
-
-function peerName() {
-  // What was asked for before Node has kept.
-  if (!this._peername) {
-    const { remoteAddress: address, remotePort: port, remoteFamily: family } = this[CARRIER].address;
-    return { address, port, family };
-  }
-  return this._peername;
-}
-
-function ownName() {
-  const { localAddress: address, localPort: port, localFamily: family } = this[CARRIER].address;
-  return { address, port, family };
 }
 
 function handOver(carrier) {

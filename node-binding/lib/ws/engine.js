@@ -1,8 +1,6 @@
 // The engine that all WebSockets of this environment share: started when the first one needs it.
 'use strict';
 
-// Node's own, also while a test of the application puts others in the place of the global ones.
-const { setInterval } = require('timers');
 const native = require('../native');
 const { throwLater } = require('../errors');
 const { Starts } = require('../starts');
@@ -36,9 +34,6 @@ const RECORD_WORDS = 3;
 // Who keeps a small message keeps the page it lies in, as who keeps a small Buffer keeps its part of Node's pool.
 const PAGE_SIZE = 16 * 1024;
 
-// The longest time that a timer takes. It keeps the process running as long as a connection is open.
-const FOREVER = 2 ** 31 - 1;
-
 const KIND_OF = { [OPCODE.PING]: KIND.PING, [OPCODE.PONG]: KIND.PONG };
 
 class Engine {
@@ -55,8 +50,6 @@ class Engine {
     this.pageWords = null;
     // Used bytes of the page.
     this.at = 0;
-    this.held = 0;
-    this.timer = null;
     this.clients = -1;
   }
 
@@ -118,22 +111,6 @@ class Engine {
     this.native.forget(id);
     this.sockets[id] = undefined;
     this.free.push(id);
-  }
-
-  /** Keeps the process running, until `unhold` has been called as often. */
-  hold() {
-    if (this.held++ === 0) {
-      if (this.timer === null) {
-        this.timer = setInterval(() => {}, FOREVER);
-      }
-      this.timer.ref();
-    }
-  }
-
-  unhold() {
-    if (--this.held === 0) {
-      this.timer.unref();
-    }
   }
 
   // ---- orders

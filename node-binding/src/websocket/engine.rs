@@ -18,7 +18,7 @@ use sori::server::{Engine as Native, FeedId, WebSocketUpgrade};
 use super::orders::{self, Order};
 use super::records::Records;
 use super::settings;
-use super::sink::{Gathered, Sink};
+use super::sink::{Gathered, Opened, Sink};
 use super::sockets::{Ends, Place, Sockets};
 use crate::addon::{duplicate, type_error};
 use crate::metrics::{self, Metrics};
@@ -29,6 +29,7 @@ use crate::threads::Threads;
 pub struct WebSocketEngine {
     native: Native,
     thread: Arc<JavaScript>,
+    sink: Arc<Sink>,
     /// Memory that JavaScript writes its orders into.
     orders: Uint8Array,
     settings: Vec<Arc<WebSocketSettings>>,
@@ -99,6 +100,7 @@ impl WebSocketEngine {
         Ok(WebSocketEngine {
             native,
             thread,
+            sink,
             orders,
             settings: Vec::new(),
             adopted: HashMap::new(),
@@ -255,9 +257,11 @@ impl WebSocketEngine {
     /// Executes the orders in the first `bytes` bytes of the memory for them.
     #[napi]
     pub fn flush(&self, bytes: u32) {
-        let mut known = self.thread.0.lock();
+        let sockets = &mut self.thread.0.lock().sockets;
+        settle(&self.native, sockets, self.sink.take_opened());
         let written = self.orders.get(..bytes as usize).unwrap_or_default();
-        orders::execute(&self.native, &mut known.sockets, written);
+        orders::execute(&self.native, sockets, written);
+        self.await_open(sockets);
     }
 
     /// Executes one order whose payload is too long for the memory.
@@ -269,8 +273,10 @@ impl WebSocketEngine {
             token,
             payload,
         };
-        let mut known = self.thread.0.lock();
-        orders::execute_one(&mut self.native.batch(), &mut known.sockets, order);
+        let sockets = &mut self.thread.0.lock().sockets;
+        settle(&self.native, sockets, self.sink.take_opened());
+        orders::execute_one(&mut self.native.batch(), sockets, order);
+        self.await_open(sockets);
     }
 
     /// Address and port of the peer of a socket that was taken over, then of this end, with spaces
@@ -329,6 +335,23 @@ impl WebSocketEngine {
     }
 }
 
+impl WebSocketEngine {
+    /// Sees to it that what was asked of sockets that are not open reaches them as soon as they are.
+    fn await_open(&self, sockets: &mut Sockets) {
+        if sockets.take_is_asked() {
+            settle(&self.native, sockets, self.sink.await_open());
+        }
+    }
+}
+
+/// Sockets that are open get their orders.
+fn settle(native: &Native, sockets: &mut Sockets, opened: Vec<Opened>) {
+    for opened in opened {
+        let waiting = sockets.open(opened.id, opened.conn, opened.gauge);
+        orders::execute(native, sockets, &waiting);
+    }
+}
+
 impl Drop for WebSocketEngine {
     fn drop(&mut self) {
         self.native.close();
@@ -349,9 +372,9 @@ impl JavaScript {
             opened: Vec::new(),
         };
         let gathered = sink.take(native, empty);
-        for opened in gathered.opened {
-            let waiting = sockets.open(opened.id, opened.conn, opened.gauge);
-            orders::execute(native, sockets, &waiting);
+        settle(native, sockets, gathered.opened);
+        if sockets.is_asking() {
+            settle(native, sockets, sink.await_open());
         }
         *telling = gathered.records;
     }

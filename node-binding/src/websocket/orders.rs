@@ -165,6 +165,10 @@ pub(super) fn execute_one(batch: &mut Batch<'_>, sockets: &mut Sockets, order: O
             _ => {}
         }
         order.write_to(&mut opening.orders);
+        // Rooms matter to nobody before the next order.
+        if !matches!(order.kind(), JOIN | LEAVE) {
+            sockets.ask(order.subject);
+        }
     } else if let Place::Open {
         conn, group, gauge, ..
     } = sockets.get(order.subject)
@@ -254,6 +258,7 @@ fn broadcast(batch: &mut Batch<'_>, sockets: &mut Sockets, order: Order<'_>) -> 
                 ..to_one
             };
             order.write_to(&mut opening.orders);
+            sockets.ask(id);
         }
     }
     Some(())

@@ -16,6 +16,10 @@ use super::records::{Kind, Records};
 const MOST_WAITING: usize = 65_536;
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
+/// So many connections may be open that JavaScript has not been told of, because it asked nothing of
+/// them: it need not be woken for each.
+const MOST_UNTOLD: usize = 64;
+
 /// Instead of a close code: the peer has been told.
 const TOLD: u16 = 0;
 /// Instead of a close code: the stream is gone, of which ws says nothing but `close`.
@@ -34,6 +38,7 @@ pub(super) struct Sink {
     /// What waits, for a look without the lock. It changes under it.
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
+    untold: AtomicUsize,
     /// Whether JavaScript has been woken for what waits.
     is_woken: AtomicBool,
     wake: OnceLock<Wake>,
@@ -43,6 +48,18 @@ pub(super) struct Sink {
 struct State {
     gathered: Gathered,
     ids: Ids,
+    /// JavaScript has asked something of connections that it does not know to be open.
+    is_open_awaited: bool,
+}
+
+impl State {
+    /// What JavaScript is to be woken for.
+    fn waiting(&self) -> usize {
+        let Gathered { records, opened } = &self.gathered;
+        let untold = opened.len();
+        let is_told = self.is_open_awaited || untold >= MOST_UNTOLD;
+        records.len() + if is_told { untold } else { 0 }
+    }
 }
 
 /// Everything since the last time.
@@ -97,9 +114,11 @@ impl Sink {
         self.is_woken.store(false, Ordering::SeqCst);
         let mut state = self.state.lock();
         let gathered = std::mem::replace(&mut state.gathered, empty);
+        state.is_open_awaited = false;
         let was_full = !self.is_ready();
         self.waiting.store(0, Ordering::Relaxed);
         self.waiting_bytes.store(0, Ordering::Relaxed);
+        self.untold.store(0, Ordering::Relaxed);
         drop(state);
         if was_full {
             engine.resume();
@@ -111,10 +130,31 @@ impl Sink {
         let mut state = self.state.lock();
         work(&mut state);
         let Gathered { records, opened } = &state.gathered;
-        self.waiting
-            .store(records.len() + opened.len(), Ordering::Relaxed);
+        self.waiting.store(state.waiting(), Ordering::Relaxed);
         self.waiting_bytes
             .store(records.payload_bytes(), Ordering::Relaxed);
+        self.untold.store(opened.len(), Ordering::Relaxed);
+    }
+
+    /// The connections that JavaScript has not been told of: most of the time none.
+    pub(super) fn take_opened(&self) -> Vec<Opened> {
+        if self.untold.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let mut opened = Vec::new();
+        self.write(|state| opened = std::mem::take(&mut state.gathered.opened));
+        opened
+    }
+
+    /// JavaScript is to be woken for the next connection that opens. Gives those that have opened
+    /// meanwhile.
+    pub(super) fn await_open(&self) -> Vec<Opened> {
+        let mut opened = Vec::new();
+        self.write(|state| {
+            state.is_open_awaited = true;
+            opened = std::mem::take(&mut state.gathered.opened);
+        });
+        opened
     }
 
     fn record(&self, conn: ConnId, kind: Kind, upper: u16, payload: &[u8]) {

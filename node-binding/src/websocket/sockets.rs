@@ -15,6 +15,10 @@ pub(super) struct Sockets {
     places: Vec<Place>,
     /// Those that wait to be opened.
     opening: HashSet<u32>,
+    /// Those of them that are to do something as soon as they are open.
+    asked: HashSet<u32>,
+    /// Whether one has come to be asked since the last look.
+    is_asked: bool,
 }
 
 /// What a number stands for.
@@ -111,9 +115,25 @@ impl Sockets {
         self.opening.insert(id);
     }
 
+    /// A socket that waits to be opened is to do something.
+    pub(super) fn ask(&mut self, id: u32) {
+        self.is_asked |= self.asked.insert(id);
+    }
+
+    /// Whether a socket has come to be asked since the last call.
+    pub(super) fn take_is_asked(&mut self) -> bool {
+        std::mem::take(&mut self.is_asked)
+    }
+
+    /// Whether there are sockets that wait to be opened and to do something.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// The socket is open; gives what was asked of it meanwhile.
     pub(super) fn open(&mut self, id: u32, conn: ConnId, gauge: Arc<Gauge>) -> Vec<u8> {
         self.opening.remove(&id);
+        self.asked.remove(&id);
         let Some(place @ Place::Opening(_)) = self.places.get_mut(id as usize) else {
             return Vec::new();
         };
@@ -140,6 +160,7 @@ impl Sockets {
         if let Some(place) = self.places.get_mut(id as usize) {
             *place = Place::Free;
             self.opening.remove(&id);
+            self.asked.remove(&id);
         }
     }
 

@@ -24,13 +24,13 @@ impl Shard {
         shard: &Rc<RefCell<Shard>>,
     ) {
         let Attach {
-            stream,
+            mut stream,
             upgrade,
             group,
         } = attach;
         let WebSocketUpgrade {
             request,
-            answer,
+            mut answer,
             head,
             role,
             deflate,
@@ -50,6 +50,8 @@ impl Shard {
             }
             return;
         };
+        // It is no message: who looks at the gauge is not to find it there.
+        stream.write_ahead(&mut answer);
         let (outlet, reader) = match stream.adopt() {
             Ok(None) => (Outlet::Feed { unwritten: 0 }, None),
             Ok(Some(wire)) => {

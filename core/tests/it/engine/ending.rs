@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use sori::server::Upgrade;
+
 use crate::support::engine::*;
 
 #[test]
@@ -222,4 +225,61 @@ fn an_engine_closes_soon_although_some_take_nothing() {
     let took = rig.close();
     assert!(took < Duration::from_secs(4), "{took:?}");
     drop(clients);
+}
+
+/// A WebSocket that somebody else has upgraded and the engine has taken on as request `number`.
+fn taken_on(rig: &Rig, number: u64, query: &str) -> Wire {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    let url = format!("/socket.io/?EIO=4&transport=websocket{query}");
+    let upgrade = Upgrade {
+        request: RequestId(number),
+        answer: Bytes::new(),
+        head: Bytes::new(),
+        handshake: None,
+        deflate: None,
+        sid: None,
+        address: None,
+    };
+    rig.engine.attach(&url, stream, upgrade);
+    Wire::over(peer)
+}
+
+fn drop_stream(rig: &Rig, client: &Client, request: u64) {
+    let SocketRef { conn, .. } = rig.socket(client);
+    let request = RequestId(request);
+    rig.engine.execute(Command::DropStream { conn, request });
+}
+
+#[test]
+fn a_stream_that_is_dropped_ends_its_connection_without_a_close_frame() {
+    let rig = Rig::new();
+    let mut wire = taken_on(&rig, 900, "");
+    let sid = sid_of(&wire.read_text());
+    wire.send_frame(TEXT, b"40");
+    assert!(wire.read_text().starts_with("40{"));
+    let mut client = rig.join(Way::WebSocket);
+    client.sid = sid;
+    client.carrier = Carrier::WebSocket(wire);
+    // Another's request names nothing of it.
+    drop_stream(&rig, &client, 901);
+    client.expect_nothing();
+    drop_stream(&rig, &client, 900);
+    assert_eq!(client.wire().read_to_end(), b"");
+    let lines = rig.wait_closed(&client);
+    assert_eq!(lines[lines.len() - 1], "close transport close in /");
+}
+
+#[test]
+fn a_candidate_that_is_dropped_leaves_its_session_where_it_was() {
+    let rig = Rig::new();
+    let mut client = rig.join(Way::Polling);
+    let mut wire = taken_on(&rig, 900, &format!("&sid={}", client.sid));
+    wire.send_frame(TEXT, b"2probe");
+    assert_eq!(wire.read_text(), "3probe");
+    drop_stream(&rig, &client, 900);
+    assert_eq!(wire.read_to_end(), b"");
+    client.send(r#"42["echo","still polling"]"#);
+    assert_eq!(client.next(), r#"42["echo","still polling"]"#);
 }
