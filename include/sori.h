@@ -684,7 +684,7 @@ typedef struct sori_metrics {
     uint64_t paused;
     // Namespaces that there are.
     uint64_t namespaces;
-    // Sockets that lost their connection and may come back.
+    // Sockets that lost their connection and may come back; none where Redis keeps them.
     uint64_t recovery_sockets;
     // Packets kept for them.
     uint64_t recovery_packets;
