@@ -264,7 +264,7 @@ static void a_socket_comes_back_to_the_other_server(void)
     CHECK(sori_server_set_recovery_data(servers[0], socket, "{\"visits\":7}") == SORI_OK);
     CHECK(sori_server_emit(servers[0], socket, "seen", NULL, NULL) == SORI_OK);
     const char *seen = client_next(peer, NULL);
-    CHECK(strncmp(seen, "42[\"seen\",\"", 12) == 0);
+    CHECK(strncmp(seen, "42[\"seen\",\"", 11) == 0);
     quoted(seen, ",\"", offset, sizeof offset);
     client_close(peer);
     sori_event_free(next_event(servers[0], SORI_EVENT_DISCONNECT));
@@ -277,7 +277,7 @@ static void a_socket_comes_back_to_the_other_server(void)
     snprintf(ticket, sizeof ticket, "40{\"pid\":\"%s\",\"offset\":\"%s\"}", pid, offset);
     peer = come_back(servers[1], ports[1], ticket);
     const char *missed = client_next(peer, NULL);
-    CHECK(strncmp(missed, "42[\"missed\",1,\"", 16) == 0);
+    CHECK(strncmp(missed, "42[\"missed\",1,\"", 15) == 0);
     snprintf(expected, sizeof expected, "40{\"sid\":\"%s\",\"pid\":\"%s\"}", sid, pid);
     client_expect(peer, expected);
     client_close(peer);

@@ -183,7 +183,9 @@ pub enum Format {
     /// broadcast to one room is carried to those nodes alone that have members of it, as the mode says.
     Sharded(SubscriptionMode),
     /// `createAdapter` of `@socket.io/redis-streams-adapter` 0.3: broadcasts go through a stream, so that
-    /// nothing is lost while a node has lost Redis for a moment. [`ClusterSettings::streams`] says more.
+    /// nothing is lost while a node has lost Redis for a moment. [`ClusterSettings::streams`] says more. With
+    /// [`recovery`](crate::config::Config::recovery) sockets come back to any node, and what can be missed reaches
+    /// clients in the stream's order.
     Streams,
 }
 

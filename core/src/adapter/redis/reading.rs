@@ -31,11 +31,21 @@ pub(super) struct Places {
     working: Mutex<Working>,
 }
 
-/// Which of the two connections work. Entries come back while both do.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which of the two connections work, as far as is known: that which reads comes after the other. Entries come back
+/// while both do.
+#[derive(Clone, Copy, Debug)]
 struct Working {
     posting: bool,
     reading: bool,
+}
+
+impl Default for Working {
+    fn default() -> Working {
+        Working {
+            posting: false,
+            reading: true,
+        }
+    }
 }
 
 impl Working {

@@ -233,19 +233,15 @@ impl Cluster {
             return;
         };
         let mut state = self.echoes.state.lock();
-        let is_before =
-            |waiting: &Waiting| waiting.number < number && waiting.stream == entry.stream;
-        while let Some(waiting) = state.take_first(is_before) {
-            self.deliver(engine, &waiting.said, None);
+        while let Some(waiting) = state.take_up_to(number, &entry.stream) {
+            let offset = Some(offset).filter(|_| waiting.number == number);
+            self.deliver(engine, &waiting.said, offset);
         }
         if state
             .overdue
             .is_some_and(|overdue| overdue.number <= number)
         {
             state.overdue = None;
-        }
-        if let Some(waiting) = state.take_first(|waiting| waiting.number == number) {
-            self.deliver(engine, &waiting.said, Some(offset));
         }
     }
 
@@ -282,14 +278,16 @@ impl Cluster {
         engine.batch().push(0, Task::EchoDeadline { at });
     }
 
-    /// Delivers what waits and is such, without an offset.
+    /// Delivers what has waited longest, as long as it is such, without an offset.
     fn give_up_waiting(
         &self,
         engine: &Engine,
         state: &mut State,
         is_such: impl Fn(&Waiting) -> bool,
     ) {
-        while let Some(waiting) = state.take_first(&is_such) {
+        while state.waiting.front().is_some_and(&is_such)
+            && let Some(waiting) = state.take(0)
+        {
             self.deliver_late(engine, state, waiting.number, &waiting.said);
         }
         if !state.is_on || state.overdue.is_some() {
@@ -305,8 +303,17 @@ impl Cluster {
 }
 
 impl State {
-    fn take_first(&mut self, is_such: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
-        let at = self.waiting.iter().position(is_such)?;
+    /// What has waited longest of what went to a stream, if its number is at most `number`.
+    fn take_up_to(&mut self, number: u64, stream: &str) -> Option<Waiting> {
+        let of_stream = |waiting: &Waiting| *waiting.stream == *stream;
+        let at = self.waiting.iter().position(of_stream)?;
+        match self.waiting[at].number <= number {
+            true => self.take(at),
+            false => None,
+        }
+    }
+
+    fn take(&mut self, at: usize) -> Option<Waiting> {
         let waiting = self.waiting.remove(at)?;
         self.bytes -= waiting.bytes;
         Some(waiting)

@@ -470,6 +470,33 @@ fn one_that_goes_before_it_is_known_leaves_its_record() {
 }
 
 #[test]
+fn while_the_bus_is_lost_or_something_is_overdue_who_comes_back_is_a_new_socket() {
+    let bus = HeldBus::default();
+    let node = start(|builder| builder.adapter(bus.clone()));
+    let listener = bus.listener();
+    let is_new = |client: &mut Client| assert_ne!(field(&client.receive(), "sid"), "sid");
+    let mut on_the_way = come_back(&node, TICKET);
+    let recall = bus.recalled();
+    listener.recalled(recall.token, record("sid", "pidpidpid"), LEFT);
+    listener.echoes(false);
+    is_new(&mut on_the_way);
+    assert_eq!(bus.record().value, Some(record("sid", "pidpidpid")));
+    listener.replayed(recall.token, true);
+    is_new(&mut come_back(&node, TICKET));
+
+    node.server.of("/").emit("said", ()).unwrap();
+    listener.echoes(true);
+    // It went to the clients here, and will come from the stream.
+    is_new(&mut come_back(&node, TICKET));
+    listener.read("5-0", bus.entry());
+    let mut back = come_back(&node, TICKET);
+    let recall = bus.recalled();
+    listener.recalled(recall.token, record("sid", "pidpidpid"), LEFT);
+    listener.replayed(recall.token, true);
+    assert_eq!(field(&back.receive(), "sid"), "sid");
+}
+
+#[test]
 fn a_bus_that_fails_while_it_replays_makes_a_new_socket_of_it_and_nonsense_is_counted() {
     let bus = HeldBus::default();
     let node = start(|builder| builder.adapter(bus.clone()));
