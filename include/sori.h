@@ -182,7 +182,8 @@
 #define SORI_REDIS_SHARDED_PRIVATE 3
 
 // That of npm @socket.io/redis-streams-adapter 0.3: broadcasts go through a stream, so that none is lost
-// while a server has lost Redis for a moment.
+// while a server has lost Redis for a moment. With recovery_ms clients come back to any server of the
+// cluster; what can be missed then reaches the clients of this server, too, by way of the stream.
 #define SORI_REDIS_STREAMS 4
 
 // Bytes that a socket's id takes, with its NUL.
@@ -663,6 +664,9 @@ typedef struct sori_server_options {
     const char *redis_stream;
     // With SORI_REDIS_STREAMS: about how many entries a stream keeps (maxLen). Default 10,000.
     uint64_t redis_stream_entries;
+    // With SORI_REDIS_STREAMS: what stands before the names of the records of sockets that may come back
+    // (sessionKeyPrefix). Not empty. NULL, the default: "sio:session:".
+    const char *redis_session_prefix;
 } sori_server_options;
 
 // A server's counters at one moment.
@@ -687,7 +691,7 @@ typedef struct sori_metrics {
     uint64_t paused;
     // Namespaces that there are.
     uint64_t namespaces;
-    // Sockets that lost their connection and may come back.
+    // Sockets that lost their connection and may come back; none where Redis keeps them.
     uint64_t recovery_sockets;
     // Packets kept for them.
     uint64_t recovery_packets;

@@ -73,12 +73,15 @@ export interface NativeStreamsAdapterOptions {
   maxLen?: number;
   /** Most entries that are read at once. @default 100 */
   readCount?: number;
+  /** What stands before the names of the records of sockets that may come back. @default 'sio:session:' */
+  sessionKeyPrefix?: string;
   /** Milliseconds that other servers have to answer. @default 5000 */
   requestsTimeout?: number;
 }
 
 /**
  * The same over a Redis stream, with socket.io servers that use `@socket.io/redis-streams-adapter` 0.3: no broadcast is lost
- * while a server has lost Redis for a moment. Sockets that come back are those of their own server.
+ * while a server has lost Redis for a moment. With `connectionStateRecovery` sockets come back to any server, of either
+ * kind; their `data` goes through JSON.
  */
 export function createStreamsAdapter(url: string, options?: NativeStreamsAdapterOptions): NativeAdapter;

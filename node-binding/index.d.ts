@@ -312,7 +312,7 @@ export interface Metrics {
   paused: number;
   /** Namespaces that there are. */
   namespaces: number;
-  /** Sockets that lost their connection and may come back. */
+  /** Sockets that lost their connection and may come back; none where Redis keeps them. */
   recoverySockets: number;
   /** Packets kept for them. */
   recoveryPackets: number;

@@ -57,6 +57,8 @@ pub enum Event<'a> {
         auth: Option<&'a str>,
         /// Whether it is a socket that comes back: with its id, its rooms and what it missed.
         recovered: bool,
+        /// What the application kept for it, if it comes back: JSON.
+        kept: Option<Arc<str>>,
     },
     /// An event of a client.
     Message {

@@ -91,7 +91,7 @@ pub struct Metrics {
     pub paused: u64,
     /// Namespaces that there are.
     pub namespaces: u64,
-    /// Sockets that lost their connection and may come back.
+    /// Sockets that lost their connection and may come back; none where Redis keeps them.
     pub recovery_sockets: u64,
     /// Packets kept for them.
     pub recovery_packets: u64,

@@ -55,7 +55,8 @@ pub const SORI_REDIS_SHARDED_STATIC: u32 = 2;
 /// The same with "dynamic-private": rooms of sockets' own ids are as all others.
 pub const SORI_REDIS_SHARDED_PRIVATE: u32 = 3;
 /// That of npm @socket.io/redis-streams-adapter 0.3: broadcasts go through a stream, so that none is lost
-/// while a server has lost Redis for a moment.
+/// while a server has lost Redis for a moment. With recovery_ms clients come back to any server of the
+/// cluster; what can be missed then reaches the clients of this server, too, by way of the stream.
 pub const SORI_REDIS_STREAMS: u32 = 4;
 
 pub(crate) fn overflow(policy: u32) -> Result<Overflow, Failure> {
@@ -231,6 +232,9 @@ pub struct sori_server_options {
     pub redis_stream: *const c_char,
     /// With SORI_REDIS_STREAMS: about how many entries a stream keeps (maxLen). Default 10,000.
     pub redis_stream_entries: u64,
+    /// With SORI_REDIS_STREAMS: what stands before the names of the records of sockets that may come back
+    /// (sessionKeyPrefix). Not empty. NULL, the default: "sio:session:".
+    pub redis_session_prefix: *const c_char,
 }
 
 // SAFETY: repr(C), the size first; integers and pointers that are checked when they are used.
@@ -309,6 +313,7 @@ unsafe impl Extensible for sori_server_options {
             redis_stream_count: streams.count,
             redis_stream: std::ptr::null(),
             redis_stream_entries: streams.max_entries,
+            redis_session_prefix: std::ptr::null(),
         }
     }
 }
@@ -422,14 +427,15 @@ impl sori_server_options {
     /// The way into the cluster, if there is one.
     ///
     /// # Safety
-    /// `redis_url`, `redis_key` and `redis_stream` are NULL or texts.
+    /// `redis_url`, `redis_key`, `redis_stream` and `redis_session_prefix` are NULL or texts.
     pub(crate) unsafe fn adapter(&self) -> Result<Option<Redis>, Failure> {
         // SAFETY: the caller's promise.
-        let (url, key, stream) = unsafe {
+        let (url, key, stream, prefix) = unsafe {
             (
                 pointer::optional_text(self.redis_url, "options.redis_url")?,
                 pointer::optional_text(self.redis_key, "options.redis_key")?,
                 pointer::optional_text(self.redis_stream, "options.redis_stream")?,
+                pointer::optional_text(self.redis_session_prefix, "options.redis_session_prefix")?,
             )
         };
         let mut streams = StreamSettings {
@@ -439,6 +445,9 @@ impl sori_server_options {
         };
         if let Some(stream) = stream {
             stream.clone_into(&mut streams.name);
+        }
+        if let Some(prefix) = prefix {
+            prefix.clone_into(&mut streams.session_prefix);
         }
         let format = self.redis_format()?;
         Ok(url.map(|url| {

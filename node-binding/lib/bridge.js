@@ -12,6 +12,9 @@ const threads = require('./threads');
 
 const SID = /[?&]sid=([^&]*)/;
 
+/** Whether sockets come back to any server of a cluster. */
+const isShared = ({ cluster }) => Boolean(cluster && cluster.streams);
+
 class Bridge {
   /**
    * `options` are complete, as `completeOptions` gives them; the engine throws a TypeError on a bad one. `Connection` is the
@@ -42,7 +45,7 @@ class Bridge {
     // Those of broadcasts whose answers are told one by one.
     this.streams = new Map();
     // Sockets that may come back; null when none may.
-    this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery) : null;
+    this.recovery = options.connectionStateRecovery ? new Recovery(options.connectionStateRecovery, isShared(options)) : null;
   }
 
   /** From now on the engine tells of heartbeats, of all connections. */

@@ -16,8 +16,8 @@ const { Turns } = require('./turns');
  */
 const RECORD = Object.freeze({
   OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket), Engine.IO protocol
-  JOIN: 1, //                  conn, namespace name, socketSid, auth or null, 1 when it is the socket of that sid again:
-  //                           to be answered with op `a` or `r`
+  JOIN: 1, //                  conn, namespace name, socketSid, auth or null, 1 when it is the socket of that sid again,
+  //                           what the engine has as its data or null: to be answered with op `a` or `r`
   EVENT: 2, //                 conn, nspId, ackId or -1, [event, ...args]
   BINARY_EVENT: 3, //          the same, lengths
   ACK: 4, //                   conn, nspId, ackId, args
@@ -162,7 +162,7 @@ function handle(bridge, record, reader) {
         if (connection._isHeard) {
           announceArrival(connection, record[2], PACKET.CONNECT, null, record[4] || undefined);
         }
-        bridge.server._onjoin(connection, record[2], record[3], record[4], record[5] === 1);
+        bridge.server._onjoin(connection, record[2], record[3], record[4], record[5] === 1 ? { data: record[6] } : null);
       }
       break;
     }

@@ -89,9 +89,9 @@ class Namespace {
     });
   }
 
-  /** A client wants in: its socket is made and goes through the middlewares. `isBack`: the engine knows it of old. */
-  _add(connection, sid, auth, isBack) {
-    const socket = isBack ? this._recover(connection, sid, auth) : new Socket(this, connection, sid, auth);
+  /** A client wants in: its socket is made and goes through the middlewares. `back`: the engine knows it of old, with `data`. */
+  _add(connection, sid, auth, back) {
+    const socket = back !== null ? this._recover(connection, sid, auth, back.data) : new Socket(this, connection, sid, auth);
     this._enter(socket, socket.recovered && connection._bridge.recovery.skipsMiddlewares);
   }
 
@@ -113,8 +113,8 @@ class Namespace {
     });
   }
 
-  _recover(connection, sid, auth) {
-    const kept = connection._bridge.recovery.take(sid);
+  _recover(connection, sid, auth, data) {
+    const kept = connection._bridge.recovery.take(sid, data);
     if (kept !== null) {
       return new Socket(this, connection, sid, auth, kept);
     }

@@ -13,6 +13,7 @@
 //   N nsp token | X nsp token timeoutMs json n         count the servers; an event for the others, '' for no ack
 //   Y ticket json n | Z ticket json                    answer another server's event; describe the sockets it asked for
 //   a conn nsp | r conn nspName error                  let a client into a namespace, or refuse it
+//   p conn nsp data                                    what a socket that comes back to any server is to find, JSON
 //   d conn nsp | c conn discard                        disconnect a socket, close a connection
 //   s conns flags token text                           send a text message as it is, to connections separated by commas;
 //                                                      flags 'v' volatile, 'n' uncompressed; '' for no token

@@ -1,5 +1,6 @@
 // Connection state recovery: what JavaScript keeps of sockets that lost their connection, until they come back or are
-// too long away. Their rooms and the packets they miss are in the engine, which decides who is who.
+// too long away. Their rooms and the packets they miss are in the engine, which decides who is who. Where they come back to
+// any server of a cluster, the engine has their data as well.
 'use strict';
 
 const { randomBytes } = require('crypto');
@@ -14,8 +15,9 @@ const GRACE_MS = 10000;
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 class Recovery {
-  /** `settings` are complete, as `RECOVERY_DEFAULTS` has them. */
-  constructor(settings) {
+  /** `settings` are complete, as `RECOVERY_DEFAULTS` has them; `isShared`: sockets come back to any server. */
+  constructor(settings, isShared) {
+    this.isShared = isShared;
     this.skipsMiddlewares = settings.skipMiddlewares;
     this.duration = settings.maxDisconnectionDuration + GRACE_MS;
     // By sid, in the order in which they went.
@@ -29,15 +31,19 @@ class Recovery {
     if (this.isOver) {
       return;
     }
-    this.away.set(sid, { data, until: performance.now() + this.duration });
+    this.away.set(sid, { data: this.isShared ? null : data, until: performance.now() + this.duration });
     if (this.away.size > MAX_AWAY) {
       this.away.delete(this.away.keys().next().value);
     }
     this.schedule();
   }
 
-  /** What was kept of a socket that comes back, once; null when it is not known any more. */
-  take(sid) {
+  /** What was kept of a socket that comes back, once; null when it is not known any more. `data` is what the engine has. */
+  take(sid, data) {
+    if (this.isShared) {
+      this.away.delete(sid);
+      return { data };
+    }
     const kept = this.away.get(sid);
     if (kept === undefined) {
       return null;

@@ -274,7 +274,7 @@ class Server {
   }
 
   /** A client wants to join a namespace: found, made by a parent, or refused. */
-  _onjoin(connection, wanted, sid, auth, isBack) {
+  _onjoin(connection, wanted, sid, auth, back) {
     const at = wanted.indexOf('?');
     const name = at === -1 ? wanted : wanted.slice(0, at);
     const nsp = this._nsps.get(name);
@@ -284,7 +284,7 @@ class Server {
       Object.setPrototypeOf(auth, null);
     }
     if (nsp !== undefined) {
-      nsp._add(connection, sid, auth, isBack);
+      nsp._add(connection, sid, auth, back);
       return;
     }
     this._askParents(name, auth, (child) => {
@@ -292,7 +292,7 @@ class Server {
         debug('nobody knows namespace %s', name);
         connection._refuse(name, { message: 'Invalid namespace' });
       } else {
-        child._add(connection, sid, auth, isBack);
+        child._add(connection, sid, auth, back);
       }
     });
   }

@@ -22,6 +22,9 @@ const STATE = Object.freeze({ CONNECTING: 0, CONNECTED: 1, DISCONNECTING: 2, DIS
 /** How a socket ends: by our wish, by the client's or the whole server's, or because its connection is gone. */
 const END = Object.freeze({ DISCONNECTED: 0, LEFT: 1, LOST: 2 });
 
+/** Of these ends it may come back, as with socket.io. */
+const RECOVERABLE = ['transport error', 'transport close', 'forced close', 'ping timeout', 'server shutting down', 'forced server close'];
+
 class Socket {
   /** `kept` is what `Recovery` has of it when it comes back. */
   constructor(nsp, connection, id, auth, kept = null) {
@@ -440,6 +443,9 @@ class Socket {
     if (end === END.LOST && recovery !== null) {
       recovery.keep(this.id, this.data);
     }
+    if (recovery !== null && recovery.isShared && RECOVERABLE.includes(reason)) {
+      this._keepData();
+    }
     announce();
     this._connection._remove(this);
     this.nsp._remove(this);
@@ -448,6 +454,17 @@ class Socket {
     }
     this._announce('disconnect', reason, description);
     return this;
+  }
+
+  /** Another server is to find its data. */
+  _keepData() {
+    let data = null;
+    try {
+      data = JSON.stringify(this.data);
+    } catch (error) {
+      throwLater(error);
+    }
+    this._queue.push(this._op('p') + FIELD + (data || '{}') + RECORD);
   }
 
   // A listener that throws must not keep the socket half connected: its error surfaces on the next tick.
@@ -468,7 +485,7 @@ class Socket {
   _discard() {
     this._state = STATE.DISCONNECTED;
     this._early = null;
-    if (this.recovered) {
+    if (this.recovered && !this._connection._bridge.recovery.isShared) {
       this._connection._bridge.recovery.keep(this.id, this._data);
     }
   }

@@ -40,6 +40,7 @@ struct Streams {
     stream_count: Option<u32>,
     max_len: Option<u64>,
     read_count: Option<u32>,
+    session_key_prefix: Option<String>,
     use_sharded_pub_sub: Option<bool>,
 }
 
@@ -51,6 +52,7 @@ impl From<Streams> for StreamSettings {
             count: given.stream_count.unwrap_or(usual.count),
             max_entries: given.max_len.unwrap_or(usual.max_entries),
             read_count: given.read_count.unwrap_or(usual.read_count),
+            session_prefix: given.session_key_prefix.unwrap_or(usual.session_prefix),
             sharded_channels: given.use_sharded_pub_sub.unwrap_or(usual.sharded_channels),
         }
     }

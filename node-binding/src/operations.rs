@@ -30,6 +30,7 @@ pub(crate) fn execute(
     buffers: &[Buffer],
 ) {
     let mut run = Run {
+        engine,
         batch: engine.batch(),
         sink,
         meanings,
@@ -43,6 +44,7 @@ pub(crate) fn execute(
 }
 
 struct Run<'a> {
+    engine: &'a Engine,
     batch: Batch<'a>,
     sink: &'a Sink,
     meanings: &'a Meanings,
@@ -111,6 +113,13 @@ impl Run<'_> {
                     socket,
                     sid: sid.into(),
                 });
+            }
+            "p" => {
+                let socket = self.socket(fields)?;
+                let data = fields.next()?;
+                if let Some(socket) = socket {
+                    self.engine.keep(socket, data.into());
+                }
             }
             "r" => {
                 let conn = self.meanings.of(fields.number()? as u32);

@@ -238,6 +238,7 @@ impl Application for Sink {
                 sid,
                 auth,
                 recovered,
+                kept,
             } => self.write(|state| {
                 let name = state.names.of(conn);
                 Record::new(&mut state.batch.text, Kind::Join)
@@ -245,7 +246,8 @@ impl Application for Sink {
                     .string(namespace)
                     .string(&sid)
                     .json(auth.unwrap_or("null"))
-                    .number(recovered.into());
+                    .number(recovered.into())
+                    .json(kept.as_deref().unwrap_or("null"));
             }),
             Event::Raw { conn, message } => self.write(|state| state.raw(conn, message)),
             Event::Sent { conn, token } => self.write(|state| {

@@ -6,6 +6,7 @@
 
 static const char *redis_url;
 static uint32_t redis_format;
+static uint32_t recovery_ms;
 
 static sori_server *join(uint16_t *port, uint32_t timeout_ms)
 {
@@ -18,6 +19,8 @@ static sori_server *join(uint16_t *port, uint32_t timeout_ms)
     CHECK(options.redis_format == SORI_REDIS_CLASSIC);
     options.redis_format = redis_format;
     options.redis_timeout_ms = timeout_ms;
+    options.recovery_ms = recovery_ms;
+    options.redis_session_prefix = "test:";
     sori_server *server = NULL;
     CHECK(sori_server_new(&options, &server) == SORI_OK);
     CHECK(sori_server_listen(server, "127.0.0.1", 0, port) == SORI_OK);
@@ -208,6 +211,79 @@ static void servers_speak_to_one_another(void)
     part(servers);
 }
 
+// The text behind the last `mark` in a packet, up to the next quote.
+static void quoted(const char *packet, const char *mark, char *found, size_t size)
+{
+    const char *last = NULL;
+    for (const char *at = strstr(packet, mark); at != NULL; at = strstr(at + 1, mark))
+        last = at + strlen(mark);
+    CHECK(last != NULL);
+    snprintf(found, size, "%.*s", (int)strcspn(last, "\""), last);
+}
+
+// Asks one server as often as it takes until it knows the socket: it is recorded a little after it is lost.
+static client *come_back(const sori_server *server, uint16_t port, const char *ticket)
+{
+    for (;;) {
+        client *peer = client_open(port);
+        client_send(peer, ticket);
+        sori_event *asking = next_event(server, SORI_EVENT_CONNECT);
+        sori_socket socket = sori_event_socket(asking);
+        bool is_back = sori_event_is_recovered(asking);
+        if (is_back) CHECK_TEXT(sori_event_recovery_data(asking), "{\"visits\":7}");
+        sori_event_free(asking);
+        if (is_back) {
+            CHECK(sori_server_accept(server, socket) == SORI_OK);
+            return peer;
+        }
+        CHECK(sori_server_refuse(server, socket, "not yet", NULL) == SORI_OK);
+        client_expect(peer, "44{\"message\":\"not yet\"}");
+        client_close(peer);
+    }
+}
+
+static void a_socket_comes_back_to_the_other_server(void)
+{
+    recovery_ms = 60000;
+    sori_server *servers[2];
+    uint16_t ports[2];
+    pair(servers, ports);
+    recovery_ms = 0;
+    client *peer = client_open(ports[0]);
+    client_send(peer, "40");
+    sori_event *event = next_event(servers[0], SORI_EVENT_CONNECT);
+    sori_socket socket = sori_event_socket(event);
+    sori_event_free(event);
+    CHECK(sori_server_accept(servers[0], socket) == SORI_OK);
+    char joined[128], sid[32], pid[32], offset[64], ticket[256], expected[128];
+    snprintf(joined, sizeof joined, "%s", client_next(peer, NULL));
+    quoted(joined, "\"sid\":\"", sid, sizeof sid);
+    quoted(joined, "\"pid\":\"", pid, sizeof pid);
+    const char *room = "room";
+    CHECK(sori_server_join(servers[0], socket, &room, 1) == SORI_OK);
+    CHECK(sori_server_set_recovery_data(servers[0], socket, "{\"visits\":7}") == SORI_OK);
+    CHECK(sori_server_emit(servers[0], socket, "seen", NULL, NULL) == SORI_OK);
+    const char *seen = client_next(peer, NULL);
+    CHECK(strncmp(seen, "42[\"seen\",\"", 11) == 0);
+    quoted(seen, ",\"", offset, sizeof offset);
+    client_close(peer);
+    sori_event_free(next_event(servers[0], SORI_EVENT_DISCONNECT));
+
+    sori_audience audience;
+    CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
+    audience.rooms = &room;
+    audience.room_count = 1;
+    CHECK(sori_server_broadcast(servers[0], "/", &audience, "missed", "[1]", NULL) == SORI_OK);
+    snprintf(ticket, sizeof ticket, "40{\"pid\":\"%s\",\"offset\":\"%s\"}", pid, offset);
+    peer = come_back(servers[1], ports[1], ticket);
+    const char *missed = client_next(peer, NULL);
+    CHECK(strncmp(missed, "42[\"missed\",1,\"", 15) == 0);
+    snprintf(expected, sizeof expected, "40{\"sid\":\"%s\",\"pid\":\"%s\"}", sid, pid);
+    client_expect(peer, expected);
+    client_close(peer);
+    part(servers);
+}
+
 static void what_cannot_be_a_redis_is_refused(void)
 {
     sori_server_options options;
@@ -218,6 +294,9 @@ static void what_cannot_be_a_redis_is_refused(void)
     CHECK(server == NULL);
     options.redis_url = redis_url;
     options.redis_format = SORI_REDIS_STREAMS + 1;
+    CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
+    options.redis_format = SORI_REDIS_STREAMS;
+    options.redis_session_prefix = "";
     CHECK(sori_server_new(&options, &server) == SORI_INVALID_ARGUMENT);
     CHECK(server == NULL);
 }
@@ -231,6 +310,7 @@ int main(int argc, char **argv)
     RUN(answers_one_by_one_come_from_both_servers);
     RUN(sockets_of_the_other_server_are_seen_joined_and_disconnected);
     RUN(servers_speak_to_one_another);
+    if (redis_format == SORI_REDIS_STREAMS) RUN(a_socket_comes_back_to_the_other_server);
     RUN(what_cannot_be_a_redis_is_refused);
     return 0;
 }

@@ -26,7 +26,7 @@ pub use requests::{Asked, Finished, Requests};
 pub use stub::StubBus;
 
 use crate::error::Error;
-pub use crate::proto::cluster::{Entry, Publication, SocketDetails, SubscriptionMode};
+pub use crate::proto::cluster::{Entry, Offset, Publication, SocketDetails, SubscriptionMode};
 
 /// What carries messages between the nodes of a cluster: on channels, to those who hear them at the moment,
 /// and with [`Format::Streams`] in streams, which are kept for a while. No call waits: what cannot go out at once
@@ -51,6 +51,20 @@ pub trait Bus: Debug + Send + Sync + 'static {
     /// [`Listener::counted`] answers, perhaps before this returns.
     fn count(&self, channel: &str, token: u64);
 
+    /// Keeps a record for a while, or removes it; behind what was appended before. Of a bus that keeps nothing
+    /// sockets come back only where they were lost.
+    fn save(&self, record: Record) {
+        let _ = record;
+    }
+
+    /// Takes a record, and then reads what stands in a stream behind an offset. False if the bus cannot, at
+    /// present at least; else [`Listener::recalled`], [`Listener::replay`] and, at the end of all,
+    /// [`Listener::replayed`] tell what comes of it, perhaps before this returns.
+    fn recall(&self, recall: Recall) -> bool {
+        let _ = recall;
+        false
+    }
+
     /// How many messages have been dropped because too much waited to go out.
     fn dropped(&self) -> u64 {
         0
@@ -58,6 +72,32 @@ pub trait Bus: Debug + Send + Sync + 'static {
 
     /// Ends it. Nothing comes any more once this returns, but for what is being delivered.
     fn close(&self);
+}
+
+/// What a bus keeps under a name for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub key: Box<str>,
+    /// What is kept; `None` removes it.
+    pub value: Option<Bytes>,
+    /// For how long.
+    pub lifetime: Duration,
+    /// Only in the place of a record that is still there.
+    pub replaces: bool,
+}
+
+/// A record that is taken, so that nobody else has it, and what a stream has had since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    /// By which the answers name it.
+    pub token: u64,
+    /// The record's name.
+    pub key: Box<str>,
+    /// The stream.
+    pub stream: Box<str>,
+    /// The entry behind which it is read. If the stream does not have it any more, the recall comes to nothing.
+    pub offset: Offset,
 }
 
 /// A channel, or all that fit a pattern.
@@ -87,6 +127,28 @@ pub trait Listener: Send + Sync {
     /// was added while the bus was lost.
     fn read(&self, offset: &str, entry: Entry) {
         let _ = (offset, entry);
+    }
+
+    /// Whether what this node appends comes back to it by [`Listener::read`] soon: told at the beginning if it
+    /// does, and when it changes. Where it is never told, it does not.
+    fn echoes(&self, is_on: bool) {
+        let _ = is_on;
+    }
+
+    /// The record of a [`Recall`], which had so long to live. It is nobody else's now.
+    fn recalled(&self, token: u64, record: Bytes, left: Duration) {
+        let _ = (token, record, left);
+    }
+
+    /// An entry that stands behind the offsets of these recalls, in the stream's order.
+    fn replay(&self, tokens: &[u64], offset: &str, entry: &Entry) {
+        let _ = (tokens, offset, entry);
+    }
+
+    /// A recall is over. If it is complete, its entries end with the last one that [`Listener::read`] was given:
+    /// the next it is given follows. Else there was no such record or entry, or the bus failed.
+    fn replayed(&self, token: u64, is_complete: bool) {
+        let _ = (token, is_complete);
     }
 
     /// The answer to [`Bus::count`]; `None` if nobody knows.
@@ -121,7 +183,9 @@ pub enum Format {
     /// broadcast to one room is carried to those nodes alone that have members of it, as the mode says.
     Sharded(SubscriptionMode),
     /// `createAdapter` of `@socket.io/redis-streams-adapter` 0.3: broadcasts go through a stream, so that
-    /// nothing is lost while a node has lost Redis for a moment. [`ClusterSettings::streams`] says more.
+    /// nothing is lost while a node has lost Redis for a moment. [`ClusterSettings::streams`] says more. With
+    /// [`recovery`](crate::config::Config::recovery) sockets come back to any node, and what can be missed reaches
+    /// clients in the stream's order.
     Streams,
 }
 
@@ -137,6 +201,9 @@ pub struct StreamSettings {
     pub max_entries: u64,
     /// Most entries that are read at once (`readCount`). Default 100.
     pub read_count: u32,
+    /// What stands before the private ids of sockets that may come back, in the names of their records
+    /// (`sessionKeyPrefix`); not empty. Default `sio:session:`.
+    pub session_prefix: String,
     /// Whether what does not go through a stream goes over sharded channels (`useShardedPubSub`). Default
     /// no.
     pub sharded_channels: bool,
@@ -149,6 +216,7 @@ impl Default for StreamSettings {
             count: 1,
             max_entries: 10_000,
             read_count: 100,
+            session_prefix: "sio:session:".to_owned(),
             sharded_channels: false,
         }
     }

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::{Adapter, Bus, ClusterSettings, Entry, Listener, Publication, Subscription};
+use super::{
+    Adapter, Bus, ClusterSettings, Entry, Listener, Offset, Publication, Recall, Record,
+    Subscription,
+};
 use crate::error::Error;
 
 /// A bus within a process. Servers that are built with clones of it form a cluster; a test can
@@ -26,6 +29,8 @@ struct Shared {
     next: AtomicU64,
     log: Mutex<Vec<Publication>>,
     entries: Mutex<Vec<Entry>>,
+    records: Mutex<HashMap<Box<str>, Record>>,
+    is_mute: AtomicBool,
 }
 
 struct Node {
@@ -62,12 +67,34 @@ impl StubBus {
 
     /// Adds an entry to a stream, and gives its offset. All nodes read all streams.
     pub fn append(&self, entry: Entry) -> String {
-        self.shared.append(entry)
+        self.shared.append(entry, None)
     }
 
     /// What has been added to streams, whoever did.
     pub fn entries(&self) -> Vec<Entry> {
         self.shared.entries.lock().clone()
+    }
+
+    /// The records that are kept, by their names. They are kept for ever.
+    pub fn records(&self) -> Vec<Record> {
+        let records = self.shared.records.lock();
+        let mut records: Vec<_> = records.values().cloned().collect();
+        records.sort_by(|one, other| one.key.cmp(&other.key));
+        records
+    }
+
+    /// From now on nothing comes back to who appends it, or it does again.
+    pub fn set_echoes(&self, is_on: bool) {
+        self.shared.is_mute.store(!is_on, Ordering::SeqCst);
+        let nodes = self.shared.nodes.lock();
+        let listeners: Vec<_> = nodes
+            .values()
+            .map(|node| Arc::clone(&node.listener))
+            .collect();
+        drop(nodes);
+        for listener in listeners {
+            listener.echoes(is_on);
+        }
     }
 
     /// Takes what has been published since it was asked last, whoever did.
@@ -97,7 +124,9 @@ impl StubBus {
 
 impl Adapter for StubBus {
     fn start(&self, listener: Arc<dyn Listener>) -> Result<Arc<dyn Bus>, Error> {
-        Ok(Arc::new(self.join(listener)))
+        let end = self.join(Arc::clone(&listener));
+        listener.echoes(!self.shared.is_mute.load(Ordering::SeqCst));
+        Ok(Arc::new(end))
     }
 
     fn settings(&self) -> ClusterSettings {
@@ -124,15 +153,52 @@ impl Shared {
 }
 
 impl Shared {
-    fn append(&self, entry: Entry) -> String {
+    fn save(&self, record: Record) {
+        let mut records = self.records.lock();
+        match record.value {
+            None => drop(records.remove(&record.key)),
+            Some(_) if record.replaces && !records.contains_key(&record.key) => {}
+            Some(_) => drop(records.insert(record.key.clone(), record)),
+        }
+    }
+
+    fn recall(&self, recall: &Recall, listener: &dyn Listener) {
+        let Recall {
+            token,
+            key,
+            stream,
+            offset,
+        } = recall;
+        let record = self.records.lock().remove(key);
+        let Some((value, lifetime)) =
+            record.and_then(|record| Some((record.value?, record.lifetime)))
+        else {
+            return listener.replayed(*token, false);
+        };
+        listener.recalled(*token, value, lifetime);
+        let entries = self.entries.lock().clone();
+        let placed = (1..).map(offset_of).zip(entries);
+        let mut is_there = false;
+        for (at, entry) in placed.filter(|(_, entry)| entry.stream == *stream) {
+            match Offset::read(&at) {
+                Some(place) if place > *offset => listener.replay(&[*token], &at, &entry),
+                place => is_there |= place == Some(*offset),
+            }
+        }
+        listener.replayed(*token, is_there);
+    }
+
+    /// `author` is the node that adds it, if one does.
+    fn append(&self, entry: Entry, author: Option<u64>) -> String {
         let mut entries = self.entries.lock();
         entries.push(entry.clone());
         let offset = offset_of(entries.len());
         drop(entries);
+        let deaf = author.filter(|_| self.is_mute.load(Ordering::SeqCst));
         let nodes = self.nodes.lock();
-        let listeners: Vec<_> = nodes
-            .values()
-            .map(|node| Arc::clone(&node.listener))
+        let hearing = nodes.iter().filter(|(id, _)| Some(**id) != deaf);
+        let listeners: Vec<_> = hearing
+            .map(|(_, node)| Arc::clone(&node.listener))
             .collect();
         drop(nodes);
         for listener in listeners {
@@ -156,8 +222,28 @@ impl Bus for End {
 
     fn append(&self, entry: Entry) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.append(entry);
+            shared.append(entry, Some(self.id));
         }
+    }
+
+    fn save(&self, record: Record) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.save(record);
+        }
+    }
+
+    fn recall(&self, recall: Recall) -> bool {
+        let Some(shared) = self.shared.upgrade() else {
+            return false;
+        };
+        let nodes = shared.nodes.lock();
+        let listener = nodes.get(&self.id).map(|node| Arc::clone(&node.listener));
+        drop(nodes);
+        let Some(listener) = listener else {
+            return false;
+        };
+        shared.recall(&recall, &*listener);
+        true
     }
 
     fn subscribe(&self, subscriptions: Vec<Subscription>) {

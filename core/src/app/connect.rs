@@ -154,6 +154,8 @@ pub(super) struct Asking<'a> {
     pub(super) sid: Arc<str>,
     pub(super) auth: Option<&'a str>,
     pub(super) is_recovered: bool,
+    /// What was kept for it, wherever it was lost.
+    pub(super) kept: Option<Arc<str>>,
 }
 
 /// Begins to decide about a client. Called on its shard.
@@ -172,6 +174,11 @@ pub(super) fn begin(router: &Arc<Router>, engine: &Engine, asking: Asking<'_>) {
         conn: asking.conn,
         namespace: namespace.id(),
     };
+    if asking.is_recovered
+        && let Some(store) = namespace.hub().recovery()
+    {
+        store.lock().claim_elsewhere(asking.conn, asking.kept);
+    }
     let checks = namespace.checks.all();
     let handshake = router.seats().handshake_of(asking.conn);
     let socket = Socket::new(

@@ -17,8 +17,7 @@ impl Socket {
     pub fn set_recovery_data(&self, value: &impl Serialize) -> Result<(), Error> {
         let json = serde_json::to_string(value);
         let json = json.map_err(|error| Error::Misuse(format!("not JSON: {error}")))?;
-        let conn = self.reference().conn;
-        self.namespace_state().hub().keep(conn, json.into());
+        self.engine().keep(self.reference(), json.into());
         Ok(())
     }
 

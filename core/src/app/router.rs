@@ -89,6 +89,7 @@ impl Application for Entrance {
                 sid,
                 auth,
                 recovered,
+                kept,
             } => {
                 let asking = Asking {
                     conn,
@@ -96,6 +97,7 @@ impl Application for Entrance {
                     sid,
                     auth,
                     is_recovered: recovered,
+                    kept,
                 };
                 connect::begin(router, engine, asking);
             }

@@ -25,7 +25,7 @@ pub use client::{Client, Incoming, Violation};
 pub use directory::Hub;
 pub use members::{ShardTargets, Slot, Targets};
 pub use namespace::{Namespace, RoomMembers};
-pub use recovery::{Away, Recovery, RecoverySettings};
+pub use recovery::{Away, Former, Recovery, RecoverySettings};
 pub use sid::new_sid;
 
 /// One connection of an engine: its shard, its place there, and which tenant of that place.

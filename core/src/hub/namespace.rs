@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::ack::BroadcastAcks;
 use super::members::{Members, Targets};
-use super::recovery::{Away, Recovery, RecoverySettings};
+use super::recovery::{Away, Former, Recovery, RecoverySettings};
 use super::watch::RoomWatch;
 use super::{ConnId, NamespaceId, SocketRef};
 
@@ -188,17 +188,22 @@ impl Namespace {
     }
 
     /// Keeps `data` for the socket that comes back in place of this one, instead of what was kept
-    /// before. For nothing if the engine keeps no store.
-    pub fn keep(&self, conn: ConnId, data: Arc<str>) {
+    /// before. False if its connection is gone: then it is for [`Namespace::with_former`].
+    pub fn keep(&self, conn: ConnId, data: Arc<str>) -> bool {
+        // So that a socket that goes takes it along, or is gone before.
+        let _store = self.recovery.as_ref().map(Mutex::lock);
+        self.give_back(conn, data)
+    }
+
+    /// The same for a socket that comes back with `data`, for who holds the lock of the store.
+    pub fn give_back(&self, conn: ConnId, data: Arc<str>) -> bool {
         let known = self.sockets.with(&conn, |sockets| {
             let entry = sockets.get_mut(&conn)?;
             let ticket = entry.return_ticket.get_or_insert_default();
-            ticket.data = Some(Arc::clone(&data));
+            ticket.data = Some(data);
             Some(())
         });
-        if known.is_none() {
-            self.with_former(conn, |away| away.data = Some(data));
-        }
+        known.is_some()
     }
 
     /// What was kept for the socket of `conn`, or for the one that it asks to be again.
@@ -211,11 +216,11 @@ impl Namespace {
     }
 
     /// Works on what is kept of a socket whose connection is gone, if the application names it still.
-    pub fn with_former(&self, conn: ConnId, work: impl FnOnce(&mut Away)) {
+    pub fn with_former(&self, conn: ConnId, work: impl FnOnce(Former<'_>)) {
         if let Some(recovery) = &self.recovery
-            && let Some(away) = recovery.lock().former(conn)
+            && let Some(former) = recovery.lock().former(conn, Instant::now())
         {
-            work(away);
+            work(former);
         }
     }
 

@@ -44,14 +44,46 @@ pub struct Recovery {
     first: u64,
     log: VecDeque<Logged>,
     bytes: usize,
-    /// Sockets that are away, by private id, with the connection they had.
-    away: HashMap<Arc<str>, (ConnId, Away)>,
+    /// Sockets that are away, by private id.
+    away: HashMap<Arc<str>, Kept>,
     /// Private ids and former connections in the order in which they went.
     leaving: VecDeque<(Instant, Arc<str>, ConnId)>,
     /// Private ids by former connection: the application may name that a while longer.
     former: HashMap<ConnId, Arc<str>>,
     /// Private ids and offsets that connections asked to come back with, until they are let in.
-    claims: HashMap<ConnId, (Arc<str>, Box<str>)>,
+    claims: HashMap<ConnId, Claim>,
+}
+
+/// What is known of a socket that is away.
+#[derive(Debug)]
+struct Kept {
+    /// The connection it had.
+    conn: ConnId,
+    away: Away,
+    since: Instant,
+    is_recorded: bool,
+}
+
+/// A socket that is away, for those who keep a record of it elsewhere.
+#[derive(Debug)]
+pub struct Former<'r> {
+    /// The private id by which it comes back.
+    pub pid: &'r Arc<str>,
+    /// What is kept of it.
+    pub away: &'r mut Away,
+    /// How long it may still be away.
+    pub left: Duration,
+    /// Whether there is such a record.
+    pub is_recorded: &'r mut bool,
+}
+
+/// Whom a connection wants to be.
+#[derive(Debug)]
+enum Claim {
+    /// A socket that is away from here, by its private id, which has seen the offset.
+    Here(Arc<str>, Box<str>),
+    /// A socket that is kept elsewhere, with what the application kept for it.
+    Elsewhere(Option<Arc<str>>),
 }
 
 /// Names of rooms.
@@ -125,22 +157,51 @@ impl Recovery {
         self.prune(now);
         self.leaving.push_back((now, Arc::clone(&pid), conn));
         self.former.insert(conn, Arc::clone(&pid));
-        self.away.insert(pid, (conn, away));
+        let kept = Kept {
+            conn,
+            away,
+            since: now,
+            is_recorded: false,
+        };
+        self.away.insert(pid, kept);
     }
 
     /// What is kept of the socket that `conn` had, for an application that does not yet know that
     /// it is gone.
-    pub fn former(&mut self, conn: ConnId) -> Option<&mut Away> {
-        self.away
-            .get_mut(self.former.get(&conn)?)
-            .map(|(_, away)| away)
+    pub fn former(&mut self, conn: ConnId, now: Instant) -> Option<Former<'_>> {
+        let pid = self.former.get(&conn)?;
+        let kept = self.away.get_mut(pid)?;
+        let been_away = now.saturating_duration_since(kept.since);
+        Some(Former {
+            pid,
+            away: &mut kept.away,
+            left: self
+                .settings
+                .max_disconnection_duration
+                .saturating_sub(been_away),
+            is_recorded: &mut kept.is_recorded,
+        })
     }
 
-    /// The socket that `conn` had is not to come back.
-    pub fn discard(&mut self, conn: ConnId) {
-        if let Some(pid) = self.former.remove(&conn) {
-            self.away.remove(&pid);
+    /// The socket that `conn` had is not to come back; gives its private id.
+    pub fn discard(&mut self, conn: ConnId) -> Option<Arc<str>> {
+        let pid = self.former.remove(&conn)?;
+        self.away.remove(&pid);
+        Some(pid)
+    }
+
+    /// The socket `pid` has come back by way of a record that was kept elsewhere.
+    pub fn has_returned(&mut self, pid: &str) {
+        if let Some(kept) = self.away.remove(pid) {
+            self.former.remove(&kept.conn);
         }
+    }
+
+    /// `conn` asks to be a socket again for which the application kept `data`. If it is not kept here, it is
+    /// kept elsewhere.
+    pub fn claim_elsewhere(&mut self, conn: ConnId, data: Option<Arc<str>>) {
+        let elsewhere = || Claim::Elsewhere(data);
+        self.claims.entry(conn).or_insert_with(elsewhere);
     }
 
     /// `conn` asks to be the socket `pid` again, which has seen `offset`. Gives the id it would
@@ -154,15 +215,18 @@ impl Recovery {
     ) -> Option<Arc<str>> {
         self.prune(now);
         self.position(offset)?;
-        let (pid, (_, away)) = self.away.get_key_value(pid)?;
-        self.claims.insert(conn, (Arc::clone(pid), offset.into()));
-        Some(Arc::clone(&away.sid))
+        let (pid, kept) = self.away.get_key_value(pid)?;
+        let claim = Claim::Here(Arc::clone(pid), offset.into());
+        self.claims.insert(conn, claim);
+        Some(Arc::clone(&kept.away.sid))
     }
 
     /// What the application kept for the socket that `conn` claims to be.
     pub(super) fn claimed_data(&self, conn: ConnId) -> Option<Arc<str>> {
-        let (pid, _) = self.claims.get(&conn)?;
-        self.away.get(pid)?.1.data.clone()
+        match self.claims.get(&conn)? {
+            Claim::Here(pid, _) => self.away.get(pid)?.away.data.clone(),
+            Claim::Elsewhere(data) => data.clone(),
+        }
     }
 
     /// `conn` is let in with the id `sid`: the private id it has, and what it comes back with if it
@@ -173,8 +237,11 @@ impl Recovery {
         sid: &str,
         now: Instant,
     ) -> (Arc<str>, Option<(Away, Vec<Frame>)>) {
-        let claimed = self.claims.remove(&conn).and_then(|(pid, offset)| {
-            self.away.get(&pid).filter(|(_, away)| &*away.sid == sid)?;
+        let claimed = self.claims.remove(&conn).and_then(|claim| {
+            let Claim::Here(pid, offset) = claim else {
+                return None;
+            };
+            self.away.get(&pid).filter(|kept| &*kept.away.sid == sid)?;
             let restored = self.restore(&pid, &offset, now)?;
             Some((pid, restored))
         });
@@ -193,7 +260,7 @@ impl Recovery {
     fn restore(&mut self, pid: &str, offset: &str, now: Instant) -> Option<(Away, Vec<Frame>)> {
         self.prune(now);
         let seen = self.position(offset)?;
-        let (conn, away) = self.away.remove(pid)?;
+        let Kept { conn, away, .. } = self.away.remove(pid)?;
         self.former.remove(&conn);
         let missed = self
             .log
@@ -347,15 +414,34 @@ mod tests {
         let offset = store.next_offset();
         store.log(&[], &[], frames("x"), now);
         store.leave(conn(9), "pid".into(), away(&["sid"]), now);
-        store.former(conn(9)).unwrap().rooms.push("late".into());
+        let former = store.former(conn(9), now + SECOND).unwrap();
+        former.away.rooms.push("late".into());
+        assert_eq!((&**former.pid, former.left), ("pid", 119 * SECOND));
         store.claim(conn(1), "pid", &offset, now).unwrap();
         let (back, _) = store.settle(conn(1), "sid", now).1.unwrap();
         assert_eq!(back, away(&["sid", "late"]));
-        assert_eq!(store.former(conn(9)), None);
+        assert!(store.former(conn(9), now).is_none());
 
         store.leave(conn(1), "pid".into(), away(&["sid"]), now);
-        store.discard(conn(1));
+        assert_eq!(store.discard(conn(1)).as_deref(), Some("pid"));
         assert_eq!(store.claim(conn(2), "pid", &offset, now), None);
+    }
+
+    #[test]
+    fn a_socket_that_is_kept_elsewhere_is_forgotten_when_it_returns() {
+        let now = Instant::now();
+        let mut store = Recovery::new(RecoverySettings::default());
+        store.leave(conn(9), "pid".into(), away(&["sid"]), now);
+        store.claim_elsewhere(conn(1), Some("7".into()));
+        assert_eq!(store.claimed_data(conn(1)).as_deref(), Some("7"));
+        assert!(!store.is_idle(now));
+        store.has_returned("pid");
+        assert!(store.settle(conn(1), "sid", now).1.is_none());
+        assert!(store.former(conn(9), now).is_none() && store.is_idle(now));
+        // It goes again: the entry of its first going says nothing of it any more.
+        store.leave(conn(1), "pid".into(), away(&["sid"]), now + 60 * SECOND);
+        assert_eq!(store.away(now + 121 * SECOND), 1);
+        assert_eq!(store.away(now + 181 * SECOND), 0);
     }
 
     #[test]

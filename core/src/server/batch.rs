@@ -88,6 +88,7 @@ impl<'e> Batch<'e> {
 
     /// Executes one command. Commands that name what is gone do nothing.
     pub fn execute(&mut self, command: Command<'_>) {
+        let engine = self.engine;
         match command {
             Command::Emit {
                 socket,
@@ -127,7 +128,7 @@ impl<'e> Batch<'e> {
             Command::Join { socket, rooms } => {
                 self.with_socket(socket, |namespace, conn| {
                     if !rooms.iter().all(|room| namespace.join(conn, room)) {
-                        namespace.with_former(conn, |away| away.join(rooms));
+                        engine.change_former(namespace, conn, |away| away.join(rooms));
                     }
                 });
             }
@@ -136,13 +137,13 @@ impl<'e> Batch<'e> {
                     for room in rooms {
                         namespace.leave(conn, room);
                     }
-                    namespace.with_former(conn, |away| away.leave(rooms));
+                    engine.change_former(namespace, conn, |away| away.leave(rooms));
                 });
             }
             Command::LeaveAll { socket } => {
                 self.with_socket(socket, |namespace, conn| {
                     namespace.leave_all(conn);
-                    namespace.with_former(conn, |away| away.rooms.clear());
+                    engine.change_former(namespace, conn, |away| away.rooms.clear());
                 });
             }
             Command::JoinMany {
@@ -232,7 +233,10 @@ impl<'e> Batch<'e> {
         self.with(socket.namespace, |batch, namespace| {
             let SocketRef { conn, .. } = socket;
             let parser = batch.shared.config.parser;
-            if let Some(store) = store(namespace, volatile, ack)
+            if batch.emit_by_stream(namespace, conn, payload, volatile, ack) {
+                return;
+            }
+            if let Some(store) = batch.store(namespace, volatile, ack)
                 && let Some(sid) = namespace.sid_of(conn)
             {
                 let mut store = store.lock();
@@ -294,12 +298,16 @@ impl<'e> Batch<'e> {
         let Some(namespace) = self.namespace(namespace) else {
             return;
         };
+        if self.say_by_stream(&namespace, audience, payload, volatile, ack) {
+            return;
+        }
         if ack.is_none()
             && let Some(cluster) = self.shared.cluster_for(audience)
         {
             cluster.broadcast(namespace.name(), audience, payload, volatile);
         }
-        let mut store = store(&namespace, volatile, ack)
+        let mut store = self
+            .store(&namespace, volatile, ack)
             .filter(|_| audience.reach != Reach::Others)
             .map(Mutex::lock);
         let targets = select(&namespace, audience);
@@ -358,6 +366,9 @@ impl<'e> Batch<'e> {
                 missed,
             }))
         };
+        if let Some(cluster) = self.shared.recovers_everywhere() {
+            return self.accept_from_anywhere(cluster, &namespace, conn, sid);
+        }
         let Some(store) = namespace.recovery() else {
             namespace.add(conn, Arc::clone(&sid), None);
             self.push(conn.shard, accept(None, Vec::new()));
@@ -371,7 +382,7 @@ impl<'e> Batch<'e> {
                 namespace.join(conn, room);
             }
             if let Some(data) = away.data {
-                namespace.keep(conn, data);
+                namespace.give_back(conn, data);
             }
             missed
         });
@@ -388,6 +399,7 @@ impl<'e> Batch<'e> {
         {
             store.lock().forget(conn);
         }
+        self.engine.forget_return(conn, name);
         let refuse = Refuse {
             slot: conn.slot,
             name: name.into(),
@@ -402,9 +414,13 @@ impl<'e> Batch<'e> {
             return;
         };
         let SocketRef { conn, .. } = socket;
+        self.hasten_echoes(&namespace, conn);
         namespace.remove(conn);
         if let Some(store) = namespace.recovery() {
-            store.lock().discard(conn);
+            let discarded = store.lock().discard(conn);
+            if let Some(pid) = discarded {
+                self.engine.unrecord(&pid);
+            }
         }
         self.push(
             conn.shard,
@@ -413,6 +429,18 @@ impl<'e> Batch<'e> {
                 namespace,
             },
         );
+    }
+
+    /// The store that a packet belongs into: events that want no answer and may not be dropped.
+    fn store<'n>(
+        &self,
+        namespace: &'n Namespace,
+        volatile: bool,
+        ack: Option<AckRequest>,
+    ) -> Option<&'n Mutex<Recovery>> {
+        let can_be_missed = !volatile && ack.is_none();
+        let store = namespace.recovery().filter(|_| can_be_missed)?;
+        self.shared.recovers_everywhere().is_none().then_some(store)
     }
 
     fn with_socket(&mut self, socket: SocketRef, work: impl FnOnce(&Namespace, ConnId)) {
@@ -468,7 +496,7 @@ impl<'e> Batch<'e> {
 
     /// Queues at its shard what has been pushed: at the end, or, where the order with other threads
     /// matters, before the lock that gives it is let go.
-    fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         let task = match self.first.take() {
             Some(task) => task,
             None if self.run.is_empty() => return,
@@ -514,15 +542,6 @@ impl Touched {
     }
 }
 
-/// The store that a packet belongs into: events that want no answer and may not be dropped.
-fn store(
-    namespace: &Namespace,
-    volatile: bool,
-    ack: Option<AckRequest>,
-) -> Option<&Mutex<Recovery>> {
-    namespace.recovery().filter(|_| !volatile && ack.is_none())
-}
-
 /// Encodes an event with its offset as one more argument, and keeps it for who misses it.
 fn encode_and_log(
     parser: Parser,
@@ -533,9 +552,7 @@ fn encode_and_log(
     except: &[&str],
 ) -> Frames {
     let offset = store.next_offset();
-    let array = payload.json.trim_ascii_end();
-    let open = array.strip_suffix(b"]").unwrap_or(array);
-    let json = [open, b",\"", offset.as_bytes(), b"\"]"].concat();
+    let json = packets::with_last_argument(payload.json, &offset);
     let payload = Payload {
         json: &json,
         attachments: payload.attachments.clone(),

@@ -58,6 +58,13 @@ impl Shard {
             Task::ClusterDeadline { namespace, id, at } => {
                 self.timers.set(at, Timer::Cluster(namespace, id));
             }
+            Task::ReturnDeadline { token, at } => {
+                self.timers.set(at, Timer::Return(token));
+            }
+            Task::Return { slot, token } => self.announce_return(slot, token),
+            Task::EchoDeadline { at } => {
+                self.timers.set(at, Timer::Echo);
+            }
             Task::Request(request) => self.handle_request(*request),
             Task::RequestClosed { slot, request } => self.handle_request_closed(slot, request),
             Task::Feed { request, bytes } => self.handle_feed(request, bytes),

@@ -270,6 +270,7 @@ impl Shard {
                 let unanswered: Vec<_> = connection
                     .client
                     .pending()
+                    .inspect(|name| self.engine.forget_return(conn, name))
                     .filter_map(|name| hub.lookup(name))
                     .collect();
                 let namespaces = connection.client.leave_all();
@@ -302,6 +303,7 @@ impl Shard {
                 });
                 for namespace in namespaces {
                     namespace.remove_for_now(conn, self.now);
+                    self.engine.record_lost(&namespace, conn);
                     let id = namespace.id();
                     drop(namespace);
                     self.engine.shared.hub.retire(id);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cluster::{Asking, ReturnTicket};
 use crate::config::{Config, Parser, Protocol, TransportKind};
 use crate::embed::{Event, Raw, SocketRef, Telling};
 use crate::error::DisconnectReason;
@@ -131,11 +132,21 @@ pub(super) fn deliver(
             joining = (namespace, auth);
             let (namespace, auth) = (&*joining.0, joining.1.as_deref());
             let fixed = client.fixed_sid(namespace, session_id);
+            if fixed.is_none()
+                && Asking::read(namespace, auth, |asking| engine.ask_return(conn, asking))
+                    == Some(true)
+            {
+                // The event follows when it is known who it is.
+                return None;
+            }
             let claimed = match fixed {
                 None => claim(engine, conn, namespace, auth, now),
                 Some(_) => None,
             };
             let recovered = claimed.is_some();
+            let kept = recovered
+                .then(|| engine.shared.hub.lookup(namespace)?.kept(conn))
+                .flatten();
             let sid = claimed.or(fixed).unwrap_or_else(new_sid);
             Event::Connect {
                 conn,
@@ -143,6 +154,7 @@ pub(super) fn deliver(
                 sid,
                 auth,
                 recovered,
+                kept,
             }
         }
         Ok(Incoming::Disconnect { namespace }) => {
@@ -188,16 +200,12 @@ fn claim(
     auth: Option<&str>,
     now: Instant,
 ) -> Option<Arc<str>> {
-    #[derive(serde::Deserialize)]
-    struct Claim<'a> {
-        #[serde(borrow)]
-        pid: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        offset: std::borrow::Cow<'a, str>,
-    }
     let namespace = engine.shared.hub.lookup(namespace)?;
     let store = namespace.recovery()?;
-    let Claim { pid, offset } = serde_json::from_str(auth?).ok()?;
+    if engine.shared.recovers_everywhere().is_some() {
+        return None;
+    }
+    let ReturnTicket { pid, offset } = ReturnTicket::read(auth?)?;
     store.lock().claim(conn, &pid, &offset, now)
 }
 

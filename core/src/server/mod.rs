@@ -191,6 +191,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The cluster, if sockets that were lost here come back to any of its servers.
+    fn recovers_everywhere(&self) -> Option<&cluster::Cluster> {
+        let cluster = self.cluster.as_ref();
+        cluster.filter(|cluster| cluster.keeps_sessions())
+    }
+
     /// The cluster, if there is one and `audience` reaches into it.
     fn cluster_for(&self, audience: Audience<'_>) -> Option<&cluster::Cluster> {
         let cluster = self.cluster.as_ref();
@@ -289,7 +295,7 @@ impl Engine {
         if let Some(cluster) = &self.shared.cluster {
             cluster.add_to(&mut metrics);
         }
-        if self.shared.config.recovery.is_some() {
+        if self.shared.config.recovery.is_some() && self.shared.recovers_everywhere().is_none() {
             let now = Instant::now();
             for namespace in self.shared.hub.namespaces() {
                 if let Some(store) = namespace.recovery() {

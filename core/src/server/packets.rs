@@ -47,6 +47,13 @@ pub(super) fn encode_raw(
     std::iter::once(text).chain(binary).collect()
 }
 
+/// An array with one more element, text that is the same in JSON.
+pub(super) fn with_last_argument(array: &[u8], text: &str) -> Vec<u8> {
+    let array = array.trim_ascii_end();
+    let open = array.strip_suffix(b"]").unwrap_or(array);
+    [open, b",\"", text.as_bytes(), b"\"]"].concat()
+}
+
 /// A packet that joins, refuses or ends; `body` is a JSON object, or empty for none.
 pub(super) fn control(parser: Parser, kind: PacketType, namespace: &str, body: &str) -> Frames {
     match parser {

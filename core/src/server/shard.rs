@@ -75,6 +75,8 @@ pub(super) enum Timer {
     Connection(Slot),
     Broadcast(NamespaceId, u64),
     Cluster(NamespaceId, u64),
+    Return(u64),
+    Echo,
 }
 
 /// What a reader does after a look at its stream.
@@ -416,6 +418,8 @@ impl Shard {
                 }
                 Timer::Broadcast(namespace, id) => self.expire_broadcast(namespace, id),
                 Timer::Cluster(namespace, id) => self.engine.expire_request(namespace, id),
+                Timer::Return(token) => self.engine.decide_return(token, false),
+                Timer::Echo => self.engine.expire_echoes(self.now),
             }
         }
     }

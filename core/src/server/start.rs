@@ -96,7 +96,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             hub: Hub::new(config.shards, config.recovery),
             settings,
-            cluster: adapter.map(|adapter| Cluster::new(&adapter.settings())),
+            cluster: adapter.map(|adapter| Cluster::new(&adapter.settings(), config.recovery)),
             registry: Registry::new(),
             addresses: Addresses::new(&config),
             group_addresses: Addresses::empty(),

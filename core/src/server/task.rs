@@ -65,6 +65,12 @@ pub(super) enum Task {
         id: u64,
         at: Instant,
     },
+    /// The time for a client that asks to be a socket again is up.
+    ReturnDeadline { token: u64, at: Instant },
+    /// It is known who a client is that asks to be a socket again.
+    Return { slot: Slot, token: u64 },
+    /// What this server has added to a stream is due to come back.
+    EchoDeadline { at: Instant },
     /// A client's polling request.
     Request(Box<PollingRequest>),
     /// The one who brought a request has lost its client.

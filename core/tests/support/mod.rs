@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod engine;
+pub(crate) mod held_bus;
 pub(crate) mod http;
 pub(crate) mod session;
 pub(crate) mod steady;

@@ -29,6 +29,7 @@ const STREAMS_CHECKS = {
   streamCount: isNumber,
   maxLen: isNumber,
   readCount: isNumber,
+  sessionKeyPrefix: (value) => isText(value) && value !== '',
   useShardedPubSub: (value) => typeof value === 'boolean',
 };
 

@@ -1,20 +1,25 @@
 //! The connection's thread: connects, does what waits in the queue, hears what comes, and begins anew
 //! when the connection is lost.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, RedisResult, Value, cmd, pipe,
+    AsyncConnectionConfig, Client, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value,
+    cmd, pipe,
 };
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::queue::{MOST_AT_ONCE, Queue, Work};
+use super::queue::{MOST_AT_ONCE, Order, Queue, Work};
 use super::reading::Places;
-use crate::adapter::{Listener, Publication, Subscription};
+use super::recalling;
+use crate::adapter::{Listener, Publication, Record, Subscription};
 use crate::proto::cluster::Post;
 use crate::trace::tell;
 
@@ -60,8 +65,17 @@ pub(super) async fn run(
                 tell!(info, "cluster connected");
                 listener.connected(Ok(()));
                 pauses = Pauses::default();
-                queue.forget_subscribed();
-                let ended = serve(link, queue, listener, &lost).await;
+                queue.connect();
+                if let Some(places) = places {
+                    places.set_posting(true, &**listener);
+                }
+                let ended = serve(link, queue, listener, &lost, places).await;
+                for recall in queue.disconnect() {
+                    listener.replayed(recall.token, false);
+                }
+                if let Some(places) = places {
+                    places.set_posting(false, &**listener);
+                }
                 let Err(error) = ended else {
                     return;
                 };
@@ -175,17 +189,29 @@ async fn serve(
     queue: &Queue,
     listener: &Arc<dyn Listener>,
     lost: &Notify,
+    places: Option<&Places>,
 ) -> RedisResult<()> {
     let mut ask_at = Instant::now() + QUIET;
+    // One run at a time, beside what is posted: it may take many answers.
+    let mut recalling = None;
     loop {
+        if recalling.is_none()
+            && let Some(places) = places
+        {
+            let recalls = queue.take_recalls();
+            let connection = link.connection.clone();
+            recalling = (!recalls.is_empty())
+                .then(|| Box::pin(recalling::run(connection, places, recalls, &**listener)));
+        }
         let work = queue.take();
         let is_last = work.is_last;
         if !work.is_empty() {
+            let executing = link.execute(work, queue, listener);
             if queue.is_closed() {
                 // Who is not heard in this time is not heard.
-                let _ = timeout(LAST_WORDS, link.execute(work, queue, listener)).await;
+                let _ = timeout(LAST_WORDS, executing).await;
             } else {
-                link.execute(work, queue, listener).await?;
+                beside(&mut recalling, executing).await?;
             }
             ask_at = Instant::now() + QUIET;
             if !is_last {
@@ -197,6 +223,7 @@ async fn serve(
         }
         tokio::select! {
             () = queue.changed() => {}
+            recalled = beside(&mut recalling, std::future::pending()) => recalled?,
             () = lost.notified() => return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
             () = sleep_until(ask_at) => {
                 let () = cmd("PING").exec_async(&mut link.connection).await?;
@@ -204,6 +231,27 @@ async fn serve(
             }
         }
     }
+}
+
+/// Ends with `work`, or when `recalling` does, which goes on beside it.
+///
+/// # Errors
+/// Those of either.
+async fn beside<R: Future<Output = RedisResult<()>>>(
+    recalling: &mut Option<Pin<Box<R>>>,
+    work: impl Future<Output = RedisResult<()>>,
+) -> RedisResult<()> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if let Some(running) = recalling
+            && let Poll::Ready(recalled) = running.as_mut().poll(cx)
+        {
+            *recalling = None;
+            recalled?;
+        }
+        work.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A connection, and how it is spoken to.
@@ -256,7 +304,7 @@ impl Link {
         Ok(())
     }
 
-    async fn post(&mut self, posts: &[Post]) -> RedisResult<()> {
+    async fn post(&mut self, posts: &[Order]) -> RedisResult<()> {
         if posts.is_empty() {
             return Ok(());
         }
@@ -267,10 +315,11 @@ impl Link {
         let mut pipe = pipe();
         for post in posts {
             match post {
-                Post::Publication(Publication { channel, bytes }) => {
+                Order::Save(record) => save(&mut pipe, record),
+                Order::Post(Post::Publication(Publication { channel, bytes })) => {
                     pipe.cmd(command).arg(&**channel).arg(&**bytes).ignore();
                 }
-                Post::Entry(entry) => {
+                Order::Post(Post::Entry(entry)) => {
                     pipe.cmd("XADD").arg(&*entry.stream);
                     pipe.arg("MAXLEN").arg("~").arg(self.ways.max_entries);
                     pipe.arg("*");
@@ -307,6 +356,29 @@ impl Link {
         }
         answers.map(drop)
     }
+}
+
+fn save(pipe: &mut Pipeline, record: &Record) {
+    let Record {
+        key,
+        value,
+        lifetime,
+        replaces,
+    } = record;
+    match value {
+        Some(value) => {
+            pipe.cmd("SET").arg(&**key).arg(&**value);
+            // Redis takes no lifetime of nothing.
+            pipe.arg("PX").arg(lifetime.as_millis().max(1) as u64);
+            if *replaces {
+                pipe.arg("XX");
+            }
+        }
+        None => {
+            pipe.cmd("DEL").arg(&**key);
+        }
+    }
+    pipe.ignore();
 }
 
 fn by_kind(subscriptions: &[Subscription]) -> (Vec<&str>, Vec<&str>) {

@@ -4,6 +4,7 @@
 mod connection;
 mod queue;
 mod reading;
+mod recalling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +14,14 @@ use ::redis::{Client, ProtocolVersion};
 use tokio::runtime::Builder;
 
 use super::{
-    Adapter, Bus, ClusterSettings, Entry, Format, Listener, Publication, StreamSettings,
-    Subscription,
+    Adapter, Bus, ClusterSettings, Entry, Format, Listener, Publication, Recall, Record,
+    StreamSettings, Subscription,
 };
 use crate::error::Error;
 use crate::proto::cluster::{Post, Streams};
 use crate::thread;
 use connection::{Channels, Ways};
-use queue::Queue;
+use queue::{Order, Queue};
 use reading::Places;
 
 /// A cluster of servers that meet over Redis 6 or later, in a wire format of
@@ -132,6 +133,11 @@ impl Adapter for Redis {
             .build()
             .map_err(during)?;
         let streams = &self.settings.streams;
+        if streams.session_prefix.is_empty() {
+            // Clients say what stands behind it.
+            let rule = "session_prefix must not be empty";
+            return Err(Error::Misuse(rule.to_owned()));
+        }
         let (channels, places) = match self.settings.format {
             Format::Classic => (Channels::Plain, None),
             Format::Sharded(_) => (Channels::Sharded, None),
@@ -181,11 +187,19 @@ struct RedisBus(Arc<Queue>);
 
 impl Bus for RedisBus {
     fn publish(&self, publication: Publication) {
-        self.0.post(Post::Publication(publication));
+        self.0.post(Order::Post(Post::Publication(publication)));
     }
 
     fn append(&self, entry: Entry) {
-        self.0.post(Post::Entry(entry));
+        self.0.post(Order::Post(Post::Entry(entry)));
+    }
+
+    fn save(&self, record: Record) {
+        self.0.post(Order::Save(record));
+    }
+
+    fn recall(&self, recall: Recall) -> bool {
+        self.0.recall(recall)
     }
 
     fn subscribe(&self, subscriptions: Vec<Subscription>) {

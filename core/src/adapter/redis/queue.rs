@@ -3,10 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::adapter::Subscription;
+use crate::adapter::{Recall, Record, Subscription};
 use crate::proto::cluster::Post;
 
 /// Between all threads of the engine and the connection's own.
@@ -23,16 +24,25 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    posts: VecDeque<Post>,
+    posts: VecDeque<Order>,
     /// Of those, with their channels' names and the like.
     bytes: usize,
     counts: VecDeque<(Box<str>, u64)>,
+    recalls: VecDeque<Recall>,
     wanted: HashSet<Subscription>,
     /// What the connection has been told.
     subscribed: HashSet<Subscription>,
     /// Where the two differ.
     differing: HashSet<Subscription>,
     is_closed: bool,
+    is_connected: bool,
+}
+
+/// What is said, and what is kept: in the order in which it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Post(Post),
+    Save(Record),
 }
 
 /// What is to be done next, in this order.
@@ -40,7 +50,7 @@ struct State {
 pub(super) struct Work {
     pub(super) subscribe: Vec<Subscription>,
     pub(super) unsubscribe: Vec<Subscription>,
-    pub(super) posts: Vec<Post>,
+    pub(super) posts: Vec<Order>,
     /// Channels and tokens.
     pub(super) counts: Vec<(Box<str>, u64)>,
     /// Nothing comes any more.
@@ -63,6 +73,9 @@ const MOST_BYTES_AT_ONCE: usize = 1024 * 1024;
 /// More counts are not waited for: who asked is told so by their deadline.
 const MOST_COUNTS: usize = 65_536;
 
+/// More recalls are refused.
+const MOST_RECALLS: usize = 65_536;
+
 impl Queue {
     pub(super) fn new(max_pending_bytes: usize) -> Queue {
         Queue {
@@ -74,7 +87,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn post(&self, post: Post) {
+    pub(super) fn post(&self, post: Order) {
         let size = size(&post);
         let mut state = self.state.lock();
         if state.is_closed || state.bytes + size > self.max_pending_bytes {
@@ -121,6 +134,32 @@ impl Queue {
         self.wake.notify_one();
     }
 
+    /// False if there is no connection to recall it over, or too much is recalled already.
+    pub(super) fn recall(&self, recall: Recall) -> bool {
+        let mut state = self.state.lock();
+        if state.is_closed || !state.is_connected || state.recalls.len() >= MOST_RECALLS {
+            return false;
+        }
+        state.recalls.push_back(recall);
+        drop(state);
+        self.wake.notify_one();
+        true
+    }
+
+    /// What is to be recalled next, all at once.
+    pub(super) fn take_recalls(&self) -> Vec<Recall> {
+        let mut state = self.state.lock();
+        let count = state.recalls.len().min(MOST_AT_ONCE);
+        state.recalls.drain(..count).collect()
+    }
+
+    /// There is no connection any more. Gives what was to be recalled.
+    pub(super) fn disconnect(&self) -> Vec<Recall> {
+        let mut state = self.state.lock();
+        state.is_connected = false;
+        std::mem::take(&mut state.recalls).into()
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -140,9 +179,10 @@ impl Queue {
         self.state.lock().is_closed
     }
 
-    /// A new connection has been told of nothing.
-    pub(super) fn forget_subscribed(&self) {
+    /// There is a connection, which has been told of nothing.
+    pub(super) fn connect(&self) {
         let mut state = self.state.lock();
+        state.is_connected = true;
         state.subscribed.clear();
         state.differing = state.wanted.clone();
     }
@@ -189,10 +229,13 @@ impl Queue {
     }
 }
 
-fn size(post: &Post) -> usize {
-    match post {
-        Post::Publication(publication) => publication.channel.len() + publication.bytes.len(),
-        Post::Entry(entry) => {
+fn size(order: &Order) -> usize {
+    match order {
+        Order::Save(Record { key, value, .. }) => key.len() + value.as_ref().map_or(0, Bytes::len),
+        Order::Post(Post::Publication(publication)) => {
+            publication.channel.len() + publication.bytes.len()
+        }
+        Order::Post(Post::Entry(entry)) => {
             let fields = entry.fields.iter();
             let sizes = fields.map(|(name, value)| name.len() + value.len());
             entry.stream.len() + sizes.sum::<usize>()
@@ -205,11 +248,11 @@ mod tests {
     use super::*;
     use crate::adapter::{Entry, Publication};
 
-    fn publication(len: usize) -> Post {
-        Post::Publication(Publication {
+    fn publication(len: usize) -> Order {
+        Order::Post(Post::Publication(Publication {
             channel: "".into(),
             bytes: vec![0; len].into(),
-        })
+        }))
     }
 
     #[test]
@@ -218,7 +261,7 @@ mod tests {
             stream: "ab".into(),
             fields: vec![("cd".into(), vec![0; 3].into()), ("e".into(), "".into())],
         };
-        assert_eq!(size(&Post::Entry(entry)), 8);
+        assert_eq!(size(&Order::Post(Post::Entry(entry))), 8);
     }
 
     fn channel(name: &str) -> Subscription {
@@ -274,10 +317,30 @@ mod tests {
         queue.wish(vec![channel("a"), channel("b")], true);
         queue.take();
         queue.wish(vec![channel("b")], false);
-        queue.forget_subscribed();
+        queue.connect();
         let work = queue.take();
         assert_eq!(work.subscribe, [channel("a")]);
         assert_eq!(work.unsubscribe, []);
+    }
+
+    #[test]
+    fn what_is_recalled_needs_a_connection() {
+        let recall = |token| Recall {
+            token,
+            key: "k".into(),
+            stream: "s".into(),
+            offset: Default::default(),
+        };
+        let queue = Queue::new(0);
+        assert!(!queue.recall(recall(1)));
+        queue.connect();
+        assert!(queue.recall(recall(2)) && queue.recall(recall(3)));
+        assert_eq!(queue.take_recalls(), [recall(2), recall(3)]);
+        assert!(queue.recall(recall(4)));
+        assert_eq!(queue.disconnect(), [recall(4)]);
+        assert!(!queue.recall(recall(5)));
+        queue.connect();
+        assert_eq!(queue.take_recalls(), []);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::connection::{PATIENCE, Pauses, report};
 use super::queue::Queue;
-use crate::adapter::{Entry, Listener};
+use crate::adapter::{Entry, Listener, Offset};
 
 /// So long Redis waits for an entry before it says that there is none, in milliseconds.
 const BLOCK_MS: u64 = 5_000;
@@ -27,6 +27,31 @@ pub(super) struct Places {
     /// Tells the reader that it can begin.
     found: Notify,
     read_count: u32,
+    /// Only the bus's thread looks at it.
+    working: Mutex<Working>,
+}
+
+/// Which of the two connections work, as far as is known: that which reads comes after the other. Entries come back
+/// while both do.
+#[derive(Clone, Copy, Debug)]
+struct Working {
+    posting: bool,
+    reading: bool,
+}
+
+impl Default for Working {
+    fn default() -> Working {
+        Working {
+            posting: false,
+            reading: true,
+        }
+    }
+}
+
+impl Working {
+    fn both(self) -> bool {
+        self.posting && self.reading
+    }
 }
 
 impl Places {
@@ -36,7 +61,34 @@ impl Places {
             read: Mutex::default(),
             found: Notify::new(),
             read_count: read_count.max(1),
+            working: Mutex::default(),
         }
+    }
+
+    /// The connection that adds entries works, or no more.
+    pub(super) fn set_posting(&self, works: bool, listener: &dyn Listener) {
+        self.change(listener, |working| working.posting = works);
+    }
+
+    fn set_reading(&self, works: bool, listener: &dyn Listener) {
+        self.change(listener, |working| working.reading = works);
+    }
+
+    fn change(&self, listener: &dyn Listener, change: impl FnOnce(&mut Working)) {
+        let mut working = self.working.lock();
+        let before = working.both();
+        change(&mut working);
+        let now = working.both();
+        drop(working);
+        if now != before {
+            listener.echoes(now);
+        }
+    }
+
+    /// The last entry of a stream that has been read, or the one behind which is read on.
+    pub(super) fn read_up_to(&self, stream: &str) -> Option<Offset> {
+        let at = self.names.iter().position(|name| **name == *stream)?;
+        Offset::read(self.read.lock().get(at)?)
     }
 
     /// Where the streams end now, if it is not known yet from where to read.
@@ -73,6 +125,7 @@ pub(super) async fn run(
         let mut pauses = Pauses::default();
         loop {
             let Err(error) = follow(client, places, &mut pauses, &**listener).await;
+            places.set_reading(false, &**listener);
             report(&error, &**listener);
             tokio::time::sleep(pauses.next()).await;
         }
@@ -96,6 +149,7 @@ async fn follow(
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
+    places.set_reading(true, listener);
     loop {
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(places.read_count);

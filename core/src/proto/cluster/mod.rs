@@ -15,6 +15,7 @@
 
 mod classic;
 mod cluster_adapter;
+mod session;
 mod sharded;
 mod streams;
 mod text;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 
 pub use classic::Classic;
 pub use cluster_adapter::Heard;
+pub use session::{Offset, Session};
 pub use sharded::{Sharded, SubscriptionMode};
 pub use streams::Streams;
 

@@ -7,6 +7,7 @@
 //! prefix#nsp#          broadcasts with acks, and what is asked of the nodes: MessagePack
 //! prefix#nsp#node#     answers to one node: MessagePack
 //! ```
+//! Sori numbers entries that it waits for itself: a field `number`, of which the package takes no notice.
 //! `data` is JSON, or MessagePack in base64 where there is binary. With a `streamCount` above 1 each namespace
 //! belongs to one of the streams `streamName-0`, `streamName-1` and so on.
 
@@ -146,6 +147,22 @@ impl Streams {
         entry.field("uid") == Some(node.as_bytes())
     }
 }
+
+impl Streams {
+    /// Numbers an entry, so that who wrote it knows it again. The package takes no notice of that.
+    pub fn set_number(entry: &mut Entry, number: u64) {
+        let field = (NUMBER.into(), number.to_string().into());
+        entry.fields.push(field);
+    }
+
+    /// The number of an entry that has one.
+    pub fn number(entry: &Entry) -> Option<u64> {
+        std::str::from_utf8(entry.field(NUMBER)?).ok()?.parse().ok()
+    }
+}
+
+/// A field of Sori's own.
+const NUMBER: &str = "number";
 
 /// In the package's order.
 fn fields(written: &Written<'_>, attachments: &[Bytes]) -> Vec<(Box<str>, Bytes)> {

@@ -50,14 +50,15 @@ impl Engine {
     }
 
     /// Takes an entry of a stream.
-    pub(super) fn hear_entry(&self, entry: &Entry) {
+    pub(super) fn hear_entry(&self, offset: &str, entry: &Entry) {
         let Some(cluster) = &self.shared.cluster else {
             return;
         };
         cluster.counters.received.increment_shared();
-        if !Streams::is_of(&cluster.node, entry) {
-            let heard = Streams::read(entry);
-            let heard = heard.map(|heard| self.take(cluster, heard));
+        if Streams::is_of(&cluster.node, entry) {
+            cluster.hear_echo(self, offset, entry);
+        } else {
+            let heard = cluster.hear_other(self, offset, entry);
             cluster.count_refused(&entry.stream, heard);
         }
     }
@@ -128,7 +129,7 @@ impl Engine {
         Ok(())
     }
 
-    fn take(&self, cluster: &Cluster, heard: Heard) {
+    pub(super) fn take(&self, cluster: &Cluster, heard: Heard) {
         match heard {
             Heard::Reply(answered) => self.take_reply(cluster, answered),
             Heard::Message(received) => {
@@ -364,7 +365,7 @@ impl Engine {
 
 impl Cluster {
     /// What cannot be read is dropped; `from` is the channel or the stream.
-    fn count_refused(&self, from: &str, heard: Result<(), Refusal>) {
+    pub(super) fn count_refused(&self, from: &str, heard: Result<(), Refusal>) {
         if let Err(refusal) = heard {
             self.counters.refused.increment_shared();
             tell!(warn, from, %refusal, "message of another server dropped");

@@ -3,8 +3,13 @@
 
 mod asking;
 mod details;
+mod echoes;
 mod hearing;
+mod log;
+mod missable;
+mod returning;
 mod saying;
+mod sessions;
 mod wire;
 
 use std::collections::HashMap;
@@ -19,10 +24,13 @@ use super::{Engine, Shared};
 use crate::adapter::{Adapter, Bus, ClusterSettings, Entry, Listener, Requests, Subscription};
 use crate::embed::{Audience, Event, Payload};
 use crate::error::Error;
-use crate::hub::{Namespace, NamespaceId, new_sid};
+use crate::hub::{Namespace, NamespaceId, RecoverySettings, new_sid};
 use crate::metrics::{Counter, Metrics};
 use crate::proto::cluster::{Message, Post, Recipients, Reply, Value};
+use echoes::Echoes;
 use hearing::Arrival;
+use returning::Returns;
+pub(super) use returning::{Asking, ReturnTicket};
 use wire::Wire;
 
 /// This node's part of a cluster.
@@ -42,6 +50,11 @@ pub(super) struct Cluster {
     roles: RwLock<HashMap<Box<str>, Heard>>,
     /// Held while the bus is told of a room's channel, so that it agrees with whether the room is there.
     telling_of_rooms: Mutex<()>,
+    echoes: Echoes,
+    /// Where sockets come back to any server.
+    returns: Option<Returns>,
+    /// Before the names of their records.
+    session_prefix: Box<str>,
     /// Written by any thread.
     counters: Counters,
 }
@@ -77,10 +90,16 @@ enum Purpose {
 struct Ear(Weak<Shared>);
 
 impl Cluster {
-    pub(super) fn new(settings: &ClusterSettings) -> Cluster {
+    pub(super) fn new(settings: &ClusterSettings, recovery: Option<RecoverySettings>) -> Cluster {
+        let wire = Wire::new(settings);
         Cluster {
             node: new_sid(),
-            wire: Wire::new(settings),
+            echoes: Echoes::default(),
+            returns: recovery
+                .filter(|_| wire.streams().is_some())
+                .map(Returns::new),
+            session_prefix: settings.streams.session_prefix.as_str().into(),
+            wire,
             bus: OnceLock::new(),
             requests_timeout: settings.requests_timeout,
             requests: Mutex::default(),
@@ -256,9 +275,40 @@ impl Listener for Ear {
         }
     }
 
-    fn read(&self, _: &str, entry: Entry) {
+    fn read(&self, offset: &str, entry: Entry) {
         if let Some(shared) = self.0.upgrade() {
-            Engine { shared }.hear_entry(&entry);
+            Engine { shared }.hear_entry(offset, &entry);
+        }
+    }
+
+    fn echoes(&self, is_on: bool) {
+        if let Some(shared) = self.0.upgrade()
+            && let Some(cluster) = &shared.cluster
+        {
+            let engine = Engine {
+                shared: Arc::clone(&shared),
+            };
+            cluster.set_echoes(&engine, is_on);
+        }
+    }
+
+    fn recalled(&self, token: u64, record: Bytes, left: Duration) {
+        if let Some(shared) = self.0.upgrade()
+            && let Some(cluster) = &shared.cluster
+        {
+            cluster.recalled(token, &record, left);
+        }
+    }
+
+    fn replay(&self, tokens: &[u64], offset: &str, entry: &Entry) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.replay(tokens, offset, entry);
+        }
+    }
+
+    fn replayed(&self, token: u64, is_complete: bool) {
+        if let Some(shared) = self.0.upgrade() {
+            Engine { shared }.decide_return(token, is_complete);
         }
     }
 

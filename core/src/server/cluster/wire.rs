@@ -25,6 +25,14 @@ impl Wire {
         }
     }
 
+    /// The format, if what is missed stands in a stream.
+    pub(super) fn streams(&self) -> Option<&Streams> {
+        match self {
+            Wire::Streams(streams) => Some(streams),
+            Wire::Classic(_) | Wire::Sharded(_) => None,
+        }
+    }
+
     /// What `node` hears of a namespace. The last is that by which nodes are counted: those who are
     /// counted hear all the rest.
     pub(super) fn subscriptions(&self, namespace: &str, node: &str) -> Vec<(Subscription, Role)> {

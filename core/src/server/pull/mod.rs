@@ -125,9 +125,7 @@ impl PullServer {
     /// # Errors
     /// [`Gone`]
     pub fn keep(&self, socket: SocketKey, data: &str) -> Result<(), Gone> {
-        let SocketRef { conn, namespace } = self.client(socket)?;
-        let namespace = self.engine.hub().namespace(namespace).ok_or(Gone)?;
-        namespace.keep(conn, data.into());
+        self.engine.keep(self.client(socket)?, data.into());
         Ok(())
     }
 

@@ -362,6 +362,7 @@ impl Application for EventQueue {
                 sid,
                 auth,
                 recovered,
+                kept,
             } => {
                 let known = engine.hub().lookup(namespace);
                 if known.is_none() && !self.may_be_made(namespace) {
@@ -379,7 +380,6 @@ impl Application for EventQueue {
                         roster.keep_auth(socket.key, auth.clone());
                     }
                     let handshake = roster.handshake_of(conn.slot);
-                    let kept = known.filter(|_| recovered).and_then(|n| n.kept(conn));
                     self.push(PulledEvent::Connect {
                         socket,
                         auth,

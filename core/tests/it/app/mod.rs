@@ -3,6 +3,7 @@
 mod acks;
 mod closing;
 mod cluster;
+mod cluster_recovery;
 mod cluster_sharded;
 mod cluster_streams;
 mod connect;

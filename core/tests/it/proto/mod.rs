@@ -1,6 +1,7 @@
 //! Codecs, by golden bytes and at random.
 
 mod cluster_classic;
+mod cluster_session;
 mod cluster_sharded;
 mod cluster_streams;
 mod deflate;
