@@ -11,7 +11,7 @@ use crate::support::stream::{Client, PATIENCE, server};
 
 /// Together more than the sockets of both ends hold. Bytes, which take no time to encode.
 const FLOOD: usize = 200;
-const DROP: [u8; 60_000] = [7; 60_000];
+static DROP: [u8; 60_000] = [7; 60_000];
 
 struct Running {
     server: sori::Server,
