@@ -10,19 +10,20 @@ use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket as Peer};
 
+use crate::support::steady::Steady;
+
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
 
 /// A server that treats each connection as `treat` does.
 fn serve(
     connections: usize,
-    treat: impl Fn(usize, Peer<TcpStream>, String) + Send + 'static,
+    treat: impl Fn(usize, Peer<Steady<TcpStream>>, String) + Send + 'static,
 ) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/feed?a=b", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
         for number in 0..connections {
             let (stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(PATIENCE).unwrap();
             let mut asked = String::new();
             #[allow(clippy::result_large_err, reason = "tungstenite's signature")]
             let answer = |request: &Request, mut response: Response| {
@@ -41,14 +42,14 @@ fn serve(
                 }
                 Ok(response)
             };
-            let peer = tungstenite::accept_hdr(stream, answer).unwrap();
+            let peer = tungstenite::accept_hdr(Steady::over(stream), answer).unwrap();
             treat(number, peer, asked);
         }
     });
     (url, server)
 }
 
-fn echo(_: usize, mut peer: Peer<TcpStream>, _: String) {
+fn echo(_: usize, mut peer: Peer<Steady<TcpStream>>, _: String) {
     while let Ok(message) = peer.read() {
         if message.is_text() || message.is_binary() {
             peer.send(message).unwrap();
