@@ -303,6 +303,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
+Connection.prototype._dataReq = null;
 Connection.prototype._drain = DRAIN.IDLE;
 Object.assign(Connection.prototype, connectionWatch);
 
