@@ -32,6 +32,8 @@ export class Transport extends EventEmitter {
   /** Whether nothing waits to be handed to it. */
   readonly writable: boolean;
   readonly supportsBinary: boolean;
+  /** Over polling, the request that brought the messages which are being told; null otherwise. */
+  readonly dataReq?: IncomingMessage | null;
   discard(): void;
   close(): void;
 }

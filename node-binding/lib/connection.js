@@ -318,6 +318,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
+Connection.prototype._dataReq = null;
 Connection.prototype._drain = DRAIN.IDLE;
 // Whether it waits for `drain` because of nothing but a ping, and whether that has been told of before the engine said so.
 Connection.prototype._drainsForPing = false;

@@ -106,12 +106,14 @@ class Exchange {
 
   forward(body) {
     const { headers, method, url } = this.req;
+    this.tellDataRequest(this.req);
     this.engine._bridge.native.request(this.id, method, url, headers['content-type'] || null, headers['user-agent'] || null, body, this.req._sid, this.isHandshake ? this.engine._addressOf(this.req) : undefined);
   }
 
   /** `fields` is a flat list of header names and values. */
   answer(status, fields, body) {
     this.isAnswered = true;
+    this.tellDataRequest(null);
     this.forgetWhenDone(status);
     const { req, res } = this;
     if (res.destroyed) {
@@ -132,6 +134,14 @@ class Exchange {
   /** Whose poll it is; undefined for a handshake. */
   connection() {
     return this.engine._bridge.clients.get(this.req._query.sid);
+  }
+
+  /** While messages of a POST are told, their transport shows its request; null when they have been. */
+  tellDataRequest(req) {
+    const connection = this.req.method === 'POST' ? this.connection() : undefined;
+    if (connection !== undefined) {
+      connection._dataReq = req;
+    }
   }
 
   addHeaders(headers, body) {
@@ -172,6 +182,7 @@ class Exchange {
 
   onclose() {
     if (!this.isAnswered) {
+      this.tellDataRequest(null);
       this.forgotten();
       this.engine._bridge.native.requestClosed(this.id);
     }

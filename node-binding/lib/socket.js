@@ -332,8 +332,17 @@ class Socket {
     if (this._isHeard) {
       announceArrival(this._connection, this.nsp.name, PACKET.EVENT, ackId === -1 ? null : ackId, args);
     }
+    if (this.onevent !== onevent) {
+      const id = ackId === -1 ? undefined : ackId;
+      this.onevent({ type: PACKET.EVENT, nsp: this.nsp.name, id, data: args });
+      return;
+    }
+    this._deliver(args, ackId);
+  }
+
+  _deliver(args, ackId) {
     if (ackId !== -1) {
-      args.push(this._ackFunction(ackId));
+      args.push(this.ack(ackId));
     }
     if (this._any !== null) {
       for (const listener of this._any.slice()) {
@@ -375,7 +384,8 @@ class Socket {
     }
   }
 
-  _ackFunction(id) {
+  /** What answers the client's event of this ack id. */
+  ack(id) {
     let sent = false;
     return (...args) => {
       if (sent) {
@@ -502,6 +512,15 @@ class Socket {
   }
 }
 
+/**
+ * What is done with an event's packet, `{ nsp, id, data: [event, ...args] }`. Packages and applications put functions of
+ * their own in its place, on a socket or on the prototype, and call it from there; no packet is made for it before.
+ */
+function onevent({ id, data }) {
+  this._deliver(data || [], id === undefined || id === null ? -1 : id);
+}
+
+Socket.prototype.onevent = onevent;
 becomesEmitter(Socket);
 Object.assign(Socket.prototype, onAnyMethods, roomMethods, socketSpellings);
 addJson(Socket);

@@ -21,6 +21,11 @@ class Transport {
     return this._connection.readyState === 'open';
   }
 
+  /** The POST whose messages are being told; null for others, and over a WebSocket. */
+  get dataReq() {
+    return this._connection._dataReq;
+  }
+
   close() {
     this._connection.close();
   }

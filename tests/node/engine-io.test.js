@@ -149,6 +149,22 @@ for (const transports of TRANSPORTS) {
   });
 }
 
+test('a message over polling is told with the request that brought it', async (t) => {
+  const { socket, client } = await meet(t, await serve(t), ['polling']);
+  const { transport } = socket;
+  assert.ok(!transport.dataReq);
+  for (const text of ['one', 'two']) {
+    const told = new Promise((resolve) => socket.once('message', (message) => resolve([message, transport.dataReq])));
+    client.send(text);
+    const [message, req] = await told;
+    assert.strictEqual(message, text);
+    assert.strictEqual(req.method, 'POST');
+    assert.strictEqual(req.headers['content-type'], 'text/plain;charset=UTF-8');
+    await next(client, 'drain');
+  }
+  assert.ok(!transport.dataReq);
+});
+
 test('an upgrade is told of from its beginning', async (t) => {
   const { engine, port } = await serve(t);
   const connected = next(engine, 'connection');

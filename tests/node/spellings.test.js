@@ -109,6 +109,63 @@ test('properties of one’s own on the socket stay there', async (t) => {
   assert.equal(await client.emitWithAck('who'), 'Ann');
 });
 
+test('socket.onevent wrapped, as catch-alls were written before onAny', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  const heard = [];
+  const { onevent } = socket;
+  socket.onevent = function (packet) {
+    const { type, nsp, id, data } = packet;
+    heard.push({ type, nsp, hasId: typeof id === 'number', data: [...data] });
+    onevent.call(this, packet);
+    packet.data = ['*', ...data];
+    packet.id = undefined;
+    onevent.call(this, packet);
+  };
+  socket.onAny((event) => heard.push(`any ${event}`));
+  socket.on('*', (event, ...args) => heard.push(['*', event, ...args.filter((arg) => typeof arg !== 'function')]));
+  socket.on('sum', (a, b, done) => done(a + b));
+  assert.equal(await client.emitWithAck('sum', 1, 2), 3);
+  const told = next(socket, '*');
+  client.emit('bytes', Buffer.from([1]));
+  await told;
+  assert.deepEqual(heard.slice(0, 3), [{ type: 2, nsp: '/', hasId: true, data: ['sum', 1, 2] }, 'any sum', 'any *']);
+  assert.deepEqual(
+    heard.filter((entry) => entry[0] === '*' || entry.data?.[0] === 'bytes'),
+    [['*', 'sum', 1, 2], { type: 2, nsp: '/', hasId: false, data: ['bytes', Buffer.from([1])] }, ['*', 'bytes', Buffer.from([1])]],
+  );
+});
+
+test('socket.onevent and socket.ack in the place of what they are', async (t) => {
+  const { io, port } = await serve(t);
+  const { client, socket } = await pair(t, io, port);
+  socket.on('question', () => assert.fail('the packet is not handed on'));
+  socket.onevent = (packet) => socket.ack(packet.id)(packet.data[0]);
+  assert.equal(await client.emitWithAck('question'), 'question');
+  delete socket.onevent;
+  socket.removeAllListeners('question');
+  socket.on('question', (done) => done('as before'));
+  assert.equal(await client.emitWithAck('question'), 'as before');
+});
+
+test('Socket.prototype.onevent wrapped holds for every socket', async (t) => {
+  const { io, port } = await serve(t);
+  const { Socket } = sori;
+  const { onevent } = Socket.prototype;
+  const heard = [];
+  t.after(() => {
+    Socket.prototype.onevent = onevent;
+  });
+  Socket.prototype.onevent = function (packet) {
+    heard.push(packet.data[0]);
+    return onevent.call(this, packet);
+  };
+  const { client, socket } = await pair(t, io, port);
+  socket.on('question', (done) => done('heard'));
+  assert.equal(await client.emitWithAck('question'), 'heard');
+  assert.deepEqual(heard, ['question']);
+});
+
 test('io.sockets.connected, by id and as a whole', { skip: isOriginal }, async (t) => {
   const { io, port } = await serve(t);
   const { socket } = await pair(t, io, port);

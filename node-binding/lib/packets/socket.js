@@ -169,7 +169,7 @@ class PacketSocket extends Socket {
     }
   }
 
-  _ackFunction(id) {
+  ack(id) {
     let sent = false;
     return (...args) => {
       if (!sent) {
