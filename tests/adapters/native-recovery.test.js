@@ -215,28 +215,6 @@ test('without Redis a client comes back as a new one, and broadcasts reach the o
   assert.deepStrictEqual([home.socket.recovered, home.client.received.at(-1)[0]], [true, 'missed']);
 });
 
-test('a Redis that does not answer in time keeps nobody waiting, and nothing is lost by it', async (t) => {
-  const { redis, nodesOf } = await meetingOverRedis(t, { requestsTimeout: 2000 });
-  const nodes = await nodesOf(['sori', 'sori']);
-  const lost = await joinAndSee(t, nodes[0], 'a');
-  const stays = await join(t, nodes[1], 'b');
-  const claim = await lose(redis, lost);
-  await redis.sendCommand(['CLIENT', 'PAUSE', '10000', 'ALL']);
-  let isAnswering = false;
-  redis.ping().then(() => {
-    isAnswering = true;
-  });
-  nodes[1].io.emit('said', 1);
-  const back = await comeBack(t, nodes[1], claim);
-  await until(() => stays.client.received.length > 0);
-  assert.deepStrictEqual([isAnswering, back.socket.recovered, stays.client.received], [false, false, [['said', 1]]]);
-  // What was asked for is done at last, and undone as far as nobody waits for it any more.
-  await until(async () => (await redis.xLen('socket.io')) === 2 && (await redis.exists(`sio:session:${claim.pid}`)) === 1);
-  const home = await comeBack(t, nodes[0], claim);
-  assert.deepStrictEqual([home.socket.recovered, home.client.received.map((event) => event.slice(0, -1))], [true, [['said', 1]]]);
-  assert.deepStrictEqual(stays.client.received, [['said', 1]]);
-});
-
 test('the prefix of records and several streams are those that are set, and only the time that is set is given', async (t) => {
   const { redis, nodesOf } = await meetingOverRedis(t, { sessionKeyPrefix: 'away:', streamCount: 3, streamName: 'chat' });
   const nodes = await nodesOf(['sori', 'sori'], { maxDisconnectionDuration: 30000 });
