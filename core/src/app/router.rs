@@ -238,6 +238,10 @@ impl Application for Entrance {
             || !router.seats.sockets_of(conn).iter().any(Socket::is_behind)
     }
 
+    fn gathers(&self) -> bool {
+        false
+    }
+
     fn reception(&self) -> Option<&dyn Reception> {
         Some(self)
     }

@@ -16,6 +16,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod look;
 mod moment;
 mod own;
 mod packets;
@@ -135,6 +136,13 @@ pub trait Application: Send + Sync + 'static {
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None
+    }
+
+    /// Whether it gathers events for another thread, and so wants [`Application::flush`] behind them. One
+    /// that does not is done with each event when it has been told, and is not always called behind
+    /// them: what a client alone is answered is then written as soon as its events have been told.
+    fn gathers(&self) -> bool {
+        true
     }
 
     /// Some events have been handled and no more come at this moment: the shard has done all that

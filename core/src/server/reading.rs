@@ -65,6 +65,7 @@ impl Shard {
                 true => Candidacy::Probe,
                 false => Candidacy::None,
             },
+            is_plain: true,
         };
         let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
         loop {
@@ -81,10 +82,14 @@ impl Shard {
                 }
             }
         }
+        let is_plain = reading.is_plain;
         if reading.candidacy == Candidacy::Promoted {
             connection.promote_probe();
         }
-        self.touch(slot);
+        // What handlers say to messages marks the connection itself.
+        if !is_plain {
+            self.touch(slot);
+        }
     }
 }
 
@@ -102,6 +107,8 @@ struct Reading<'c> {
     request: RequestId,
     kind: TransportKind,
     candidacy: Candidacy,
+    /// Nothing has come but messages, which owe no answer and bring no deadline nearer.
+    is_plain: bool,
 }
 
 /// Whether the link is to carry the connection, or already does.
@@ -127,8 +134,12 @@ impl Reading<'_> {
             }
             (Message::Binary(bytes), Revision::V4) => self.take_packet(Ok(Packet::Binary(bytes))),
             (Message::Binary(bytes), Revision::V3) => self.take_packet(v3::decode_binary(bytes)),
-            (Message::Ping(payload), _) => self.control.answer_ping(payload),
+            (Message::Ping(payload), _) => {
+                self.is_plain = false;
+                self.control.answer_ping(payload);
+            }
             (Message::Close(frame), _) => {
+                self.is_plain = false;
                 let code = frame.map(|frame| frame.code);
                 self.control
                     .end_with(Frame::close(code, ""), self.give_up_at());
@@ -143,13 +154,19 @@ impl Reading<'_> {
 
     fn take_packet(&mut self, packet: Result<Packet<'_>, DecodeError>) {
         let Ok(packet) = packet else {
+            self.is_plain = false;
             self.session.handle_decode_error(self.kind, self.now);
             return;
         };
         let received = self.session.handle_packet(self.kind, packet, self.now);
-        if received == Received::Nothing {
-            self.notice_upgrade();
-            return;
+        match received {
+            Received::Text(_) | Received::Binary(_) => {}
+            Received::Heartbeat => self.is_plain = false,
+            Received::Nothing => {
+                self.is_plain = false;
+                self.notice_upgrade();
+                return;
+            }
         }
         let peer = Peer {
             conn: self.conn,
@@ -159,6 +176,7 @@ impl Reading<'_> {
         };
         // The session of one that broke a rule is closing, and receives nothing more.
         if let Some(broken) = receive(self.engine, peer, received, self.now) {
+            self.is_plain = false;
             *self.fault = broken.fault;
         }
     }
@@ -186,6 +204,7 @@ impl Reading<'_> {
 
     /// The peer broke the WebSocket protocol.
     fn fail(&mut self, error: websocket::Error) {
+        self.is_plain = false;
         let farewell = Frame::close(Some(error.close_code()), "");
         let give_up_at = self.give_up_at();
         match self.candidacy {

@@ -15,7 +15,8 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard};
+use crate::server::look::Flow;
+use crate::server::shard::Shard;
 use crate::transport::Source;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
