@@ -22,7 +22,9 @@ use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use super::sse::Streams;
 use super::ws::Endpoints;
-use crate::embed::{ConnId, Event, Handshake, NamespaceId, Profile, Response, SocketRef};
+use crate::embed::{
+    ConnId, Event, Handshake, NamespaceId, PlainEvent, Profile, Response, SocketRef,
+};
 use crate::error::DisconnectReason;
 use crate::hub;
 use crate::server::{
@@ -229,6 +231,14 @@ impl Application for Entrance {
             | Event::FeedWrite { .. }
             | Event::FeedEnd { .. }
             | Event::Forget { .. } => {}
+        }
+    }
+
+    fn hear(&self, _: &Engine, event: PlainEvent<'_>) -> bool {
+        let Entrance(router) = self;
+        match router.seats.find(event.socket()) {
+            Some(socket) => lane::hear(&socket, event),
+            None => event.is_valid(),
         }
     }
 

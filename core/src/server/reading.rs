@@ -9,11 +9,13 @@ use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::incoming::{Peer, receive};
 use super::shard::Shard;
-use crate::config::TransportKind;
-use crate::embed::{ConnId, Event, RequestId};
-use crate::hub::{Client, Slot};
+use crate::config::{Parser, Protocol, TransportKind};
+use crate::embed::{self, ConnId, Event, RequestId, SocketRef};
+use crate::error::DisconnectReason;
+use crate::hub::{Client, NamespaceId, Slot, Violation};
 use crate::proto::DecodeError;
 use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
+use crate::proto::socket::PlainEvent;
 use crate::proto::websocket::{self, Frame, Message};
 use crate::session::{Event as SessionEvent, Received, Session, TransportClosed};
 use crate::transport::{Control, Link, LinkId};
@@ -66,6 +68,10 @@ impl Shard {
                 false => Candidacy::None,
             },
             is_plain: true,
+            are_packets_text: {
+                let config = engine.config();
+                config.protocol == Protocol::SocketIo && config.parser == Parser::Json
+            },
         };
         let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
         loop {
@@ -109,6 +115,8 @@ struct Reading<'c> {
     candidacy: Candidacy,
     /// Nothing has come but messages, which owe no answer and bring no deadline nearer.
     is_plain: bool,
+    /// It speaks Socket.IO, in text.
+    are_packets_text: bool,
 }
 
 /// Whether the link is to carry the connection, or already does.
@@ -160,6 +168,12 @@ impl Reading<'_> {
         };
         let received = self.session.handle_packet(self.kind, packet, self.now);
         match received {
+            Received::Text(text) if self.are_packets_text => {
+                if let Some((namespace, event)) = self.client.plain_event(text) {
+                    self.hear(namespace, event);
+                    return;
+                }
+            }
             Received::Text(_) | Received::Binary(_) => {}
             Received::Heartbeat => self.is_plain = false,
             Received::Nothing => {
@@ -178,6 +192,25 @@ impl Reading<'_> {
         if let Some(broken) = receive(self.engine, peer, received, self.now) {
             self.is_plain = false;
             *self.fault = broken.fault;
+        }
+    }
+
+    /// Gives the application an event that it is the first to parse.
+    fn hear(&mut self, namespace: NamespaceId, event: PlainEvent<'_>) {
+        let conn = self.conn;
+        let shared = &self.engine.shared;
+        shared.shards[usize::from(conn.shard)]
+            .counters
+            .received
+            .increment();
+        let socket = SocketRef { conn, namespace };
+        let event = embed::PlainEvent::new(socket, event);
+        if !shared.application.hear(self.engine, event) {
+            self.is_plain = false;
+            let reason = DisconnectReason::ForcedClose;
+            self.session.close(reason, self.now);
+            let violation = Violation::Packet(DecodeError::InvalidPayload);
+            *self.fault = Some(violation.to_string().into());
         }
     }
 
