@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use tokio::io::ReadBuf;
 
-use super::own::{self, Texts};
+use super::own::{self, Texts, To};
 use super::shard::{BUFFER_SIZE, Shard};
 use super::table::Tenant;
-use crate::hub::Slot;
+use crate::embed::websocket;
+use crate::hub::{NamespaceId, Slot};
 use crate::transport::{LinkId, Source};
 
 /// What a reader does after a look at its stream.
@@ -74,12 +75,12 @@ impl Shard {
             Some(Tenant::WebSocket(_)) => self.poll_websocket(cx, slot, stream),
             None => Poll::Ready(Flow::Stop),
         };
-        if flow.is_ready() {
-            self.handle_own_tasks(Some(slot));
+        if flow.is_ready() && !self.answer_at_once(slot) {
+            self.handle_own_tasks();
         }
         if dirty_before == 0 && self.dirty[..] == [slot] && self.writes_at_once() {
             self.flush_dirty();
-            self.handle_own_tasks(None);
+            self.handle_own_tasks();
         }
         self.is_at_work = false;
         let is_turn_due = self.dirty.len() > dirty_before
@@ -96,24 +97,38 @@ impl Shard {
         !self.application_gathers && !self.is_stopping()
     }
 
-    /// Writes what was said to a connection whose stream is being read from where it lies, if it has
-    /// nothing else to write. Whether it has been done.
-    pub(super) fn answer_at_once(&mut self, texts: &Texts, frames: &[u8]) -> bool {
-        if frames.len() > self.engine.config().max_queued_bytes {
+    /// Writes what was said to a connection whose stream is being read from where it lies, if that is all
+    /// that has been asked and the connection has nothing else to write. Whether it has been done.
+    fn answer_at_once(&mut self, slot: Slot) -> bool {
+        if !self.own_tasks.is_empty() {
             return false;
         }
+        let mut is_drained = false;
+        let is_done = own::answer(slot, |texts, frames| match texts.to {
+            To::Socket(namespace) => self.answer_socket(texts, namespace, frames),
+            To::WebSocket => self.answer_websocket(texts, frames, &mut is_drained),
+        });
+        if is_drained {
+            self.tell_websocket(slot, websocket::Event::Drain);
+        }
+        is_done && !own::is_waiting()
+    }
+
+    fn answer_socket(&mut self, texts: &Texts, namespace: NamespaceId, frames: &[u8]) -> bool {
+        let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(texts.slot) else {
             return false;
         };
-        if connection.is_dirty
-            || !connection.takes_frames_together()
-            || !connection.client.is_in(texts.namespace)
-        {
-            return false;
-        }
-        let link = connection.link.as_mut();
-        let is_written = link.is_some_and(|link| link.write_at_rest(frames));
+        let may_write = frames.len() <= limit
+            && !connection.is_dirty
+            && connection.takes_frames_together()
+            && connection.client.is_in(namespace);
+        let is_written = may_write
+            && connection
+                .link
+                .as_mut()
+                .is_some_and(|link| link.write_at_rest(frames));
         if is_written {
             counters.sent.add(texts.count);
         }

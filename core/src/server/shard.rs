@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use super::compression::Compression;
 use super::http;
 use super::inbox::Inbox;
-use super::own::Ask;
+use super::own::{Ask, To};
 use super::table::{Table, Tenant};
 use super::task::Task;
 use super::threads::Running;
@@ -55,7 +55,7 @@ pub(super) struct Shard {
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
     /// Asked of this shard on its own thread after its last look for them: done before all else.
-    own_tasks: own::Asked,
+    pub(super) own_tasks: own::Asked,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
@@ -209,7 +209,7 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
-        this.handle_own_tasks(None);
+        this.handle_own_tasks();
         let Some(task) = inbox.pop() else {
             is_unfinished = false;
             break;
@@ -320,16 +320,8 @@ impl Shard {
         }
     }
 
-    /// Does what has been asked of this shard on its own thread while it was at work, by the handlers
-    /// of `reader`'s events if its stream is being read.
-    #[inline]
-    pub(super) fn handle_own_tasks(&mut self, reader: Option<Slot>) {
-        if own::is_waiting() || !self.own_tasks.is_empty() {
-            self.handle_asked(reader);
-        }
-    }
-
-    fn handle_asked(&mut self, reader: Option<Slot>) {
+    /// Does what has been asked of this shard on its own thread while it was at work.
+    pub(super) fn handle_own_tasks(&mut self) {
         let mut asked = std::mem::take(&mut self.own_tasks);
         loop {
             if asked.is_empty() {
@@ -338,17 +330,7 @@ impl Shard {
                 }
                 own::take(&mut asked);
             }
-            let is_answered = match &asked.asks[..] {
-                [Ask::Texts(texts)] if reader == Some(texts.slot) => {
-                    self.answer_at_once(texts, &asked.frames)
-                }
-                _ => false,
-            };
-            if is_answered {
-                asked.asks.clear();
-            } else {
-                self.handle_each(&mut asked);
-            }
+            self.handle_each(&mut asked);
             asked.frames.clear();
         }
         if asked.capacity() <= KEPT_CAPACITY {
@@ -364,7 +346,10 @@ impl Shard {
                 Ask::Texts(texts) => {
                     let (said, rest) = frames.split_at(texts.len);
                     frames = rest;
-                    self.send_texts(&texts, said);
+                    match texts.to {
+                        To::Socket(namespace) => self.send_texts(&texts, namespace, said),
+                        To::WebSocket => self.send_messages(&texts, said),
+                    }
                 }
             }
         }

@@ -33,16 +33,16 @@ fn what_concerns_others_too_keeps_its_order() {
     let all = chat.clone();
     chat.on("say", move |socket: Socket, n: u32| {
         socket.emit("mine", n)?;
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             all.emit("all", n)?;
         }
         socket.emit("again", n)
     });
     let (mut one, mut other) = (running.client(), running.client());
-    for n in 0..9 {
+    for n in 0..9_u32 {
         one.send(&format!(r#"42["say",{n}]"#));
         one.expect(&format!(r#"42["mine",{n}]"#));
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             one.expect(&format!(r#"42["all",{n}]"#));
             other.expect(&format!(r#"42["all",{n}]"#));
         }
