@@ -77,7 +77,7 @@ pub enum Message<'a> {
 /// Why the peer closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
-    /// A status for which [`is_valid_close_code`] holds.
+    /// A status for which [`is_valid_close_code`](super::is_valid_close_code) holds.
     pub code: u16,
     /// At most 123 bytes, often empty; UTF-8 unless the decoder does not check text.
     pub reason: &'a [u8],
