@@ -4,6 +4,8 @@
 //! the places that must handle it.
 
 mod handshake;
+#[cfg(feature = "server")]
+mod plain_event;
 mod raw;
 pub mod websocket;
 
@@ -22,6 +24,8 @@ pub use crate::proto::engine::Revision;
 #[cfg(feature = "server")]
 pub(crate) use handshake::percent_decoded;
 pub use handshake::{Handshake, Peer};
+#[cfg(feature = "server")]
+pub use plain_event::PlainEvent;
 pub use raw::Raw;
 
 /// What the engine tells the application. Events of one connection come in order, on the thread of

@@ -19,7 +19,7 @@ use super::error::HandlerError;
 use super::handler::{AnyEvent, Incoming};
 use super::outcome::{self, Called, Running, guard};
 use super::socket::Socket;
-use crate::embed::Command;
+use crate::embed::{Command, PlainEvent};
 use crate::error::DisconnectReason;
 use crate::trace::Span;
 
@@ -133,7 +133,49 @@ pub(super) fn deliver(socket: &Socket, job: Job<'_>) {
     if socket.is_busy() {
         return queue(socket, job.into_owned());
     }
-    let running = run(socket, job);
+    go_on(socket, run(socket, job));
+}
+
+/// Does an event now, or queues it. Says whether it is JSON: if not, nothing has come of it. Of an event
+/// that waits or is watched all is checked before; handlers that take its arguments check it by that.
+pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
+    let namespace = socket.namespace_state();
+    if socket.is_busy() || namespace.is_watched() || socket.was_ended_here() {
+        let is_valid = event.is_valid();
+        if is_valid {
+            let message = Message {
+                data: event.data().into(),
+                attachments: Vec::new(),
+                ack: event.ack(),
+            };
+            deliver(socket, Job::Message(message));
+        }
+        return is_valid;
+    }
+    let mut calls = Calls::new(socket);
+    let mut incoming = Incoming {
+        socket,
+        behind_name: event.behind_name(),
+        attachments: &[],
+        ack: event.ack(),
+    };
+    let shared = namespace.handlers_of(event.name());
+    let own = socket.handlers_of(event.name());
+    let mut is_valid = false;
+    for handler in shared.iter().chain(&own).flat_map(|list| list.iter()) {
+        let call = || handler(&mut incoming);
+        // An error may be that of a handler that has not come to its arguments.
+        is_valid = calls.call_unless(event.name(), call, || !is_valid && !event.is_valid());
+        if !is_valid {
+            return false;
+        }
+    }
+    go_on(socket, calls.pending);
+    is_valid || event.is_valid()
+}
+
+/// Lets what is left of a job's handlers go on by themselves.
+fn go_on(socket: &Socket, running: Vec<Pending>) {
     if !running.is_empty() {
         socket.set_busy(true);
         let shard = socket.reference().conn.shard;
@@ -230,10 +272,7 @@ async fn end_of(socket: &Socket, mut running: Vec<Pending>) {
 /// Calls the handlers of a job; gives those that have not ended. Does not allocate unless one of
 /// them is pending, or its arguments demand it.
 fn run(socket: &Socket, job: Job<'_>) -> Vec<Pending> {
-    let mut calls = Calls {
-        socket,
-        pending: Vec::new(),
-    };
+    let mut calls = Calls::new(socket);
     let namespace = socket.namespace_state();
     match job {
         Job::Connect => {
@@ -299,14 +338,40 @@ struct Calls<'s> {
     pending: Vec<Pending>,
 }
 
-impl Calls<'_> {
+impl<'s> Calls<'s> {
+    fn new(socket: &'s Socket) -> Calls<'s> {
+        Calls {
+            socket,
+            pending: Vec::new(),
+        }
+    }
+
     fn call(&mut self, event: &str, call: impl FnOnce() -> Result<Called, HandlerError>) {
+        self.call_unless(event, call, || false);
+    }
+
+    /// Calls a handler and reports its error, unless the error is `void`: nothing has happened then, and
+    /// it says so by false.
+    #[inline]
+    fn call_unless(
+        &mut self,
+        event: &str,
+        call: impl FnOnce() -> Result<Called, HandlerError>,
+        is_void: impl FnOnce() -> bool,
+    ) -> bool {
         let socket = self.socket;
         let span = Span::handler(event, socket.id(), socket.namespace_name());
-        let started = span.within(|| {
-            let report = |error| socket.router().report(socket, event, &error);
-            outcome::start(call).map_err(report).ok().flatten()
+        let started = span.within(|| match outcome::start(call) {
+            Ok(running) => Some(running),
+            Err(_) if is_void() => None,
+            Err(error) => {
+                socket.router().report(socket, event, &error);
+                Some(None)
+            }
         });
+        let Some(started) = started else {
+            return false;
+        };
         if let Some(running) = started {
             self.pending.push(Pending {
                 event: event.into(),
@@ -314,6 +379,7 @@ impl Calls<'_> {
                 span,
             });
         }
+        true
     }
 }
 

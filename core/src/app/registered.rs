@@ -34,8 +34,12 @@ impl<T: ?Sized> List<T> {
         self.has_items.store(true, Ordering::Release);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_items.load(Ordering::Acquire)
+    }
+
     pub(super) fn all(&self) -> Snapshot<T> {
-        let has_items = self.has_items.load(Ordering::Acquire);
+        let has_items = !self.is_empty();
         Snapshot(has_items.then(|| Arc::clone(&self.items.read())))
     }
 

@@ -22,7 +22,9 @@ use super::seats::Seats;
 use super::socket::{Ended, Socket};
 use super::sse::Streams;
 use super::ws::Endpoints;
-use crate::embed::{ConnId, Event, Handshake, NamespaceId, Profile, Response, SocketRef};
+use crate::embed::{
+    ConnId, Event, Handshake, NamespaceId, PlainEvent, Profile, Response, SocketRef,
+};
 use crate::error::DisconnectReason;
 use crate::hub;
 use crate::server::{
@@ -234,10 +236,22 @@ impl Application for Entrance {
         }
     }
 
+    fn hear(&self, _: &Engine, event: PlainEvent<'_>) -> bool {
+        let Entrance(router) = self;
+        match router.seats.find(event.socket()) {
+            Some(socket) => lane::hear(&socket, event),
+            None => event.is_valid(),
+        }
+    }
+
     fn is_ready_for(&self, conn: ConnId) -> bool {
         let Entrance(router) = self;
         router.behind.load(Ordering::Acquire) == 0
             || !router.seats.sockets_of(conn).iter().any(Socket::is_behind)
+    }
+
+    fn gathers(&self) -> bool {
+        false
     }
 
     fn reception(&self) -> Option<&dyn Reception> {

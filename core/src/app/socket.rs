@@ -170,7 +170,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn emit(&self, event: &str, arguments: impl Serialize) -> Result<(), Error> {
-        self.send(&Encoded::event(event, &arguments)?, false);
+        self.send(Encoded::event(event, &arguments)?, false);
         Ok(())
     }
 
@@ -180,7 +180,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit_volatile(&self, event: &str, arguments: impl Serialize) -> Result<(), Error> {
-        self.send(&Encoded::event(event, &arguments)?, true);
+        self.send(Encoded::event(event, &arguments)?, true);
         Ok(())
     }
 
@@ -473,8 +473,8 @@ impl Socket {
         }
     }
 
-    fn send(&self, event: &Encoded, volatile: bool) {
-        self.inner.namespace.announce(Some(self), event);
+    fn send(&self, mut event: Encoded, volatile: bool) {
+        self.inner.namespace.announce(Some(self), &event);
         // The connection may have another socket in this namespace by now.
         if self.is_connected() {
             let Inner {
@@ -486,7 +486,7 @@ impl Socket {
             engine.emit(
                 namespace.hub(),
                 identity.reference,
-                event.payload(),
+                event.take_payload(),
                 volatile,
             );
         }

@@ -50,6 +50,11 @@ impl Namespace {
 }
 
 impl NamespaceState {
+    /// Whether somebody sees its events before their handlers.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.on_any.is_empty() || !self.interceptors.is_empty()
+    }
+
     /// Whether an event may go on to its handlers.
     pub(super) fn lets_through(&self, socket: &Socket, event: AnyEvent<'_>) -> bool {
         for interceptor in self.interceptors.all().iter() {

@@ -139,22 +139,29 @@ struct Outgoing(Option<usize>);
 
 impl Outgoing {
     /// The attachments since it began: those of what is around it lie below them.
+    #[inline]
     fn take(&self) -> Vec<Bytes> {
-        match COUNT.replace(Some(0)) {
-            None | Some(0) => Vec::new(),
-            Some(count) => OUTGOING.with_borrow_mut(|attachments| {
-                let at = attachments.len().saturating_sub(count);
-                attachments.split_off(at)
-            }),
-        }
+        taken(COUNT.replace(Some(0)))
     }
 }
 
 impl Drop for Outgoing {
+    #[inline]
     fn drop(&mut self) {
         // What a panic left.
-        self.take();
-        COUNT.set(self.0);
+        drop(taken(COUNT.replace(self.0)));
+    }
+}
+
+/// The last attachments, as many as have been counted.
+#[inline]
+fn taken(count: Option<usize>) -> Vec<Bytes> {
+    match count {
+        None | Some(0) => Vec::new(),
+        Some(count) => OUTGOING.with_borrow_mut(|attachments| {
+            let at = attachments.len().saturating_sub(count);
+            attachments.split_off(at)
+        }),
     }
 }
 

@@ -122,9 +122,10 @@ impl<'de> SeqAccess<'de> for Behind<'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, serde_json::Error> {
-        let rest = self.0.trim_ascii_start();
+        let rest = json::trim_start(self.0);
         let Some(element) = rest.strip_prefix(',') else {
-            let is_over = rest.trim_ascii_end() == "]";
+            let behind = rest.strip_prefix(']').map(json::trim_start);
+            let is_over = behind.is_some_and(str::is_empty);
             let broken = || serde_json::Error::custom("not an array");
             return is_over.then_some(None).ok_or_else(broken);
         };

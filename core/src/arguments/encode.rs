@@ -29,7 +29,7 @@ impl Encoded {
     /// # Errors
     /// [`Error::Misuse`] for a reserved name, and for arguments that cannot be JSON.
     pub(crate) fn event(name: &str, arguments: &impl Serialize) -> Result<Encoded, Error> {
-        if RESERVED.contains(&name) {
+        if is_reserved(name) {
             return Err(Error::Misuse(format!(
                 "\"{name}\" is a reserved event name"
             )));
@@ -68,6 +68,15 @@ impl Encoded {
         Payload {
             json: &self.json,
             attachments: self.attachments.clone(),
+        }
+    }
+
+    /// The same, once.
+    #[cfg(feature = "server")]
+    pub(crate) fn take_payload(&mut self) -> Payload<'_> {
+        Payload {
+            json: &self.json,
+            attachments: std::mem::take(&mut self.attachments),
         }
     }
 
@@ -122,15 +131,18 @@ fn not_json(error: &serde_json::Error) -> Error {
     Error::Misuse(format!("the arguments cannot be JSON: {error}"))
 }
 
-/// Names that both sides use among themselves.
-const RESERVED: [&str; 6] = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
+/// Whether it is a name that both sides use among themselves.
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connect"
+            | "connect_error"
+            | "disconnect"
+            | "disconnecting"
+            | "newListener"
+            | "removeListener"
+    )
+}
 
 /// A thread's buffer for what it encodes, so that an event sent at once needs none of its own.
 mod scratch {

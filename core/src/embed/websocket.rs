@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Audience, Handshake, RequestId};
 use crate::hub::{ConnId, NamespaceId};
 use crate::proto::websocket::Error as ProtocolError;
+#[cfg(feature = "server")]
+use crate::proto::websocket::Opcode;
 
 /// What a plain WebSocket's peer did, or what became of something sent to it.
 #[derive(Debug)]
@@ -187,6 +189,16 @@ pub enum MessageKind {
     Text,
     /// Bytes.
     Binary,
+}
+
+impl MessageKind {
+    #[cfg(feature = "server")]
+    pub(crate) fn opcode(self) -> Opcode {
+        match self {
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
+        }
+    }
 }
 
 /// A message to many peers of one group: framed once, and compressed once for each window size.

@@ -209,6 +209,24 @@ impl Client {
         self.handle_packet(whole, expected)
     }
 
+    /// A text message of the peer, if it is a plain event in a namespace that it is in. Whatever else it
+    /// is, [`Client::handle_text`] takes.
+    #[cfg(feature = "server")]
+    #[inline]
+    pub(crate) fn plain_event<'a>(
+        &self,
+        text: &'a str,
+    ) -> Option<(NamespaceId, socket::PlainEvent<'a>)> {
+        let is_whole = self.rare.as_ref().is_none_or(|r| r.incomplete.is_none());
+        if !is_whole || self.revision != Revision::V4 {
+            return None;
+        }
+        let event = socket::PlainEvent::decode(text)?;
+        let mut joined = self.joined.iter();
+        let namespace = joined.find(|joined| joined.name() == event.namespace)?;
+        Some((namespace.id(), event))
+    }
+
     /// A binary message of a peer whose packets are MessagePack.
     ///
     /// # Errors

@@ -52,6 +52,13 @@ fn quote_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// Whether text can stand between quotes as it is.
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) fn is_plain(text: &[u8]) -> bool {
+    if let (Some(&first), Some(&last)) = (text.first_chunk(), text.last_chunk())
+        && text.len() < 8
+    {
+        // The two halves overlap.
+        let (first, last) = (u32::from_le_bytes(first), u32::from_le_bytes(last));
+        return specials(u64::from(first) << 32 | u64::from(last)) == 0;
+    }
     let Some(&last) = text.last_chunk() else {
         let is_special = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
         return !text.iter().any(|&byte| is_special(byte));
@@ -87,6 +94,13 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// The text behind the whitespace that it begins with.
+#[cfg(any(feature = "client", feature = "server"))]
+#[inline]
+pub(crate) fn trim_start(text: &str) -> &str {
+    text.get(skip_space(text.as_bytes(), 0)..).unwrap_or("")
 }
 
 /// `string_end` gives the index after the closing quote of a string whose content begins at an index.

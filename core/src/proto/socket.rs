@@ -8,10 +8,15 @@
 //! 51-["file",{"_placeholder":true,"num":0}]    event, one binary message follows
 //! ```
 
+#[cfg(feature = "server")]
+mod plain_event;
+
 use std::borrow::Cow;
 
 use super::websocket::{Frame, Opcode};
 use super::{DecodeError, json};
+#[cfg(feature = "server")]
+pub(crate) use plain_event::PlainEvent;
 
 /// What a packet is for: the digit it begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

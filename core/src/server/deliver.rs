@@ -188,13 +188,13 @@ impl Shard {
 
     /// Sends to one connection what was said to it in a row, `frames` without attachments. Where they
     /// leave as they are they are one frame from here on, of which nobody asks any more what is in it.
-    pub(super) fn send_texts(&mut self, texts: &Texts, frames: &[u8]) {
+    pub(super) fn send_texts(&mut self, texts: &Texts, namespace: NamespaceId, frames: &[u8]) {
         let limit = self.engine.config().max_queued_bytes;
         let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
         let Some(connection) = self.connections.get_mut(texts.slot) else {
             return;
         };
-        if !connection.client.is_in(texts.namespace) {
+        if !connection.client.is_in(namespace) {
             return;
         }
         if connection.takes_frames_together() && connection.queued_bytes() + frames.len() <= limit {

@@ -16,6 +16,7 @@ mod http;
 mod inbox;
 mod incoming;
 mod listen;
+mod look;
 mod moment;
 mod own;
 mod packets;
@@ -63,7 +64,9 @@ pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
 
 use crate::config::{Config, Protocol};
-use crate::embed::{Audience, Command, Event, Handshake, Profile, Reach, RequestId, SocketRef};
+use crate::embed::{
+    Audience, Command, Event, Handshake, PlainEvent, Profile, Reach, RequestId, SocketRef,
+};
 use crate::error::Error;
 use crate::hub::{ConnId, Hub, NamespaceId};
 use crate::metrics::{Counters, Metrics};
@@ -84,6 +87,17 @@ pub trait Application: Send + Sync + 'static {
     /// Takes one event, on the thread of the shard where it happened. It must not block: the
     /// shard's connections wait. It may execute commands.
     fn handle(&self, engine: &Engine, event: Event<'_>);
+
+    /// Takes an event of a client whose JSON has not been checked behind the name, in the place of
+    /// [`Event::Message`]. Says whether it is JSON: if not, nothing may have come of it, and the
+    /// connection is closed.
+    fn hear(&self, engine: &Engine, event: PlainEvent<'_>) -> bool {
+        let is_valid = event.is_valid();
+        if is_valid {
+            self.handle(engine, event.into_event());
+        }
+        is_valid
+    }
 
     /// Whether more events may come. While it answers false the engine stops reading from the
     /// connections that want to bring some; TCP pushes back, and nothing is lost. The engine asks
@@ -135,6 +149,13 @@ pub trait Application: Send + Sync + 'static {
     /// Its part in HTTP on the engine's own listener, if it wants one.
     fn reception(&self) -> Option<&dyn Reception> {
         None
+    }
+
+    /// Whether it gathers events for another thread, and so wants [`Application::flush`] behind them. One
+    /// that does not is done with each event when it has been told, and is not always called behind
+    /// them: what a client alone is answered is then written as soon as its events have been told.
+    fn gathers(&self) -> bool {
+        true
     }
 
     /// Some events have been handled and no more come at this moment: the shard has done all that

@@ -33,20 +33,31 @@ pub(super) enum Ask {
     Texts(Texts),
 }
 
-/// Text messages for one connection, if it is in the namespace: what was said to it without another
-/// word between.
+/// Messages for one connection: what was said to it without another word between.
 #[derive(Debug)]
 pub(super) struct Texts {
     pub(super) slot: Slot,
-    pub(super) namespace: NamespaceId,
+    pub(super) to: To,
     /// How many they are.
     pub(super) count: u64,
     /// The length of their frames together.
     pub(super) len: usize,
 }
 
+/// Who it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// A connection of Engine.IO, if it is in the namespace.
+    Socket(NamespaceId),
+    /// A plain WebSocket.
+    WebSocket,
+}
+
 /// Messages are put together until their frames are so long.
 const TOGETHER_MAX: usize = 8 * 1024;
+
+/// Room for frames that is kept while it is empty.
+const KEPT_FRAMES: usize = 256 * 1024;
 
 thread_local! {
     static OWN: Own = const {
@@ -90,19 +101,19 @@ pub(super) fn queue(inbox: &Inbox, task: Task) -> bool {
     })
 }
 
-/// Queues a text message, the frame of which `write` appends, if it can go the short way to the shard
-/// with this inbox. Whether it can.
+/// Queues a message, the frame of which `write` appends, if it can go the short way to the shard with
+/// this inbox. Whether it can.
 #[inline]
 pub(super) fn queue_text(
     inbox: &Inbox,
     slot: Slot,
-    namespace: NamespaceId,
+    to: To,
     write: impl FnOnce(&mut Vec<u8>),
 ) -> bool {
     OWN.with(|own| {
         let is_own = own.is_open_to(inbox);
         if is_own {
-            own.asked.borrow_mut().push_text(slot, namespace, write);
+            own.asked.borrow_mut().push_text(slot, to, write);
         }
         is_own
     })
@@ -111,6 +122,26 @@ pub(super) fn queue_text(
 /// Takes what waits for the shard at work, for an empty queue that takes its place.
 pub(super) fn take(asked: &mut Asked) {
     OWN.with(|own| mem::swap(&mut *own.asked.borrow_mut(), asked));
+}
+
+/// Lets `write` do what waits for the shard at work if it is nothing but messages for that connection,
+/// given with their frames. Whether that has been done. `write` may ask nothing of the shard.
+pub(super) fn answer(slot: Slot, write: impl FnOnce(&Texts, &[u8]) -> bool) -> bool {
+    OWN.with(|own| {
+        let Asked { asks, frames } = &mut *own.asked.borrow_mut();
+        let is_done = match &asks[..] {
+            [Ask::Texts(texts)] if texts.slot == slot => write(texts, frames),
+            _ => false,
+        };
+        if is_done {
+            asks.clear();
+            frames.clear();
+            if frames.capacity() > KEPT_FRAMES {
+                *frames = Vec::new();
+            }
+        }
+        is_done
+    })
 }
 
 /// Whether something waits for the shard at work.
@@ -140,12 +171,12 @@ impl Asked {
     }
 
     #[inline]
-    fn push_text(&mut self, slot: Slot, namespace: NamespaceId, write: impl FnOnce(&mut Vec<u8>)) {
+    fn push_text(&mut self, slot: Slot, to: To, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.frames.len();
         write(&mut self.frames);
         let len = self.frames.len() - start;
         if let Some(Ask::Texts(last)) = self.asks.last_mut()
-            && (last.slot, last.namespace) == (slot, namespace)
+            && (last.slot, last.to) == (slot, to)
             && last.len < TOGETHER_MAX
         {
             last.count += 1;
@@ -155,7 +186,7 @@ impl Asked {
         let count = 1;
         self.asks.push(Ask::Texts(Texts {
             slot,
-            namespace,
+            to,
             count,
             len,
         }));

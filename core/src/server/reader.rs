@@ -6,8 +6,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::shard::{Flow, Shard, guarded};
-use super::table::Tenant;
+use super::look::{Flow, look};
+use super::shard::Shard;
 use crate::hub::Slot;
 use crate::transport::{Inlet, LinkId, Source};
 
@@ -49,24 +49,11 @@ impl<S: Source + Unpin> Future for Reader<S> {
             link,
             stream,
         } = self.get_mut();
-        loop {
-            let Some(slot) = shard.borrow().connections.slot_of_link(*index, *link) else {
-                return Poll::Ready(());
-            };
-            let look = guarded(shard, slot, |shard| {
-                match shard.connections.tenant_mut(slot) {
-                    Some(Tenant::Session(_)) => shard.poll_link(cx, slot, *link, stream),
-                    Some(Tenant::WebSocket(_)) => shard.poll_websocket(cx, slot, stream),
-                    None => Poll::Ready(Flow::Stop),
-                }
-            });
-            match look {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Flow::Continue) => {}
-                // Its first look sees to it that this task is woken, behind the others.
-                Poll::Ready(Flow::Yield) => return pin!(tokio::task::yield_now()).poll(cx),
-                Poll::Ready(Flow::Stop) => return Poll::Ready(()),
-            }
+        match look(shard, *index, *link, cx, stream) {
+            Poll::Pending => Poll::Pending,
+            // Its first look sees to it that this task is woken, behind the others.
+            Poll::Ready(Flow::Yield) => pin!(tokio::task::yield_now()).poll(cx),
+            Poll::Ready(Flow::Continue | Flow::Stop) => Poll::Ready(()),
         }
     }
 }

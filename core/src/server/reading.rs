@@ -9,11 +9,13 @@ use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
 use super::incoming::{Peer, receive};
 use super::shard::Shard;
-use crate::config::TransportKind;
-use crate::embed::{ConnId, Event, RequestId};
-use crate::hub::{Client, Slot};
+use crate::config::{Parser, Protocol, TransportKind};
+use crate::embed::{self, ConnId, Event, RequestId, SocketRef};
+use crate::error::DisconnectReason;
+use crate::hub::{Client, NamespaceId, Slot, Violation};
 use crate::proto::DecodeError;
 use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
+use crate::proto::socket::PlainEvent;
 use crate::proto::websocket::{self, Frame, Message};
 use crate::session::{Event as SessionEvent, Received, Session, TransportClosed};
 use crate::transport::{Control, Link, LinkId};
@@ -65,6 +67,11 @@ impl Shard {
                 true => Candidacy::Probe,
                 false => Candidacy::None,
             },
+            is_plain: true,
+            are_packets_text: {
+                let config = engine.config();
+                config.protocol == Protocol::SocketIo && config.parser == Parser::Json
+            },
         };
         let mut feed = decoder.feed_with(&mut buffer[..n], limits, &mut compression.inflate);
         loop {
@@ -81,10 +88,14 @@ impl Shard {
                 }
             }
         }
+        let is_plain = reading.is_plain;
         if reading.candidacy == Candidacy::Promoted {
             connection.promote_probe();
         }
-        self.touch(slot);
+        // What handlers say to messages marks the connection itself.
+        if !is_plain {
+            self.touch(slot);
+        }
     }
 }
 
@@ -102,6 +113,10 @@ struct Reading<'c> {
     request: RequestId,
     kind: TransportKind,
     candidacy: Candidacy,
+    /// Nothing has come but messages, which owe no answer and bring no deadline nearer.
+    is_plain: bool,
+    /// It speaks Socket.IO, in text.
+    are_packets_text: bool,
 }
 
 /// Whether the link is to carry the connection, or already does.
@@ -127,8 +142,12 @@ impl Reading<'_> {
             }
             (Message::Binary(bytes), Revision::V4) => self.take_packet(Ok(Packet::Binary(bytes))),
             (Message::Binary(bytes), Revision::V3) => self.take_packet(v3::decode_binary(bytes)),
-            (Message::Ping(payload), _) => self.control.answer_ping(payload),
+            (Message::Ping(payload), _) => {
+                self.is_plain = false;
+                self.control.answer_ping(payload);
+            }
             (Message::Close(frame), _) => {
+                self.is_plain = false;
                 let code = frame.map(|frame| frame.code);
                 self.control
                     .end_with(Frame::close(code, ""), self.give_up_at());
@@ -143,13 +162,25 @@ impl Reading<'_> {
 
     fn take_packet(&mut self, packet: Result<Packet<'_>, DecodeError>) {
         let Ok(packet) = packet else {
+            self.is_plain = false;
             self.session.handle_decode_error(self.kind, self.now);
             return;
         };
         let received = self.session.handle_packet(self.kind, packet, self.now);
-        if received == Received::Nothing {
-            self.notice_upgrade();
-            return;
+        match received {
+            Received::Text(text) if self.are_packets_text => {
+                if let Some((namespace, event)) = self.client.plain_event(text) {
+                    self.hear(namespace, event);
+                    return;
+                }
+            }
+            Received::Text(_) | Received::Binary(_) => {}
+            Received::Heartbeat => self.is_plain = false,
+            Received::Nothing => {
+                self.is_plain = false;
+                self.notice_upgrade();
+                return;
+            }
         }
         let peer = Peer {
             conn: self.conn,
@@ -159,7 +190,27 @@ impl Reading<'_> {
         };
         // The session of one that broke a rule is closing, and receives nothing more.
         if let Some(broken) = receive(self.engine, peer, received, self.now) {
+            self.is_plain = false;
             *self.fault = broken.fault;
+        }
+    }
+
+    /// Gives the application an event that it is the first to parse.
+    fn hear(&mut self, namespace: NamespaceId, event: PlainEvent<'_>) {
+        let conn = self.conn;
+        let shared = &self.engine.shared;
+        shared.shards[usize::from(conn.shard)]
+            .counters
+            .received
+            .increment();
+        let socket = SocketRef { conn, namespace };
+        let event = embed::PlainEvent::new(socket, event);
+        if !shared.application.hear(self.engine, event) {
+            self.is_plain = false;
+            let reason = DisconnectReason::ForcedClose;
+            self.session.close(reason, self.now);
+            let violation = Violation::Packet(DecodeError::InvalidPayload);
+            *self.fault = Some(violation.to_string().into());
         }
     }
 
@@ -186,6 +237,7 @@ impl Reading<'_> {
 
     /// The peer broke the WebSocket protocol.
     fn fail(&mut self, error: websocket::Error) {
+        self.is_plain = false;
         let farewell = Frame::close(Some(error.close_code()), "");
         let give_up_at = self.give_up_at();
         match self.candidacy {

@@ -6,8 +6,8 @@
 //!  readers ─────────┘
 //! ```
 //! A turn does every waiting task, then writes what has gathered for each connection. The tasks
-//! that read from streams run between turns and only mark connections dirty: what arrives together
-//! is answered together.
+//! that read from streams run between turns (`look.rs`): they write what a connection alone is
+//! answered, and else mark connections dirty, so that what arrives together leaves together.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,16 +16,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::io::ReadBuf;
 use tokio::sync::watch;
 
 use super::compression::Compression;
 use super::http;
 use super::inbox::Inbox;
-use super::own::Ask;
+use super::own::{Ask, To};
 use super::table::{Table, Tenant};
 use super::task::Task;
 use super::threads::Running;
@@ -36,7 +35,7 @@ use crate::embed::{Event, RequestId};
 use crate::hub::{ConnId, NamespaceId, Slot};
 use crate::proto::websocket::Limits;
 use crate::trace::tell;
-use crate::transport::{LinkId, Source};
+use crate::transport::LinkId;
 
 /// A shard's state. Only its own thread ever touches it.
 pub(super) struct Shard {
@@ -56,13 +55,19 @@ pub(super) struct Shard {
     pub(super) buffer: Box<[u8]>,
     pub(super) cork: Vec<u8>,
     /// Asked of this shard on its own thread after its last look for them: done before all else.
-    own_tasks: own::Asked,
+    pub(super) own_tasks: own::Asked,
     pub(super) compression: Compression,
     pub(super) mask_keys: MaskKeys,
     /// Connections that are not read until the application is ready again.
     paused: Vec<Slot>,
-    /// A turn is under way: who becomes dirty is flushed at its end.
-    is_in_turn: bool,
+    /// A turn is under way, or a look: who becomes dirty is seen to at its end.
+    pub(super) is_at_work: bool,
+    /// Up to this tick the next turn may wait, for all that it knows.
+    pub(super) waits_until: u64,
+    /// Events are done with when they have been told; see [`Application::gathers`].
+    ///
+    /// [`Application::gathers`]: super::Application::gathers
+    pub(super) application_gathers: bool,
     /// Every HTTP connection served here holds a receiver, and ends when told.
     http: watch::Sender<()>,
     /// Set once the shard is stopping: HTTP connections are given until then.
@@ -79,15 +84,6 @@ pub(super) enum Timer {
     Echo,
 }
 
-/// What a reader does after a look at its stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    Continue,
-    /// The buffer was filled: let others run first.
-    Yield,
-    Stop,
-}
-
 /// How a turn of the loop ended.
 enum Turn {
     /// Tasks are left.
@@ -98,7 +94,7 @@ enum Turn {
     Last,
 }
 
-const BUFFER_SIZE: usize = 256 * 1024;
+pub(super) const BUFFER_SIZE: usize = 256 * 1024;
 
 /// So many tasks at most are done before what they led to is written and streams are read.
 const TASKS_PER_TURN: usize = 1_024;
@@ -211,7 +207,7 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let inbox = &engine.shared.shards[usize::from(this.index)].inbox;
     inbox.begin_turn();
     let attending = own::attend(inbox);
-    this.is_in_turn = true;
+    this.is_at_work = true;
     let mut is_unfinished = true;
     let mut done = 0;
     while done < TASKS_PER_TURN {
@@ -247,9 +243,10 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
         this.cut();
     }
     engine.shared.application.flush();
-    this.is_in_turn = false;
+    this.is_at_work = false;
     this.keep_own_tasks();
     drop(attending);
+    this.waits_until = this.timers.next_tick();
     if is_unfinished || !this.own_tasks.is_empty() {
         return Turn::Unfinished;
     }
@@ -289,7 +286,9 @@ impl Shard {
             compression: Compression::default(),
             mask_keys: MaskKeys::new(),
             paused: Vec::new(),
-            is_in_turn: false,
+            is_at_work: false,
+            waits_until: u64::MAX,
+            application_gathers: engine.shared.application.gathers(),
             http: watch::Sender::new(()),
             stops_by: None,
             engine,
@@ -317,40 +316,49 @@ impl Shard {
             && tenant.mark_dirty()
         {
             self.dirty.push(slot);
-            if !self.is_in_turn {
+            if !self.is_at_work {
                 self.handle().inbox.wake();
             }
         }
     }
 
     /// Does what has been asked of this shard on its own thread while it was at work.
-    fn handle_own_tasks(&mut self) {
+    pub(super) fn handle_own_tasks(&mut self) {
         let mut asked = std::mem::take(&mut self.own_tasks);
         loop {
-            let mut frames = &asked.frames[..];
-            for ask in asked.asks.drain(..) {
-                match ask {
-                    Ask::Task(task) => self.handle_task(task),
-                    Ask::Texts(texts) => {
-                        let (said, rest) = frames.split_at(texts.len);
-                        frames = rest;
-                        self.send_texts(&texts, said);
-                    }
+            if asked.is_empty() {
+                if !own::is_waiting() {
+                    break;
                 }
+                own::take(&mut asked);
             }
+            self.handle_each(&mut asked);
             asked.frames.clear();
-            if !own::is_waiting() {
-                break;
-            }
-            own::take(&mut asked);
         }
         if asked.capacity() <= KEPT_CAPACITY {
             self.own_tasks = asked;
         }
     }
 
+    fn handle_each(&mut self, asked: &mut own::Asked) {
+        let mut frames = &asked.frames[..];
+        for ask in asked.asks.drain(..) {
+            match ask {
+                Ask::Task(task) => self.handle_task(task),
+                Ask::Texts(texts) => {
+                    let (said, rest) = frames.split_at(texts.len);
+                    frames = rest;
+                    match texts.to {
+                        To::Socket(namespace) => self.send_texts(&texts, namespace, said),
+                        To::WebSocket => self.send_messages(&texts, said),
+                    }
+                }
+            }
+        }
+    }
+
     /// Leaves for the next turn what has been asked since.
-    fn keep_own_tasks(&mut self) {
+    pub(super) fn keep_own_tasks(&mut self) {
         if own::is_waiting() {
             let mut asked = own::Asked::default();
             own::take(&mut asked);
@@ -448,77 +456,6 @@ impl Shard {
     pub(super) fn stop_http(&self) {
         self.http.send_replace(());
     }
-
-    /// One look at a link's stream by the task that reads it.
-    pub(super) fn poll_link(
-        &mut self,
-        cx: &mut Context<'_>,
-        slot: Slot,
-        id: LinkId,
-        stream: &mut impl Source,
-    ) -> Poll<Flow> {
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return Poll::Ready(Flow::Stop);
-        };
-        let Some(link) = connection.link_mut(id) else {
-            return Poll::Ready(Flow::Stop);
-        };
-        link.set_reader(cx.waker());
-        let is_ending = link.is_ending();
-        if link.has_backlog() {
-            stream.drain(cx, link, &mut self.cork);
-            self.touch(slot);
-        }
-        if !is_ending && self.pause(slot) {
-            return Poll::Pending;
-        }
-        let mut buffer = ReadBuf::new(&mut self.buffer);
-        let Poll::Ready(read) = stream.poll_read(cx, &mut buffer) else {
-            return Poll::Pending;
-        };
-        // Most looks find nothing, and need not know the time.
-        self.now = Instant::now();
-        match read.map(|()| buffer.filled().len()) {
-            Err(error) => {
-                self.handle_stream_end(slot, id, Some(error));
-                Poll::Ready(Flow::Stop)
-            }
-            Ok(0) => {
-                self.handle_stream_end(slot, id, None);
-                Poll::Ready(Flow::Stop)
-            }
-            Ok(n) => {
-                self.handle_bytes(slot, id, n);
-                Poll::Ready(if n == BUFFER_SIZE {
-                    Flow::Yield
-                } else {
-                    Flow::Continue
-                })
-            }
-        }
-    }
-}
-
-/// One look by a task that reads a connection's stream, and what it led to. If it panics, the
-/// connection is given up.
-pub(super) fn guarded(
-    shard: &RefCell<Shard>,
-    slot: Slot,
-    look: impl FnOnce(&mut Shard) -> Poll<Flow>,
-) -> Poll<Flow> {
-    let looked = catch_unwind(AssertUnwindSafe(|| {
-        let mut shard = shard.borrow_mut();
-        let _attending = own::attend(&shard.handle().inbox);
-        let flow = look(&mut shard);
-        shard.handle_own_tasks();
-        flow
-    }));
-    looked.unwrap_or_else(|_| {
-        let mut shard = shard.borrow_mut();
-        shard.keep_own_tasks();
-        shard.give_up(slot);
-        Poll::Ready(Flow::Stop)
-    })
 }
 
 /// Most fragments of one message (ws's limit).

@@ -64,6 +64,14 @@ impl<K: Ord> Timers<K> {
             .map(|Reverse((tick, _))| self.instant(*tick))
     }
 
+    /// The tick at which the next key comes up; the last of all if there is none.
+    #[inline]
+    pub(super) fn next_tick(&self) -> u64 {
+        self.heap
+            .peek()
+            .map_or(u64::MAX, |Reverse((tick, _))| *tick)
+    }
+
     fn instant(&self, tick: u64) -> Instant {
         let since = Duration::from_millis(tick.saturating_mul(TICK.as_millis() as u64));
         // A time that the clock cannot name is as good as never.

@@ -98,6 +98,17 @@ impl Control {
         self.ending = Some(Box::new(Ending::Now(deadline)));
     }
 
+    /// Whether it owes nothing and comes to no end.
+    fn is_idle(&self) -> bool {
+        let Control {
+            pong,
+            owes_beat,
+            farewell,
+            ending,
+        } = self;
+        !owes_beat && pong.is_none() && farewell.is_none() && ending.is_none()
+    }
+
     /// Whether what the peer still sends means nothing any more.
     pub(crate) fn is_deaf(&self) -> bool {
         matches!(
@@ -318,6 +329,24 @@ impl Link {
             self.write_cork(cork);
             self.write_bytes(frame.clone().into_bytes(), cork);
         }
+    }
+
+    /// Writes whole frames at once, past the cork, if nothing else is to leave by this link and it is a
+    /// plain TCP stream. Whether it has.
+    pub(crate) fn write_at_rest(&mut self, frames: &[u8]) -> bool {
+        let is_at_rest = matches!(self.outlet, Outlet::Tcp(_))
+            && self.backlog.is_empty()
+            && self.control.is_idle();
+        if !is_at_rest {
+            return false;
+        }
+        let taken = self.write_out(frames, &mut |_, _| {});
+        if let Ok(n) = taken
+            && n < frames.len()
+        {
+            self.queue(Bytes::copy_from_slice(&frames[n..]));
+        }
+        true
     }
 
     /// Adds bytes that are no frame: the answer to the upgrade request.

@@ -88,6 +88,14 @@ impl Client {
         self.stream.send(Message::text(packet)).unwrap();
     }
 
+    /// Sends packets in one write, as far as the system takes it.
+    pub(crate) fn send_together(&mut self, packets: &[&str]) {
+        for packet in packets {
+            self.stream.write(Message::text(*packet)).unwrap();
+        }
+        self.stream.flush().unwrap();
+    }
+
     pub(crate) fn send_binary(&mut self, bytes: &[u8]) {
         self.stream.send(Message::binary(bytes.to_vec())).unwrap();
     }

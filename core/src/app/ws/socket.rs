@@ -80,14 +80,15 @@ impl Socket {
     /// it is long enough.
     pub fn send<'a>(&self, message: impl Into<Message<'a>>) {
         let message = message.into();
-        self.ask(websocket::Command::Send(websocket::Message {
-            kind: message.kind(),
-            fin: true,
-            compress: true,
-            data: message.as_bytes(),
-            token: None,
-            gauge: Some(&self.inner.gauge),
-        }));
+        if self.is_open() {
+            let Inner {
+                engine,
+                conn,
+                gauge,
+                ..
+            } = &*self.inner;
+            engine.send_message(*conn, message.kind(), message.as_bytes(), gauge);
+        }
     }
 
     /// Sends a ping; of the payload at most 125 bytes are sent.

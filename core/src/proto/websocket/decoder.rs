@@ -12,8 +12,9 @@
 use std::ops::Range;
 
 use super::deflate::{DeflateClass, InflatePool, Window};
-use super::header::{Expected, Header};
-use super::{Error, Opcode, is_valid_close_code, mask};
+use super::header::{Expected, FIN, Header, MASK};
+use super::payload::to_message;
+use super::{Error, Opcode, mask};
 
 /// Which side of the connection we are, and so whether the peer must mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub enum Message<'a> {
 /// Why the peer closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
-    /// A status for which [`is_valid_close_code`] holds.
+    /// A status for which [`is_valid_close_code`](super::is_valid_close_code) holds.
     pub code: u16,
     /// At most 123 bytes, often empty; UTF-8 unless the decoder does not check text.
     pub reason: &'a [u8],
@@ -280,6 +281,10 @@ pub struct Feed<'d, 'c> {
     pool: Option<&'d mut InflatePool>,
 }
 
+/// The first byte of a message in one frame.
+const TEXT: u8 = FIN | Opcode::Text as u8;
+const BINARY: u8 = FIN | Opcode::Binary as u8;
+
 /// Where a complete message lies.
 enum Found {
     InChunk(Opcode, Range<usize>),
@@ -319,6 +324,44 @@ impl Feed<'_, '_> {
 
     #[inline]
     fn find(&mut self) -> Result<Option<Found>, Error> {
+        if let Some(found) = self.find_usual() {
+            return Ok(Some(found));
+        }
+        self.find_any()
+    }
+
+    /// The next message if it is one short frame of a client, whole and uncompressed, and nothing is
+    /// unfinished: of such a frame no rule can be broken but the limit.
+    #[inline]
+    fn find_usual(&mut self) -> Option<Found> {
+        let Decoder {
+            role: Role::Server,
+            header_len: 0,
+            assembly: None,
+            ..
+        } = self.decoder
+        else {
+            return None;
+        };
+        let chunk = self.chunk.get_mut(self.at..)?;
+        let (&mut [first, second, a, b, c, d], rest) = chunk.split_first_chunk_mut()?;
+        let opcode = match first {
+            TEXT => Opcode::Text,
+            BINARY => Opcode::Binary,
+            _ => return None,
+        };
+        let len = usize::from(second ^ MASK);
+        if len >= 126 || len > self.limits.message_bytes() {
+            return None;
+        }
+        mask::apply(rest.get_mut(..len)?, [a, b, c, d]);
+        let start = self.at + 6;
+        self.at = start + len;
+        self.compressed = false;
+        Some(Found::InChunk(opcode, start..self.at))
+    }
+
+    fn find_any(&mut self) -> Result<Option<Found>, Error> {
         loop {
             if self.decoder.is_inside_frame() {
                 match self.resume_frame() {
@@ -506,40 +549,6 @@ impl Feed<'_, '_> {
             }
         }
     }
-}
-
-/// Gives a complete payload its type, after the checks that need all of it.
-#[inline]
-fn to_message(opcode: Opcode, payload: &[u8], is_checked: bool) -> Result<Message<'_>, Error> {
-    Ok(match opcode {
-        Opcode::Text if is_checked => Message::Text(to_str(payload)?),
-        Opcode::Text => Message::UncheckedText(payload),
-        // A message is never a `Continuation`: it has the type of its first frame.
-        Opcode::Binary | Opcode::Continuation => Message::Binary(payload),
-        Opcode::Close => Message::Close(to_close(payload, is_checked)?),
-        Opcode::Ping => Message::Ping(payload),
-        Opcode::Pong => Message::Pong(payload),
-    })
-}
-
-fn to_close(payload: &[u8], is_checked: bool) -> Result<Option<CloseFrame<'_>>, Error> {
-    // One byte alone was refused with the header.
-    let Some((&code, reason)) = payload.split_first_chunk() else {
-        return Ok(None);
-    };
-    let code = u16::from_be_bytes(code);
-    if !is_valid_close_code(code) {
-        return Err(Error::InvalidCloseCode(code));
-    }
-    if is_checked {
-        to_str(reason)?;
-    }
-    Ok(Some(CloseFrame { code, reason }))
-}
-
-#[inline]
-fn to_str(bytes: &[u8]) -> Result<&str, Error> {
-    simdutf8::basic::from_utf8(bytes).map_err(|_| Error::InvalidUtf8)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod extension;
 mod frame;
 mod header;
 pub mod mask;
+mod payload;
 
 pub use decoder::{CloseFrame, Decoder, Feed, Limits, Message, Role};
 pub use error::Error;

@@ -2,9 +2,9 @@
 //! here, once, and go to the shards that have the receivers.
 
 use super::task::{Ask, Broadcast, Outgoing};
-use crate::embed::websocket::{self, Command, Gauge, MessageKind};
+use crate::embed::websocket::{self, Command, Gauge};
 use crate::hub::ConnId;
-use crate::proto::websocket::{Frame, Opcode, is_valid_close_code};
+use crate::proto::websocket::{Frame, is_valid_close_code};
 use crate::server::Batch;
 use crate::server::task::Task;
 
@@ -12,7 +12,7 @@ impl Batch<'_> {
     pub(in crate::server) fn ask_websocket(&mut self, conn: ConnId, command: Command<'_>) {
         let ask = match command {
             Command::Send(message) => {
-                let opcode = opcode_of(message.kind);
+                let opcode = message.kind.opcode();
                 let outgoing = Outgoing {
                     frame: Frame::message(opcode, message.fin, message.data),
                     compress: message.compress,
@@ -54,7 +54,7 @@ impl Batch<'_> {
         if targets.is_empty() {
             return;
         }
-        let frame = Frame::message(opcode_of(kind), true, data);
+        let frame = Frame::message(kind.opcode(), true, data);
         for (shard, targets) in targets.into_shards() {
             let broadcast = Broadcast {
                 targets,
@@ -90,12 +90,5 @@ fn counted(outgoing: Outgoing, gauge: Option<&Gauge>) -> Outgoing {
     Outgoing {
         counted,
         ..outgoing
-    }
-}
-
-fn opcode_of(kind: MessageKind) -> Opcode {
-    match kind {
-        MessageKind::Text => Opcode::Text,
-        MessageKind::Binary => Opcode::Binary,
     }
 }

@@ -108,6 +108,16 @@ impl WebSocket {
         !self.link.is_ending()
     }
 
+    /// Whether what the application sends leaves as it is, with nothing before it.
+    pub(super) fn takes_frames_as_they_are(&self) -> bool {
+        !self.is_dirty
+            && !self.is_mid_message
+            && self.role == Role::Server
+            && self.link.deflater.is_none()
+            && self.parting.is_none()
+            && self.outbox.unwritten_bytes() == 0
+    }
+
     /// Whether `bytes` more are too many for a peer that has not taken what came before.
     pub(super) fn is_full_for(&self, bytes: usize) -> bool {
         let limit = self.settings.max_queued_bytes;

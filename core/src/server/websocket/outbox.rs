@@ -61,6 +61,11 @@ impl Outbox {
         self.gauge.lower(counted);
     }
 
+    /// The same, of bytes that the gauge shows already.
+    pub(super) fn pass_counted(&mut self, bytes: usize) {
+        self.queued += bytes as u64;
+    }
+
     /// What was counted will not be sent.
     pub(super) fn uncount(&self, counted: usize) {
         self.gauge.lower(counted);

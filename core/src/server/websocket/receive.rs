@@ -15,7 +15,8 @@ use crate::embed::{ConnId, Event as EngineEvent};
 use crate::hub::Slot;
 use crate::proto::websocket::{Decoder, Frame, Message, Role};
 use crate::server::Engine;
-use crate::server::shard::{Flow, Shard};
+use crate::server::look::Flow;
+use crate::server::shard::Shard;
 use crate::transport::Source;
 
 /// Pongs and close frames that wait for the end of the turn are written earlier when they are more
@@ -47,8 +48,14 @@ impl Shard {
             std::mem::replace(&mut websocket.link.decoder, Decoder::new(Role::Server));
         let mut feed = decoder.feed_with(&mut buffer[..n], &limits, &mut compression.inflate);
         let mut received = 0;
+        // What handlers say to messages marks the connection itself.
+        let mut is_plain = true;
         loop {
             let next = feed.next();
+            is_plain &= matches!(
+                next,
+                Ok(None | Some(Message::Text(_) | Message::UncheckedText(_) | Message::Binary(_)))
+            );
             if let Ok(Some(Message::Text(_) | Message::UncheckedText(_) | Message::Binary(_))) =
                 next
                 && let Err(failure) = websocket.allowances.spend(*now)
@@ -56,6 +63,7 @@ impl Shard {
                 let farewell = Frame::close(Some(POLICY_VIOLATION), "");
                 websocket.part(How::Broke(farewell), *now, mask_keys);
                 websocket.has_failed = true;
+                is_plain = false;
                 tell(engine, conn, Event::Failed(failure));
                 break;
             }
@@ -119,7 +127,9 @@ impl Shard {
         if is_much {
             self.flush(slot);
         }
-        self.touch(slot);
+        if !is_plain {
+            self.touch(slot);
+        }
     }
 
     /// Bytes of a feed came.

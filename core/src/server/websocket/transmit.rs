@@ -12,6 +12,7 @@ use crate::embed::websocket::{Event, Failure};
 use crate::hub::Slot;
 use crate::proto::websocket::Frame;
 use crate::server::driver::{CLOSE_ANSWER_TIMEOUT, feed_writer};
+use crate::server::own::Texts;
 use crate::server::shard::{Shard, Timer};
 use crate::server::table::Tenant;
 use crate::transport::Cork;
@@ -85,6 +86,46 @@ impl Shard {
                 self.tell_websocket(slot, Event::Sent { token, ok: false });
             }
         }
+    }
+
+    /// Sends to one peer what was said to it in a row.
+    pub(in crate::server) fn send_messages(&mut self, texts: &Texts, frames: &[u8]) {
+        for frame in Frame::split(frames) {
+            let outgoing = Outgoing {
+                counted: frame.len(),
+                frame,
+                compress: true,
+                token: None,
+            };
+            self.send_to_websocket(texts.slot, outgoing, false);
+        }
+        self.touch(texts.slot);
+    }
+
+    /// Writes it from where it lies, if the peer has nothing else to take. Whether it has been done, and
+    /// in `is_drained` whether the application is to be told that nothing waits any more.
+    pub(in crate::server) fn answer_websocket(
+        &mut self,
+        texts: &Texts,
+        frames: &[u8],
+        is_drained: &mut bool,
+    ) -> bool {
+        let counters = &self.engine.shared.shards[usize::from(self.index)].counters;
+        let Some(websocket) = self.connections.websocket_mut(texts.slot) else {
+            return false;
+        };
+        let is_written =
+            websocket.takes_frames_as_they_are() && websocket.link.write_at_rest(frames);
+        if is_written {
+            counters.sent.add(texts.count);
+            websocket.outbox.pass_counted(frames.len());
+            let taken = websocket.link.taken_bytes();
+            websocket
+                .outbox
+                .set_taken(taken, websocket.settings.high_water);
+            *is_drained = websocket.outbox.take_drained() && websocket.is_open();
+        }
+        is_written
     }
 
     /// Sends to every target once. No allocation and no copy of the payload per receiver, and each
@@ -211,7 +252,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn tell_websocket(&self, slot: Slot, event: Event<'_>) {
+    pub(in crate::server) fn tell_websocket(&self, slot: Slot, event: Event<'_>) {
         tell(&self.engine, self.conn_id(slot), event);
     }
 }

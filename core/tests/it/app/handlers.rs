@@ -405,3 +405,57 @@ fn a_handler_may_say_more_in_a_row_than_may_wait() {
     client.sync();
     assert_eq!(running.server.metrics().closed_slow, 0);
 }
+
+#[test]
+fn a_socket_that_comes_again_on_its_connection_is_another_and_what_it_had_is_gone() {
+    struct Kept(Log, String);
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            self.0.write(format!("dropped {}", self.1));
+        }
+    }
+    let running = Running::start_with(|builder| builder.shards(1));
+    let chat = running.server.of("/");
+    let log = Log::default();
+    let kept = log.clone();
+    chat.on("who", move |socket: Socket| {
+        socket.set_data(Kept(kept.clone(), socket.id().to_owned()));
+        socket.emit("you", socket.id())
+    });
+    chat.on("go", |socket: Socket| socket.disconnect());
+    let mut client = running.client();
+    let mut ids = Vec::new();
+    for leave in ["42[\"go\"]", "41"] {
+        client.send("42[\"who\"]");
+        client.expect(&format!("42[\"you\",\"{}\"]", client.id));
+        ids.push(format!("dropped {}", client.id));
+        client.send(leave);
+        if leave != "41" {
+            client.expect("41");
+        }
+        client.join();
+        log.expect(&ids);
+    }
+    client.send("42[\"who\"]");
+    client.expect(&format!("42[\"you\",\"{}\"]", client.id));
+    ids.push(format!("dropped {}", client.id));
+    client.close();
+    log.expect(&ids);
+}
+
+#[test]
+fn a_handler_that_a_handler_registers_is_called_from_the_next_event_on() {
+    let running = Running::start_with(|builder| builder.shards(1));
+    let chat = running.server.of("/");
+    let registrar = chat.clone();
+    chat.on("more", move |socket: Socket, n: u32| {
+        registrar.on("more", move |socket: Socket, _: u32| socket.emit("by", n));
+        socket.emit("heard", n)
+    });
+    let mut client = running.client();
+    client.send_together(&["42[\"more\",1]", "42[\"more\",2]"]);
+    client.expect("42[\"heard\",1]");
+    client.expect("42[\"heard\",2]");
+    client.expect("42[\"by\",1]");
+    client.sync();
+}

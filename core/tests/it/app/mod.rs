@@ -1,6 +1,7 @@
 //! The Rust face: handlers, rooms, acks, clusters and the ways to mount it.
 
 mod acks;
+mod at_once;
 mod closing;
 mod cluster;
 mod cluster_recovery;
@@ -12,6 +13,7 @@ mod ending;
 mod engine_io;
 mod handlers;
 mod listening;
+mod parsing;
 mod recovery;
 mod rooms;
 mod sse;

@@ -84,6 +84,37 @@ fn messages_go_there_and_back_as_what_they_are() {
 }
 
 #[test]
+fn what_is_answered_at_once_waits_no_more_and_goes_with_the_pong_of_a_ping() {
+    let running = Running::start();
+    let waiting = running.log.clone();
+    running.feed.on_message(move |socket, message| {
+        socket.send(message);
+        waiting.write(socket.queued_bytes().to_string());
+    });
+    let mut client = running.try_open("/feed").unwrap();
+    for text in ["one", "two"] {
+        client.send(Wire::text(text)).unwrap();
+        assert_eq!(client.read().unwrap(), Wire::text(text));
+    }
+    client.write(Wire::text("three")).unwrap();
+    client.write(Wire::Ping("p".into())).unwrap();
+    client.write(Wire::text("four")).unwrap();
+    client.flush().unwrap();
+    let mut answers = [(); 3].map(|()| client.read().unwrap());
+    answers.sort_by_key(|answer| !answer.is_pong());
+    let expected = [
+        Wire::Pong("p".into()),
+        Wire::text("three"),
+        Wire::text("four"),
+    ];
+    assert_eq!(answers, expected);
+    let lines = running.log.wait_for(5);
+    assert_eq!(lines[..4], ["open /feed", "5", "5", "7"]);
+    // What came in one read with it waits before it.
+    assert!(["6", "9", "16"].contains(&&*lines[4]), "{lines:?}");
+}
+
+#[test]
 fn handlers_hear_of_the_beginning_and_the_end() {
     let running = Running::start();
     let mut client = running.try_open("/feed?token=1").unwrap();
