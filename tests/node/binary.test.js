@@ -36,6 +36,28 @@ for (const transports of TRANSPORTS) {
   });
 }
 
+for (const transports of TRANSPORTS) {
+  test(`a client with forceBase64 sends and is sent text alone (${transports})`, async (t) => {
+    const { io, port } = await serve(t);
+    const { client, socket } = await pair(t, io, port, { transports, forceBase64: true });
+    const { engine } = client.io;
+    if (engine.transport.name !== transports.at(-1)) {
+      await next(engine, 'upgrade');
+    }
+    const received = [];
+    if (transports.at(-1) === 'websocket') {
+      engine.transport.ws.addEventListener('message', ({ data }) => received.push(data));
+    }
+    socket.on('echo', (data, done) => done(data, io.to(socket.id).emit('echo', data)));
+    const told = next(client, 'echo');
+    const bytes = Buffer.from([1, 2, 3]);
+    const [answer] = await new Promise((resolve) => client.emit('echo', bytes, (...args) => resolve(args)));
+    assert.deepEqual(answer, bytes);
+    assert.deepEqual(await told, [bytes]);
+    assert.deepEqual(received.filter((data) => !/^4|^[236]/.test(data)), received.length === 0 ? [] : ['bAQID', 'bAQID']);
+  });
+}
+
 test('typed arrays and ArrayBuffers are sent as the bytes they show', async (t) => {
   const { io, port } = await serve(t);
   const { client, socket } = await pair(t, io, port);

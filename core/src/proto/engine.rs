@@ -4,7 +4,7 @@
 //! ```text
 //! packet    <type digit><text>            4hello
 //! binary    the bytes themselves          (WebSocket: a binary message)
-//!           b<base64>                     (polling)
+//!           b<base64>                     (polling, and a WebSocket for clients without binary)
 //! payload   packet 0x1e packet ...        2<0x1e>4hello<0x1e>bAQID
 //! ```
 
@@ -59,7 +59,8 @@ pub enum Packet<'a> {
     Noop,
 }
 
-/// Decodes one packet of a WebSocket text message, such as `4hello` or `2probe`.
+/// Decodes one packet of a WebSocket text message, such as `4hello` or `2probe`. A binary message as
+/// text is for [`decode_base64`].
 ///
 /// # Errors
 /// An empty packet, or a type other than the digits 0 to 6.
@@ -79,6 +80,21 @@ pub fn decode_text(packet: &str) -> Result<Packet<'_>, DecodeError> {
         '6' => Packet::Noop,
         _ => return Err(DecodeError::UnknownPacketType(kind)),
     })
+}
+
+/// The bytes of `b<base64>`, how a client that takes no binary (`b64=1`) sends a binary message;
+/// `None` when the packet is another.
+///
+/// # Errors
+/// Base64 that is none.
+#[inline]
+pub fn decode_base64(packet: &str) -> Option<Result<Vec<u8>, DecodeError>> {
+    let digits = packet.strip_prefix('b')?;
+    Some(
+        BASE64
+            .decode(digits)
+            .map_err(|_| DecodeError::InvalidBase64),
+    )
 }
 
 /// A packet of a polling body; owns its bytes when they were base64.
@@ -136,12 +152,8 @@ impl<'a> Iterator for PayloadPackets<'a> {
 impl std::iter::FusedIterator for PayloadPackets<'_> {}
 
 fn decode_payload_packet(packet: &str) -> Result<PayloadPacket<'_>, DecodeError> {
-    let content = match packet.strip_prefix('b') {
-        Some(digits) => Content::Binary(
-            BASE64
-                .decode(digits)
-                .map_err(|_| DecodeError::InvalidBase64)?,
-        ),
+    let content = match decode_base64(packet) {
+        Some(bytes) => Content::Binary(bytes?),
         None => Content::Text(decode_text(packet)?),
     };
     Ok(PayloadPacket(content))
@@ -176,6 +188,14 @@ fn push_base64(prefix: &[u8], bytes: &[u8], out: &mut Vec<u8>) {
     STANDARD
         .encode_slice(bytes, &mut out[start..])
         .expect("room for all digits");
+}
+
+/// A binary message for a client that takes no binary (`b64=1`): `b<base64>` as a WebSocket text
+/// frame.
+pub fn base64_frame(message: &[u8]) -> Frame {
+    let mut packet = Vec::new();
+    push_base64(b"b", message, &mut packet);
+    Frame::text(&[&packet])
 }
 
 /// A text message as one WebSocket frame: `4`, then the parts one after another.

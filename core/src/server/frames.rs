@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::proto::engine::v3;
+use crate::proto::engine::{self, v3};
 use crate::proto::websocket::{Frame, Opcode};
 use crate::transport::BinaryForm;
 
@@ -22,6 +22,7 @@ pub(super) struct Attached {
     raw: Arc<[Frame]>,
     typed: OnceLock<Box<[Frame]>>,
     base64: OnceLock<Box<[Frame]>>,
+    typed_base64: OnceLock<Box<[Frame]>>,
 }
 
 impl Frames {
@@ -36,6 +37,7 @@ impl Frames {
             raw,
             typed: OnceLock::new(),
             base64: OnceLock::new(),
+            typed_base64: OnceLock::new(),
         }))
     }
 
@@ -49,6 +51,9 @@ impl Frames {
                 .get_or_init(|| attached.encode(|bytes| v3::binary_frame(&[bytes]))),
             (Frames::Many(attached), BinaryForm::Base64) => attached
                 .base64
+                .get_or_init(|| attached.encode(engine::base64_frame)),
+            (Frames::Many(attached), BinaryForm::TypedBase64) => attached
+                .typed_base64
                 .get_or_init(|| attached.encode(v3::base64_frame)),
         }
     }
@@ -77,10 +82,11 @@ mod tests {
         let text = Frame::text(&[b"451-[0]"]);
         let frames = Frames::from_raw(Arc::new([text.clone(), Frame::binary(&[&[1, 2, 3]])]));
         let shared = frames.clone();
-        let wanted: [(BinaryForm, &[u8]); 3] = [
+        let wanted: [(BinaryForm, &[u8]); 4] = [
             (BinaryForm::Raw, &[1, 2, 3]),
             (BinaryForm::Typed, &[4, 1, 2, 3]),
-            (BinaryForm::Base64, b"b4AQID"),
+            (BinaryForm::Base64, b"bAQID"),
+            (BinaryForm::TypedBase64, b"b4AQID"),
         ];
         for (form, attachment) in wanted {
             assert_eq!(
@@ -100,7 +106,12 @@ mod tests {
     #[test]
     fn a_packet_without_attachments_has_one_form() {
         let frames = Frames::from_raw(Arc::new([Frame::text(&[b"42[0]"])]));
-        for form in [BinaryForm::Raw, BinaryForm::Typed, BinaryForm::Base64] {
+        for form in [
+            BinaryForm::Raw,
+            BinaryForm::Typed,
+            BinaryForm::Base64,
+            BinaryForm::TypedBase64,
+        ] {
             assert_eq!(payloads(frames.in_form(form)), [b"42[0]"]);
         }
     }

@@ -128,9 +128,10 @@ pub(super) fn dialect(url: &str) -> Dialect {
     let jsonp: Option<Box<str>> = query.jsonp.filter(|_| is_polling).map(digits);
     let revision = query.revision();
     let binary = match revision {
+        Revision::V4 if query.base64.is_some() => BinaryForm::Base64,
         Revision::V4 => BinaryForm::Raw,
         // A script is text.
-        Revision::V3 if query.base64.is_some() || jsonp.is_some() => BinaryForm::Base64,
+        Revision::V3 if query.base64.is_some() || jsonp.is_some() => BinaryForm::TypedBase64,
         Revision::V3 => BinaryForm::Typed,
     };
     Dialect {
@@ -287,6 +288,10 @@ mod tests {
         let (v3, v4) = (Revision::V3, Revision::V4);
         assert_eq!(
             told("EIO=4&transport=polling&b64=1"),
+            (v4, BinaryForm::Base64, None)
+        );
+        assert_eq!(
+            told("EIO=4&transport=polling&b64="),
             (v4, BinaryForm::Raw, None)
         );
         assert_eq!(told("transport=polling"), (v3, BinaryForm::Typed, None));
@@ -296,9 +301,9 @@ mod tests {
         );
         assert_eq!(
             told("transport=websocket&b64=1&j=1"),
-            (v3, BinaryForm::Base64, None)
+            (v3, BinaryForm::TypedBase64, None)
         );
-        let script = (v3, BinaryForm::Base64, Some("70".into()));
+        let script = (v3, BinaryForm::TypedBase64, Some("70".into()));
         assert_eq!(told("transport=polling&j=7);0"), script);
         assert_eq!(
             told("EIO=4&transport=polling&j="),

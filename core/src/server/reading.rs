@@ -134,7 +134,13 @@ impl Reading<'_> {
     /// Breaks when nothing is to be read behind the message.
     fn take_message(&mut self, message: Message<'_>) -> ControlFlow<()> {
         match (message, self.revision) {
-            (Message::Text(text), Revision::V4) => self.take_packet(engine::decode_text(text)),
+            (Message::Text(text), Revision::V4) => match engine::decode_base64(text) {
+                None => self.take_packet(engine::decode_text(text)),
+                Some(decoded) => {
+                    let packet = decoded.as_deref().map(Packet::Binary);
+                    self.take_packet(packet.map_err(|error| *error));
+                }
+            },
             (Message::Text(text), Revision::V3) => {
                 let decoded = v3::decode_text(text);
                 let packet = decoded.as_ref().map(PayloadPacket::as_packet);

@@ -20,6 +20,8 @@ pub(crate) enum BinaryForm {
     Raw,
     /// A binary frame that begins with the packet's type: protocol 3.
     Typed,
-    /// A text frame of base64: protocol 3, for clients that take no binary.
+    /// A text frame of base64: protocol 4, for clients that take no binary.
     Base64,
+    /// The same with the packet's type in front: protocol 3.
+    TypedBase64,
 }

@@ -33,7 +33,7 @@ fn encode(frames: &[Frame], dialect: &Dialect, body: &mut Vec<u8>) -> BodyForm {
             let untyped: Vec<Frame> = frames.iter().map(untyped).collect();
             v3::encode_payload(&untyped, BinarySupport::Raw, body)
         }
-        (Revision::V3, BinaryForm::Raw | BinaryForm::Base64) => {
+        (Revision::V3, BinaryForm::Raw | BinaryForm::Base64 | BinaryForm::TypedBase64) => {
             v3::encode_payload(frames, BinarySupport::Base64, body)
         }
     }

@@ -93,6 +93,27 @@ fn bytes_keep_their_form_for_clients_of_protocol_3() {
 }
 
 #[test]
+fn bytes_are_text_for_clients_without_binary() {
+    let rig = rig();
+    rig.app.echoes_raw.store(true, Ordering::Relaxed);
+    let mut wire = Wire::connect(rig.address);
+    wire.send(
+        upgrade_request("")
+            .replace("EIO=4", "EIO=4&b64=1")
+            .as_bytes(),
+    );
+    assert_eq!(wire.read_answer().status, 101);
+    assert!(wire.read_text().starts_with('0'));
+    wire.send_frame(TEXT, b"bAQI=");
+    assert_eq!(wire.read_frame(), (TEXT, b"bAQI=".to_vec()));
+    wire.send_frame(BINARY, &[1, 2]);
+    assert_eq!(wire.read_frame(), (TEXT, b"bAQI=".to_vec()));
+    // What is no base64 is no packet: "parse error".
+    wire.send_frame(TEXT, b"b!");
+    assert_eq!(wire.read_frame().0, CLOSE);
+}
+
+#[test]
 fn nobody_has_to_join_a_namespace() {
     let mut config = raw_config();
     config.connect_timeout = Duration::ZERO;

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sori::proto::DecodeError;
 use sori::proto::engine::{
-    OpenPacket, Packet, decode_payload, decode_text, encode_payload, frames, message_frame,
+    OpenPacket, Packet, base64_frame, decode_base64, decode_payload, decode_text, encode_payload,
+    frames, message_frame,
 };
 use sori::proto::websocket::Frame;
 
@@ -211,4 +212,16 @@ proptest! {
         let parts = body.split('\x1e').count();
         prop_assert!(decoded.error.is_some() || decoded.packets.len() == parts);
     }
+}
+
+#[test]
+fn a_binary_message_as_text_has_a_b_in_front() {
+    assert_eq!(base64_frame(&[1, 2, 3]).as_bytes(), b"\x81\x05bAQID");
+    assert_eq!(base64_frame(&[]).as_bytes(), b"\x81\x01b");
+    assert_eq!(decode_base64("bAQID"), Some(Ok(vec![1, 2, 3])));
+    assert_eq!(decode_base64("bAQ"), Some(Ok(vec![1])));
+    assert_eq!(decode_base64("b"), Some(Ok(vec![])));
+    assert_eq!(decode_base64("b!"), Some(Err(DecodeError::InvalidBase64)));
+    assert_eq!(decode_base64("4b"), None);
+    assert_eq!(decode_base64(""), None);
 }
