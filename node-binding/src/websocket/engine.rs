@@ -18,7 +18,7 @@ use sori::server::{Engine as Native, FeedId, WebSocketUpgrade};
 use super::orders::{self, Order};
 use super::records::Records;
 use super::settings;
-use super::sink::{Gathered, Opened, Sink};
+use super::sink::{Gathered, Sink};
 use super::sockets::{Ends, Place, Sockets};
 use crate::addon::{duplicate, type_error};
 use crate::metrics::{self, Metrics};
@@ -258,7 +258,6 @@ impl WebSocketEngine {
     #[napi]
     pub fn flush(&self, bytes: u32) {
         let sockets = &mut self.thread.0.lock().sockets;
-        settle(&self.native, sockets, self.sink.take_opened());
         let written = self.orders.get(..bytes as usize).unwrap_or_default();
         orders::execute(&self.native, sockets, written);
         self.await_open(sockets);
@@ -274,7 +273,6 @@ impl WebSocketEngine {
             payload,
         };
         let sockets = &mut self.thread.0.lock().sockets;
-        settle(&self.native, sockets, self.sink.take_opened());
         orders::execute_one(&mut self.native.batch(), sockets, order);
         self.await_open(sockets);
     }
@@ -339,16 +337,8 @@ impl WebSocketEngine {
     /// Sees to it that what was asked of sockets that are not open reaches them as soon as they are.
     fn await_open(&self, sockets: &mut Sockets) {
         if sockets.take_is_asked() {
-            settle(&self.native, sockets, self.sink.await_open());
+            self.sink.await_open();
         }
-    }
-}
-
-/// Sockets that are open get their orders.
-fn settle(native: &Native, sockets: &mut Sockets, opened: Vec<Opened>) {
-    for opened in opened {
-        let waiting = sockets.open(opened.id, opened.conn, opened.gauge);
-        orders::execute(native, sockets, &waiting);
     }
 }
 
@@ -372,9 +362,12 @@ impl JavaScript {
             opened: Vec::new(),
         };
         let gathered = sink.take(native, empty);
-        settle(native, sockets, gathered.opened);
+        for opened in gathered.opened {
+            let waiting = sockets.open(opened.id, opened.conn, opened.gauge);
+            orders::execute(native, sockets, &waiting);
+        }
         if sockets.is_asking() {
-            settle(native, sockets, sink.await_open());
+            sink.await_open();
         }
         *telling = gathered.records;
     }

@@ -17,8 +17,8 @@ const MOST_WAITING: usize = 65_536;
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// So many connections may be open that JavaScript has not been told of, because it asked nothing of
-/// them: it need not be woken for each.
-const MOST_UNTOLD: usize = 64;
+/// them: it need not be woken for each. A broadcast that comes meanwhile is copied for each of them.
+const MOST_UNTOLD: usize = 16;
 
 /// Instead of a close code: the peer has been told.
 const TOLD: u16 = 0;
@@ -38,7 +38,6 @@ pub(super) struct Sink {
     /// What waits, for a look without the lock. It changes under it.
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
-    untold: AtomicUsize,
     /// Whether JavaScript has been woken for what waits.
     is_woken: AtomicBool,
     wake: OnceLock<Wake>,
@@ -118,7 +117,6 @@ impl Sink {
         let was_full = !self.is_ready();
         self.waiting.store(0, Ordering::Relaxed);
         self.waiting_bytes.store(0, Ordering::Relaxed);
-        self.untold.store(0, Ordering::Relaxed);
         drop(state);
         if was_full {
             engine.resume();
@@ -129,32 +127,15 @@ impl Sink {
     fn write(&self, work: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         work(&mut state);
-        let Gathered { records, opened } = &state.gathered;
         self.waiting.store(state.waiting(), Ordering::Relaxed);
         self.waiting_bytes
-            .store(records.payload_bytes(), Ordering::Relaxed);
-        self.untold.store(opened.len(), Ordering::Relaxed);
+            .store(state.gathered.records.payload_bytes(), Ordering::Relaxed);
     }
 
-    /// The connections that JavaScript has not been told of: most of the time none.
-    pub(super) fn take_opened(&self) -> Vec<Opened> {
-        if self.untold.load(Ordering::Relaxed) == 0 {
-            return Vec::new();
-        }
-        let mut opened = Vec::new();
-        self.write(|state| opened = std::mem::take(&mut state.gathered.opened));
-        opened
-    }
-
-    /// JavaScript is to be woken for the next connection that opens. Gives those that have opened
-    /// meanwhile.
-    pub(super) fn await_open(&self) -> Vec<Opened> {
-        let mut opened = Vec::new();
-        self.write(|state| {
-            state.is_open_awaited = true;
-            opened = std::mem::take(&mut state.gathered.opened);
-        });
-        opened
+    /// JavaScript is to be woken for connections that open, and for those that have.
+    pub(super) fn await_open(&self) {
+        self.write(|state| state.is_open_awaited = true);
+        self.flush();
     }
 
     fn record(&self, conn: ConnId, kind: Kind, upper: u16, payload: &[u8]) {
