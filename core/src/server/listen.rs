@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
@@ -155,9 +156,12 @@ impl Engine {
             let _on = threads.runtime(0).enter();
             listener(Site::AtShard).map_err(during)?
         };
+        let held = Arc::clone(&threads);
         threads.run(0, async move {
             listener.accept_until_close(&counted.0).await;
-            drop((listener, counted));
+            // Who is told of the end by the last of these waits for the threads, unless they are held.
+            drop((listener, held));
+            drop(counted);
         });
         Ok(())
     }

@@ -126,17 +126,10 @@ impl Running {
         &self.doors[thread].runtime
     }
 
-    /// Lets `work` go on on a thread, which does not end before it.
-    pub(super) fn run(
-        self: &Arc<Running>,
-        thread: usize,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let threads = Arc::clone(self);
-        self.doors[thread].let_in(Arrival::Work(Box::pin(async move {
-            work.await;
-            drop(threads);
-        })));
+    /// Lets `work` go on on a thread, which lasts as long as somebody holds `self`: `work` as well, if it
+    /// is to be done.
+    pub(super) fn run(&self, thread: usize, work: impl Future<Output = ()> + Send + 'static) {
+        self.doors[thread].let_in(Arrival::Work(Box::pin(work)));
     }
 }
 
