@@ -15,6 +15,7 @@ use super::decode::event_name;
 use crate::embed::Payload;
 use crate::error::Error;
 use crate::proto::json::is_plain;
+use crate::proto::socket::is_reserved;
 
 /// A payload that the engine can be given.
 #[derive(Debug)]
@@ -129,19 +130,6 @@ fn write_name(name: &str, json: &mut Vec<u8>) -> Result<(), Error> {
 
 fn not_json(error: &serde_json::Error) -> Error {
     Error::Misuse(format!("the arguments cannot be JSON: {error}"))
-}
-
-/// Whether it is a name that both sides use among themselves.
-fn is_reserved(name: &str) -> bool {
-    matches!(
-        name,
-        "connect"
-            | "connect_error"
-            | "disconnect"
-            | "disconnecting"
-            | "newListener"
-            | "removeListener"
-    )
 }
 
 /// A thread's buffer for what it encodes, so that an event sent at once needs none of its own.

@@ -191,7 +191,7 @@ fn has_free_name(data: &str) -> bool {
 }
 
 /// Names that socket.io keeps for events of its own.
-fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     matches!(
         name,
         "connect"
