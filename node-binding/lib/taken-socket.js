@@ -92,6 +92,16 @@ function canTakeOver(socket) {
   );
 }
 
+/** From here on Node reads nothing more: `head` and what it has read behind that. */
+function stopReading(socket, head) {
+  socket._handle.readStop();
+  const early = [head];
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
+    early.push(chunk);
+  }
+  return early.length > 1 ? Buffer.concat(early) : head;
+}
+
 /** What Node's socket becomes: its prototype is put in the place of its own. */
 class TakenSocket extends Socket {
   get destroyed() {
@@ -247,4 +257,4 @@ function uncount(server) {
   }
 }
 
-module.exports = { TakenOver, canTakeOver };
+module.exports = { TakenOver, canTakeOver, stopReading };

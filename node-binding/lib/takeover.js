@@ -4,7 +4,7 @@
 const { ByteFeed } = require('./feed');
 const { FIELD, RECORD } = require('./queue');
 const { hold, unhold } = require('./running');
-const { TakenOver, canTakeOver } = require('./taken-socket');
+const { TakenOver, canTakeOver, stopReading } = require('./taken-socket');
 
 /** Calls `refused` when the engine no longer knows the session. */
 function giveSocket(engine, req, res, socket, head, answer, refused) {
@@ -21,15 +21,11 @@ function takeOver(engine, req, res, socket, head, answer, refused) {
   if (socket.remoteAddress !== undefined) {
     socket._getsockname();
   }
-  socket._handle.readStop();
-  const early = [head];
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
-    early.push(chunk);
-  }
+  const early = stopReading(socket, head);
   const exchange = new TakeOver(engine, req);
   const id = engine._bridge.track(exchange);
   exchange.id = id;
-  if (!native.adopt(id, socket._handle.fd, req.url, Buffer.concat(early), answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
+  if (!native.adopt(id, socket._handle.fd, req.url, early, answer, req.headers['sec-websocket-extensions'], req._sid, engine._addressOf(req))) {
     engine._bridge.requests.delete(id);
     refused();
     return;

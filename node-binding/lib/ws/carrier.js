@@ -8,7 +8,7 @@
 'use strict';
 
 const { hold, unhold } = require('../running');
-const { TakenOver, canTakeOver } = require('../taken-socket');
+const { TakenOver, canTakeOver, stopReading } = require('../taken-socket');
 const { EMPTY_BUFFER } = require('./constants');
 const { engine } = require('./engine');
 const { packDeflate } = require('./settings');
@@ -98,14 +98,7 @@ class Carrier extends TakenOver {
     const { ws, node } = this;
     const { stream, start } = node;
     const { answer } = start;
-    stream._handle.readStop();
-    const early = [start.head];
-    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) {
-      early.push(chunk);
-    }
-    if (early.length > 1) {
-      start.head = Buffer.concat(early);
-    }
+    start.head = stopReading(stream, start.head);
     try {
       this.adopt(stream._handle.fd, start.head, answer);
     } catch {
