@@ -2,6 +2,7 @@
 //! on, drops each of them when they are done, and serves a good client meanwhile.
 
 use std::thread;
+use std::time::Duration;
 
 use crate::support::engine::*;
 
@@ -16,6 +17,8 @@ fn rubbish_harms_nobody_else() {
     let seed = Random::seeded().next();
     let mut config = config();
     config.max_payload = 5_000;
+    // The good clients answer no pings.
+    config.ping_interval = Duration::from_secs(3_600);
     let rig = Rig::with(config);
     let mut good: Vec<Client> = EVERY_WAY.map(|way| rig.join(way)).into();
     thread::scope(|scope| {
