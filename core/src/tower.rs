@@ -256,6 +256,13 @@ impl<R> LayeredContent<R> {
     }
 }
 
+/// Empty, as layers that answer by themselves want it, tower-http's for CORS and time limits among them.
+impl<R> Default for LayeredContent<R> {
+    fn default() -> LayeredContent<R> {
+        LayeredContent::own(Content::default())
+    }
+}
+
 impl<R: Body<Data = Bytes>> Body for LayeredContent<R> {
     type Data = Bytes;
     type Error = R::Error;

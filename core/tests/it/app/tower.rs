@@ -205,8 +205,8 @@ fn a_websocket_is_refused_where_the_other_program_keeps_its_connection_back() {
 
 /// What frameworks with bodies of their own ask of a service's.
 #[test]
-fn bodies_can_be_shared_and_fail_with_an_error() {
-    fn is_fit<B: hyper::body::Body + Send + Sync + 'static>()
+fn bodies_can_be_shared_are_empty_by_default_and_fail_with_an_error() {
+    fn is_fit<B: hyper::body::Body + Default + Send + Sync + 'static>()
     where
         B::Error: std::error::Error + Send + Sync,
     {
