@@ -461,9 +461,8 @@ impl Engine {
     fn polling_request(&self, request: Request<'_>, responder: Responder) -> Option<ConnId> {
         let verified = self.verify(request.method, request.url, false);
         if self.is_closing() {
-            // A client fetches what it is still to be told.
-            if self.has_time_to_finish()
-                && let Ok(verified @ Verified::Session(..)) = verified
+            if self.still_fetching(request.method, request.url).is_some()
+                && let Ok(verified) = verified
             {
                 let conn = self.take_request(verified, request, responder);
                 self.turn_down_if_ended();
@@ -483,7 +482,16 @@ impl Engine {
         }
     }
 
-    /// Takes a polling request that has been verified, while the engine is not closing.
+    /// Whose request it is, while an engine that closes has time for clients to fetch what they are still
+    /// to be told.
+    fn still_fetching(&self, method: &str, url: &str) -> Option<ConnId> {
+        match self.verify(method, url, false) {
+            Ok(Verified::Session(conn, _)) if self.has_time_to_finish() => Some(conn),
+            _ => None,
+        }
+    }
+
+    /// Takes a polling request that has been verified, of a session if the engine is closing.
     fn take_request(
         &self,
         verified: Verified,

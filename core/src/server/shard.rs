@@ -224,7 +224,9 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
             Task::TurnAway(accepted) if !this.is_stopping() => http::turn_away(*accepted),
             Task::Accepted(_) | Task::TurnAway(_) => {}
             #[cfg(feature = "tower")]
-            Task::Mounted(mounted) if this.is_stopping() => http::mounted::turn_down(*mounted),
+            Task::Mounted(mounted) if this.is_stopping() && !engine.has_time_to_finish() => {
+                http::mounted::turn_down(*mounted);
+            }
             #[cfg(feature = "tower")]
             Task::Mounted(mounted) => {
                 let stop = this.http.subscribe();
@@ -253,6 +255,9 @@ fn take_turn(shard: &Rc<RefCell<Shard>>) -> Turn {
     let next = this.timers.next();
     match this.stops_by {
         Some(at) => {
+            if this.connections.is_empty() {
+                this.stop_http();
+            }
             let is_served = this.connections.is_empty() && this.http.receiver_count() == 0;
             if is_served || at <= this.now {
                 Turn::Last

@@ -128,7 +128,10 @@ impl Shard {
             Stop::By(deadline) => (deadline, false),
         };
         self.stops_by = Some(stops_by);
-        self.stop_http();
+        // Else clients on long polling fetch what they are still to be told over theirs.
+        if discard {
+            self.stop_http();
+        }
         for slot in self.connections.slots() {
             self.close(slot, DisconnectReason::ServerShuttingDown, discard);
             self.close_websocket(slot, stops_by, discard);

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 use super::upgrade::Handover;
-use super::{Content, answer_mounted, empty, unless};
+use super::{Content, answer_mounted, empty, unless, url_of};
 use crate::embed::Peer;
 use crate::server::Engine;
 use crate::server::task::Task;
@@ -40,12 +40,21 @@ pub(crate) struct Mounted {
 impl Engine {
     /// Gives a request to a shard, which answers it.
     pub(crate) fn take_mounted(&self, mounted: Mounted) {
-        if self.is_closing() {
+        let Some(shard) = self.shard_for(&mounted.head) else {
             turn_down(mounted);
             return;
-        }
-        self.push(self.pick_shard_for_http(), Task::Mounted(Box::new(mounted)));
+        };
+        self.push(shard, Task::Mounted(Box::new(mounted)));
         self.turn_down_if_ended();
+    }
+
+    /// Which shard is to answer; when the engine closes, that of the session alone.
+    fn shard_for(&self, head: &Parts) -> Option<u8> {
+        if !self.is_closing() {
+            return Some(self.pick_shard_for_http());
+        }
+        let conn = self.still_fetching(head.method.as_str(), url_of(head))?;
+        Some(conn.shard)
     }
 }
 

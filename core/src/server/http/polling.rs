@@ -92,10 +92,10 @@ where
 
 /// Takes a request to its session and waits for the answer.
 async fn exchange(engine: &Engine, head: &Parts, body: Bytes, peer: Peer) -> Answered {
-    if engine.is_closing() {
+    let (method, url) = (head.method.as_str(), url_of(head));
+    if engine.is_closing() && engine.still_fetching(method, url).is_none() {
         return empty_answer(503).into();
     }
-    let (method, url) = (head.method.as_str(), url_of(head));
     let verified = match engine.verify(method, url, false) {
         Ok(verified) => verified,
         Err(refusal) => return refused(refusal).into(),
@@ -112,7 +112,7 @@ async fn exchange(engine: &Engine, head: &Parts, body: Bytes, peer: Peer) -> Ans
         }
     }
     // It may have begun to while the application decided.
-    if engine.is_closing() {
+    if opens && engine.is_closing() {
         return empty_answer(503).into();
     }
     let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());

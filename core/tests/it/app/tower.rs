@@ -14,7 +14,7 @@ use tower_layer::Layer;
 
 use crate::support::app::Log;
 use crate::support::steady::Steady;
-use crate::support::stream::{Client, ask, poll, server};
+use crate::support::stream::{Client, PATIENCE, ask, poll, server};
 
 /// A program of somebody else's with a runtime of its own, and a server in it.
 struct Running {
@@ -290,4 +290,30 @@ fn a_server_that_has_closed_says_so_and_leaves_the_other_routes_alone() {
     );
     assert!(gone.starts_with("HTTP/1.1 503"), "{gone}");
     assert!(ask(running.connect(), "GET", "/", "").ends_with("a page"));
+}
+
+#[test]
+fn a_client_that_polls_fetches_its_end_from_a_server_that_closes_with_time() {
+    let running = Running::layered();
+    let url = "/socket.io/?EIO=4&transport=polling";
+    let open = ask(running.connect(), "GET", url, "");
+    let sid = open.split("\"sid\":\"").nth(1).unwrap();
+    let sid = sid.split('"').next().unwrap();
+    let session = format!("{url}&sid={sid}");
+    ask(running.connect(), "POST", &session, "40");
+    ask(running.connect(), "GET", &session, "");
+    running.server.emit("last", 1).unwrap();
+    let server = running.server.clone();
+    let closing = std::thread::spawn(move || server.shutdown_within(PATIENCE));
+    let mut told = String::new();
+    while !told.ends_with('1') {
+        let answer = ask(running.connect(), "GET", &session, "");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        told.push_str(body);
+    }
+    assert!(told.starts_with(r#"42["last",1]"#), "{told}");
+    let begun = std::time::Instant::now();
+    closing.join().unwrap();
+    assert!(begun.elapsed() < PATIENCE / 2);
 }
