@@ -10,6 +10,9 @@
 //! A framework that keeps hyper's `OnUpgrade` from its services, as poem does, has long polling alone: WebSockets
 //! are refused with 501, and Socket.IO clients stay with polling.
 //!
+//! What layers put into a request's extensions, an authenticated user for example, is kept for the life
+//! of the connection: [`Handshake::extension`](crate::Handshake::extension) shows it to checks and handlers.
+//!
 //! The address of a client is known if the request has it as an extension, as a [`SocketAddr`] or as
 //! a [`Peer`].
 //!
@@ -22,6 +25,36 @@
 //!     .route("/", axum::routing::get(|| async { "hello" }))
 //!     .layer(server.layer());
 //! axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the addresses of its clients, and a layer of one's own that says who they are:
+//! ```no_run
+//! use axum::extract::{ConnectInfo, Request};
+//! use axum::middleware::map_request;
+//! use sori::{ConnectError, ConnectRequest};
+//! use std::net::SocketAddr;
+//!
+//! #[derive(Clone)]
+//! struct User(String);
+//!
+//! async fn introduce(ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+//!     request.extensions_mut().insert(address);
+//!     request.extensions_mut().insert(User("Ada".to_owned()));
+//!     request
+//! }
+//!
+//! # async fn example(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+//! let server = sori::Server::builder().build()?;
+//! server.of("/").check(|request: ConnectRequest| match request.handshake().extension::<User>() {
+//!     Some(user) => Ok(request.set_data(user.clone())),
+//!     None => Err(ConnectError::new("who are you?")),
+//! });
+//! let app = axum::Router::new()
+//!     .layer(server.layer())
+//!     .layer(map_request(introduce)); // behind the server's: the last layer is asked first
+//! axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
 //! # Ok(())
 //! # }
 //! ```

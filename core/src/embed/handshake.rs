@@ -16,6 +16,8 @@ pub struct Handshake {
     is_secure: bool,
     issued: SystemTime,
     sid: OnceLock<Arc<str>>,
+    #[cfg(feature = "tower")]
+    extensions: Option<Arc<http::Extensions>>,
 }
 
 /// Stands before each name and value. In HTTP neither has one (RFC 9110 §5.5).
@@ -62,7 +64,19 @@ impl Handshake {
             is_secure: peer.is_secure,
             issued: SystemTime::now(),
             sid: OnceLock::new(),
+            #[cfg(feature = "tower")]
+            extensions: None,
         }
+    }
+
+    /// The same with what another server's layers have put into the request.
+    #[cfg(feature = "tower")]
+    pub(crate) fn with_extensions(
+        mut self,
+        extensions: Option<Arc<http::Extensions>>,
+    ) -> Handshake {
+        self.extensions = extensions;
+        self
     }
 
     /// Path and query as the client wrote them, for example
@@ -112,6 +126,13 @@ impl Handshake {
     #[cfg(feature = "server")]
     pub(crate) fn size(&self) -> usize {
         self.text.len()
+    }
+
+    /// The value of that type that a layer before a [`tower`](crate::tower) service or layer put into
+    /// the request: who the client is, for example. There is none on the server's own listeners.
+    #[cfg(feature = "tower")]
+    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
+        self.extensions.as_ref()?.get()
     }
 
     /// The peer's address, unless its stream has none. Behind a proxy it is the proxy's.

@@ -307,5 +307,8 @@ fn handshake_of(head: &Parts, peer: Peer) -> Arc<Handshake> {
         };
         (name.as_str(), value)
     });
-    Arc::new(Handshake::new(url_of(head), headers, peer))
+    let handshake = Handshake::new(url_of(head), headers, peer);
+    #[cfg(feature = "tower")]
+    let handshake = handshake.with_extensions(mounted::brought_with(head));
+    Arc::new(handshake)
 }

@@ -6,9 +6,11 @@
 //!                       └─ WebSocket: 101 back ──► the caller's hyper lets the stream go ──► a shard
 //! ```
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{Extensions, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -37,9 +39,29 @@ pub(crate) struct Mounted {
     pub(crate) answer: oneshot::Sender<Response<Content>>,
 }
 
+/// What layers of another server have put into a request, to be kept for the life of its connection.
+#[derive(Clone)]
+struct Brought(Arc<Extensions>);
+
+impl Mounted {
+    /// Keeps what layers have put into the request.
+    fn keep_extensions(&mut self) {
+        let extensions = std::mem::take(&mut self.head.extensions);
+        if !extensions.is_empty() {
+            self.head.extensions.insert(Brought(Arc::new(extensions)));
+        }
+    }
+}
+
+/// What layers of another server have put into a request.
+pub(in crate::server) fn brought_with(head: &Parts) -> Option<Arc<Extensions>> {
+    head.extensions.get().map(|Brought(all)| Arc::clone(all))
+}
+
 impl Engine {
     /// Gives a request to a shard, which answers it.
-    pub(crate) fn take_mounted(&self, mounted: Mounted) {
+    pub(crate) fn take_mounted(&self, mut mounted: Mounted) {
+        mounted.keep_extensions();
         let Some(shard) = self.shard_for(&mounted.head) else {
             turn_down(mounted);
             return;

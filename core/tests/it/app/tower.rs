@@ -8,9 +8,10 @@ use axum::middleware::{self, Next};
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use sori::{DisconnectReason, Server, Socket};
+use sori::{Ack, ConnectError, ConnectRequest, DisconnectReason, Server, Socket};
 use tokio::runtime::Runtime;
 use tower_layer::Layer;
+use tungstenite::client::IntoClientRequest;
 
 use crate::support::app::Log;
 use crate::support::steady::Steady;
@@ -230,6 +231,52 @@ fn the_peer_is_known_if_the_other_program_says_so() {
     let mut client = Client::join(running.connect());
     client.send(r#"421["whence"]"#);
     client.expect(r#"431[false,true,"/socket.io/?EIO=4&transport=websocket"]"#);
+}
+
+#[test]
+fn what_layers_know_of_a_request_is_known_of_its_connection() {
+    #[derive(Clone)]
+    struct User(&'static str);
+
+    async fn introduce(mut request: Request, next: Next) -> axum::response::Response {
+        if request.headers().contains_key("x-ada") {
+            request.extensions_mut().insert(User("Ada"));
+        }
+        next.run(request).await
+    }
+    let running = Running::start(|server| {
+        let chat = server.of("/");
+        chat.check(
+            |request: ConnectRequest| match request.handshake().extension::<User>() {
+                Some(_) => Ok(()),
+                None => Err(ConnectError::new("who are you?")),
+            },
+        );
+        chat.on("who", |socket: Socket, ack: Ack| {
+            let user = socket.handshake().extension::<User>().map(|user| user.0);
+            ack.send((user, socket.handshake().extension::<u8>()))
+        });
+        Router::new()
+            .layer(server.layer())
+            .layer(middleware::from_fn(introduce))
+    });
+    let mut request = "ws://localhost/socket.io/?EIO=4&transport=websocket"
+        .into_client_request()
+        .unwrap();
+    let (stream, _) = tungstenite::client(request.clone(), running.connect()).unwrap();
+    let mut stranger = Client { stream };
+    assert!(stranger.receive().starts_with("0{"));
+    stranger.send("40");
+    stranger.expect(r#"44{"message":"who are you?"}"#);
+    let name = tungstenite::http::HeaderValue::from_static("1");
+    request.headers_mut().insert("x-ada", name);
+    let (stream, _) = tungstenite::client(request, running.connect()).unwrap();
+    let mut ada = Client { stream };
+    assert!(ada.receive().starts_with("0{"));
+    ada.send("40");
+    assert!(ada.receive().starts_with("40{\"sid\":"));
+    ada.send(r#"421["who"]"#);
+    ada.expect(r#"431["Ada",null]"#);
 }
 
 #[test]
