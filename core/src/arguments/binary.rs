@@ -4,14 +4,18 @@
 //! attachments lie in a slot of the thread, and [`Binary`] puts into it or takes from it.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::ser::Formatter;
 
 /// Bytes that travel as an attachment, wherever they stand in the arguments of an event or an ack.
 /// A JavaScript client sees, and sends, a `Buffer`, an `ArrayBuffer` or a typed array.
+///
+/// What else serialises as bytes, [`Bytes`] or the types of `serde_bytes`, is sent as binary too, with one
+/// copy more; what comes deserialises as `Binary` alone.
 ///
 /// Outside of Sori's own calls it serialises as bytes, and deserialises from nothing.
 ///
@@ -114,6 +118,24 @@ fn attach(bytes: &Bytes) -> Option<usize> {
     OUTGOING.with_borrow_mut(|attachments| attachments.push(bytes.clone()));
     COUNT.set(Some(num + 1));
     Some(num)
+}
+
+/// Writes JSON in which what serialises as bytes is an attachment.
+pub(crate) fn with_attachments<W: io::Write>(json: W) -> serde_json::Serializer<W, Attaching> {
+    serde_json::Serializer::with_formatter(json, Attaching)
+}
+
+/// Makes attachments of bytes, where serde_json would make lists of numbers.
+pub(crate) struct Attaching;
+
+impl Formatter for Attaching {
+    fn write_byte_array<W: io::Write + ?Sized>(
+        &mut self,
+        json: &mut W,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        Ok(serde_json::to_writer(json, &Binary::from(bytes))?)
+    }
 }
 
 /// Runs `encode`; gives with its result the attachments it came across.

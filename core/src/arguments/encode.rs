@@ -9,7 +9,7 @@ use serde::ser::{Impossible, Serializer};
 
 #[cfg(feature = "server")]
 use super::AnyEvent;
-use super::binary::gathering;
+use super::binary::{gathering, with_attachments};
 #[cfg(feature = "server")]
 use super::decode::event_name;
 use crate::embed::Payload;
@@ -96,7 +96,8 @@ impl Encoded {
         if shape == Shape::One && !is_first {
             json.push(b',');
         }
-        let (written, attachments) = gathering(|| serde_json::to_writer(&mut json, arguments));
+        let (written, attachments) =
+            gathering(|| arguments.serialize(&mut with_attachments(&mut json)));
         written.map_err(|error| not_json(&error))?;
         match shape {
             // The tuple's own brackets: the first is the comma before it, the last ends it all.
@@ -346,6 +347,25 @@ mod tests {
         let encoded = Encoded::answer(&Binary::from(vec![3])).unwrap();
         assert_eq!(text(&encoded), r#"[{"_placeholder":true,"num":0}]"#);
         assert_eq!(encoded.attachments, [&[3][..]]);
+    }
+
+    #[test]
+    fn what_serialises_as_bytes_is_binary_wherever_it_stands() {
+        struct Raw(&'static [u8]);
+        impl Serialize for Raw {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+        let placeholder = |num: u8| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+        let arguments = (vec![Raw(&[1])], Binary::from(vec![2]), Some(Raw(&[3])));
+        let encoded = Encoded::event("e", &arguments).unwrap();
+        let [zero, one, two] = [0, 1, 2].map(placeholder);
+        assert_eq!(text(&encoded), format!(r#"["e",[{zero}],{one},{two}]"#));
+        assert_eq!(encoded.attachments, [&[1][..], &[2][..], &[3][..]]);
+        let encoded = Encoded::answer(&Raw(&[4])).unwrap();
+        assert_eq!(text(&encoded), format!("[{}]", placeholder(0)));
+        assert_eq!(event(vec![1_u8]), r#"["e",[1]]"#);
     }
 
     #[test]
