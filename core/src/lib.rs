@@ -102,9 +102,9 @@ mod transport;
 
 #[cfg(feature = "server")]
 pub use app::{
-    Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Binary, Broadcast, ConnectError,
-    ConnectRequest, HandlerError, Namespace, RemoteSocket, Result, Server, ServerBuilder,
-    ServerMessage, Socket, State, TypedEvent, engine_io,
+    Ack, AckError, Answer, AnswerStream, Answers, AnyEvent, Attempt, Binary, Broadcast,
+    ConnectError, ConnectRequest, HandlerError, Namespace, RemoteSocket, Result, Server,
+    ServerBuilder, ServerMessage, Socket, State, TypedEvent, engine_io,
 };
 #[cfg(feature = "server")]
 pub use app::{sse, ws};

@@ -62,6 +62,11 @@ impl ConnectRequest {
     pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.socket.data()
     }
+
+    /// The value of that type that the server was built with; see [`Socket::state`].
+    pub fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.socket.state()
+    }
 }
 
 /// Why a client may not join. It arrives there as `connect_error`.

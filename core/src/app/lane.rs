@@ -141,16 +141,7 @@ pub(super) fn deliver(socket: &Socket, job: Job<'_>) {
 pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
     let namespace = socket.namespace_state();
     if socket.is_busy() || namespace.is_watched() || socket.was_ended_here() {
-        let is_valid = event.is_valid();
-        if is_valid {
-            let message = Message {
-                data: event.data().into(),
-                attachments: Vec::new(),
-                ack: event.ack(),
-            };
-            deliver(socket, Job::Message(message));
-        }
-        return is_valid;
+        return hear_checked(socket, &event);
     }
     let mut calls = Calls::new(socket);
     let mut incoming = Incoming {
@@ -161,6 +152,12 @@ pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
     };
     let shared = namespace.handlers_of(event.name());
     let own = socket.handlers_of(event.name());
+    if shared.is_none() && own.is_none() {
+        return match namespace.fallbacks.is_empty() {
+            true => event.is_valid(),
+            false => hear_checked(socket, &event),
+        };
+    }
     let mut is_valid = false;
     for handler in shared.iter().chain(&own).flat_map(|list| list.iter()) {
         let call = || handler(&mut incoming);
@@ -172,6 +169,20 @@ pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
     }
     go_on(socket, calls.pending);
     is_valid || event.is_valid()
+}
+
+/// As [`hear`], with all of the event checked before anything comes of it.
+fn hear_checked(socket: &Socket, event: &PlainEvent<'_>) -> bool {
+    let is_valid = event.is_valid();
+    if is_valid {
+        let message = Message {
+            data: event.data().into(),
+            attachments: Vec::new(),
+            ack: event.ack(),
+        };
+        deliver(socket, Job::Message(message));
+    }
+    is_valid
 }
 
 /// Lets what is left of a job's handlers go on by themselves.
@@ -329,6 +340,14 @@ fn run_message(calls: &mut Calls<'_>, message: &Message<'_>) {
     let own = socket.handlers_of(&name);
     for handler in shared.iter().chain(&own).flat_map(|list| list.iter()) {
         calls.call(&name, || handler(&mut incoming));
+    }
+    let fallbacks = socket.namespace_state().fallbacks.all();
+    if shared.is_none() && own.is_none() && !fallbacks.is_empty() {
+        let with_name = format!(",{}{behind_name}", serde_json::Value::from(&*name));
+        incoming.behind_name = &with_name;
+        for handler in fallbacks.iter() {
+            calls.call(&name, || handler(&mut incoming));
+        }
     }
 }
 

@@ -46,7 +46,7 @@ mod waiting;
 mod watch;
 pub mod ws;
 
-pub use crate::arguments::{Anything, Arguments, Binary, Fits, Signature, TypedEvent};
+pub use crate::arguments::{Anything, Arguments, Attempt, Binary, Fits, Signature, TypedEvent};
 use crate::arguments::{decode, encode};
 pub use ack::{Ack, AckFuture, PendingAck};
 pub use answers::{Answer, AnswerStream, Answers, AnswersFuture, PendingAnswers};

@@ -10,7 +10,7 @@ use super::answers::{PendingAnswers, Recipient, Told};
 use super::broadcast::{Broadcast, Rooms};
 use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
-use super::handler::{AnyEvent, Handler, forget_types};
+use super::handler::{AnyEvent, EventHandler, Handler, forget_types};
 use super::outcome::{Called, Outcome};
 use super::registered::{HandlerList, Handlers, List};
 use super::router::Router;
@@ -90,6 +90,25 @@ impl Namespace {
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler = forget_types(handler, event, self.router.state());
         self.state.handlers.write().append(event, handler);
+    }
+
+    /// Calls `handler` for every event that has no handler of its own, neither here nor on its socket.
+    /// The first argument that it takes is the event's name.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use sori::{Ack, Socket};
+    /// # fn example(chat: &sori::Namespace) {
+    /// chat.on_fallback(|_: Socket, event: String, ack: Ack| ack.send(format!("no event {event}")));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Namespace::on`].
+    #[track_caller]
+    pub fn on_fallback<M>(&self, handler: impl Handler<M>) {
+        let handler = forget_types(handler, "", self.router.state());
+        self.state.fallbacks.push(handler);
     }
 
     /// Calls `watcher` for every event of whatever name, before its handlers.
@@ -191,6 +210,32 @@ impl Namespace {
         self.all().sockets()
     }
 
+    /// Every room that sockets of this server have joined. The rooms of the sockets' own ids are left
+    /// out unless somebody else joined them.
+    pub fn rooms(&self) -> Vec<Arc<str>> {
+        self.state.hub.room_names()
+    }
+
+    /// How many sockets of this server are in `room`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use sori::Socket;
+    /// # fn example(game: &sori::Namespace) {
+    /// let tables = game.clone();
+    /// game.on("sit", move |socket: Socket, table: String| {
+    ///     if tables.room_size(&table) >= 4 {
+    ///         return socket.emit("full", table);
+    ///     }
+    ///     socket.join(table);
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    pub fn room_size(&self, room: &str) -> usize {
+        self.state.hub.room_size(room)
+    }
+
     /// The socket with that id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
         self.router.seats().find(self.state.hub.find(id)?)
@@ -208,6 +253,7 @@ pub(super) struct NamespaceState {
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
     handlers: RwLock<Handlers>,
+    pub(super) fallbacks: List<EventHandler>,
     pub(super) server_handlers: RwLock<ServerHandlers>,
     /// Those who wait for a broadcast's answers, or for those of servers, by ack id.
     pub(super) waiting: Waiting<Recipient>,
@@ -231,6 +277,7 @@ impl NamespaceState {
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
             handlers: RwLock::default(),
+            fallbacks: List::default(),
             server_handlers: RwLock::default(),
             waiting: Waiting::default(),
             asking: Waiting::default(),
@@ -294,6 +341,7 @@ impl NamespaceState {
         self.interceptors.clear();
         self.on_disconnecting.clear();
         self.on_disconnect.clear();
+        self.fallbacks.clear();
         let handlers = std::mem::take(&mut *self.handlers.write());
         drop(handlers);
         let server_handlers = std::mem::take(&mut *self.server_handlers.write());

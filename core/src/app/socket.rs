@@ -217,7 +217,7 @@ impl Socket {
         self.broadcast().except(rooms)
     }
 
-    /// Puts it into `rooms`.
+    /// Puts it into `rooms`. In the handlers for its end it is in none any more, and this does nothing.
     pub fn join(&self, rooms: impl Rooms) {
         let socket = self.inner.identity.reference;
         with_rooms(rooms, |rooms| self.command(Command::Join { socket, rooms }));

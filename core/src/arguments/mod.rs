@@ -2,6 +2,7 @@
 //! attachments on the other. The server's face and the client share it.
 
 mod any;
+mod attempt;
 pub(crate) mod binary;
 pub(crate) mod decode;
 pub(crate) mod encode;
@@ -11,6 +12,7 @@ pub(crate) mod outcome;
 mod typed;
 
 pub use any::AnyEvent;
+pub use attempt::Attempt;
 pub use binary::Binary;
 pub use decode::Arguments;
 pub use error::{AckError, ArgumentError};

@@ -70,7 +70,8 @@ mod wait;
 mod websocket;
 
 pub use crate::arguments::{
-    AckError, AnyEvent, Anything, ArgumentError, Arguments, Binary, Fits, Signature, TypedEvent,
+    AckError, AnyEvent, Anything, ArgumentError, Arguments, Attempt, Binary, Fits, Signature,
+    TypedEvent,
 };
 pub use crate::config::TransportKind;
 pub use ack::{Ack, AckFuture, PendingAck};

@@ -346,6 +346,14 @@ impl Namespace {
             .collect()
     }
 
+    /// The names of these rooms.
+    pub fn room_names(&self) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        self.rooms
+            .each(|rooms| names.extend(rooms.keys().map(Arc::clone)));
+        names
+    }
+
     /// How many sockets are in `room`.
     pub fn room_size(&self, room: &str) -> usize {
         let own = usize::from(self.by_sid.with(room, |index| index.contains_key(room)));

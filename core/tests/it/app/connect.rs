@@ -143,3 +143,17 @@ impl Drop for OnDrop {
         self.0.write("dropped");
     }
 }
+
+#[test]
+fn a_check_decides_by_what_all_handlers_share() {
+    struct Door(&'static str);
+    let running = Running::start_with(|builder| builder.state(Door("locked")));
+    running.server.of("/").check(|request: ConnectRequest| {
+        let door = request.state::<Door>().map_or("no door", |door| door.0);
+        assert!(request.state::<u8>().is_none());
+        Err(ConnectError::new(door))
+    });
+    let mut client = Client::open(running.address);
+    client.send("40");
+    client.expect("44{\"message\":\"locked\"}");
+}

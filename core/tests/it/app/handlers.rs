@@ -1,6 +1,6 @@
 //! Handlers of the Rust face: what they take, in which order they run, and what becomes of errors.
 
-use sori::{Ack, Binary, HandlerError, Socket};
+use sori::{Ack, Attempt, Binary, HandlerError, Socket};
 
 use crate::support::app::{Client, Gate, Log, PollingClient, Running};
 
@@ -458,4 +458,87 @@ fn a_handler_that_a_handler_registers_is_called_from_the_next_event_on() {
     client.expect("42[\"heard\",2]");
     client.expect("42[\"by\",1]");
     client.sync();
+}
+
+#[test]
+fn what_no_handler_takes_goes_to_the_fallback_with_its_name() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on("shared", |socket: Socket| socket.emit("shared", ()));
+    chat.on_connect(|socket: Socket| {
+        socket.on("own", |socket: Socket| socket.emit("own", ()));
+    });
+    chat.on_fallback(|_: Socket, event: String, first: Option<u8>, ack: Ack| {
+        ack.send((event, first))
+    });
+    chat.on_fallback(|socket: Socket, event: String, image: Binary| {
+        socket.emit("took", (event, image))
+    });
+    let heard = Log::default();
+    let errors = heard.clone();
+    running.server.on_error(move |_, event, error| {
+        errors.write(format!("{event}: {error}"));
+    });
+    let mut client = running.client();
+    client.send("421[\"shared\"]");
+    client.expect("42[\"shared\"]");
+    client.send("422[\"own\"]");
+    client.expect("42[\"own\"]");
+    client.send("423[\"a\\\"b\",7]");
+    client.expect("433[\"a\\\"b\",7]");
+    client.send("424[12]");
+    client.expect("434[\"12\",null]");
+    client.send("451-[\"image\",{\"_placeholder\":true,\"num\":0}]");
+    client.send_binary(&[1, 2]);
+    client.expect("451-[\"took\",\"image\",{\"_placeholder\":true,\"num\":0}]");
+    assert_eq!(client.receive_binary(), [1, 2]);
+    heard.expect(&[
+        "a\"b: argument 1: invalid type: integer `7`, expected binary data at line 1 column 1",
+        "12: argument 1: missing",
+        "image: argument 1: invalid type: map, expected u8 at line 1 column 0",
+    ]);
+}
+
+#[test]
+fn a_malformed_event_of_a_fallback_ends_its_connection() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on_fallback(|socket: Socket, event: String| socket.emit("heard", event));
+    let mut client = running.client();
+    client.send("42[\"fine\",{\"a\":1}]");
+    client.expect("42[\"heard\",\"fine\"]");
+    client.send("42[\"broken\",{\"a\"]");
+    client.expect_end();
+}
+
+#[test]
+fn an_attempt_is_told_of_what_does_not_fit() {
+    let running = Running::start();
+    let chat = running.server.of("/");
+    chat.on(
+        "count",
+        |_: Socket, count: Attempt<u8>, ack: Ack| match count.0 {
+            Ok(count) => ack.send(count),
+            Err(error) => ack.send(("error", error.to_string())),
+        },
+    );
+    chat.on("image", |_: Socket, image: Attempt<Binary>, ack: Ack| {
+        ack.send(image.0.map(|image| image.0.len()).ok())
+    });
+    let mut client = running.client();
+    client.send("421[\"count\",7]");
+    client.expect("431[7]");
+    client.send("422[\"count\",\"seven\",[1]]");
+    client.expect(
+        "432[\"error\",\"invalid type: string \\\"seven\\\", expected u8 at line 1 column 7\"]",
+    );
+    client.send("423[\"count\"]");
+    client.expect("433[\"error\",\"invalid type: null, expected u8 at line 1 column 4\"]");
+    client.send("451-4[\"image\",{\"_placeholder\":true,\"num\":0}]");
+    client.send_binary(&[1, 2]);
+    client.expect("434[2]");
+    client.send("425[\"image\",2]");
+    client.expect("435[null]");
+    client.send("42[\"count\",{\"a\"]");
+    client.expect_end();
 }

@@ -181,3 +181,28 @@ fn namespaces_do_not_hear_one_another() {
     clients[0].expect("42/other,[\"all\"]");
     clients[0].sync();
 }
+
+#[test]
+fn a_namespace_lists_the_rooms_that_were_joined_and_counts_their_members() {
+    let running = Running::start();
+    let (mut clients, sockets) = some(&running, 2);
+    let chat = running.server.of("/");
+    assert!(chat.rooms().is_empty());
+    assert_eq!(
+        (chat.room_size("a"), chat.room_size(sockets[0].id())),
+        (0, 1)
+    );
+    sockets[0].join(["a", "b"]);
+    sockets[1].join(["b", sockets[0].id()]);
+    let rooms = chat.rooms();
+    let rooms: BTreeSet<&str> = rooms.iter().map(|room| &**room).collect();
+    assert_eq!(rooms, BTreeSet::from(["a", "b", sockets[0].id()]));
+    let sizes = ["a", "b", sockets[0].id()].map(|room| chat.room_size(room));
+    assert_eq!(sizes, [1, 2, 2]);
+    assert!(running.server.of("/other").rooms().is_empty());
+    sockets[1].disconnect();
+    sockets[0].leave("b");
+    assert_eq!(chat.rooms(), [std::sync::Arc::<str>::from("a")]);
+    clients[1].expect("41");
+    clients[0].sync();
+}
