@@ -298,8 +298,10 @@ fn a_whole_session_may_come_byte_by_byte() {
     let open = wire.read_text();
     let long = format!(r#"42["echo","{}"]"#, "y".repeat(200));
     let binary = r#"451-["echo",{"_placeholder":true,"num":0}]"#;
+    dribble(&mut wire, &frame(TEXT, b"40"));
+    // Who says more before it is let in is closed.
+    assert!(wire.read_text().starts_with("40{"));
     let frames = [
-        frame(TEXT, b"40"),
         frame(0x01, br#"42["ec"#),
         frame(PING, b"?"),
         frame(0x80, "ho\",\"ü\"]".as_bytes()),
@@ -308,7 +310,7 @@ fn a_whole_session_may_come_byte_by_byte() {
         frame(BINARY, &[7; 130]),
     ];
     dribble(&mut wire, &frames.concat());
-    let received: Vec<_> = (0..6).map(|_| wire.read_frame()).collect();
+    let received: Vec<_> = (0..5).map(|_| wire.read_frame()).collect();
     dribble(&mut wire, &frame(CLOSE, &1000u16.to_be_bytes()));
     assert_eq!(wire.read_close(), 1000u16.to_be_bytes());
     wire.expect_end();
@@ -322,8 +324,7 @@ fn a_whole_session_may_come_byte_by_byte() {
         (TEXT, binary.into()),
         (BINARY, vec![7; 130]),
     ];
-    assert!(messages[0].1.starts_with(b"40{"));
-    assert_eq!(messages[1..], expected);
+    assert_eq!(messages, expected);
     let sid = sid_of(&open);
     let lines = rig.wait(|log| {
         let lines = log.lines_of(&sid);
