@@ -65,8 +65,8 @@ async function rustNode(t, { url, format, env = {} }) {
 }
 
 /** npm socket.io with its own Redis adapter, driven in the same way. */
-async function npmNode(t, { adapter }) {
-  const { io, port } = await serve(t, 'socket.io', { adapter });
+async function npmNode(t, { adapter, options = {} }) {
+  const { io, port } = await serve(t, 'socket.io', { ...options, adapter });
   io.on('connection', (socket) => {
     socket.on('join', (rooms, answer) => {
       socket.join(rooms);

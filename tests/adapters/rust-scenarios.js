@@ -18,6 +18,7 @@ const FORMATS = {
   dynamic: (...clients) => createShardedAdapter(...clients),
   'dynamic-private': (...clients) => createShardedAdapter(...clients, { subscriptionMode: 'dynamic-private' }),
   streams: (client) => streams.createAdapter(client),
+  recovery: (client) => streams.createAdapter(client),
 };
 
 /** Resolves when Redis knows of `servers` that hear a room's own channel, in formats where rooms have one. */
@@ -35,6 +36,7 @@ async function meetingOverRedis(t, format = 'classic') {
     return {
       url: `unix://${connect.socket}`,
       format,
+      options: format === 'recovery' ? { connectionStateRecovery: {} } : {},
       // Made when it is asked for: that of streams connects at once, and ends with its server alone.
       get adapter() {
         return FORMATS[format](...clients);

@@ -17,7 +17,7 @@
 //! ```
 //! A third argument, `static`, `dynamic` or `dynamic-private`, makes it one of a cluster whose Node
 //! servers have that package's `createShardedAdapter` with that `subscriptionMode`; `streams`, one whose Node servers
-//! have `@socket.io/redis-streams-adapter`.
+//! have `@socket.io/redis-streams-adapter`; `recovery` the same, with sockets that come back to any of its servers.
 #![allow(clippy::print_stdout)] // It is how a program tells where it listens.
 
 use std::time::Duration;
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sori::adapter::{Format, Redis, SubscriptionMode};
 use sori::app::BoxError;
+use sori::config::RecoverySettings;
 use sori::{Ack, Answers, Binary, Broadcast, Namespace, RemoteSocket, Server, Socket};
 
 /// What a client gives as `auth`, and what all servers see of its socket.
@@ -105,15 +106,20 @@ fn main() -> Result<(), sori::Error> {
     let redis = args
         .next()
         .unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned());
-    let format = match args.next().as_deref() {
+    let kind = args.next();
+    let format = match kind.as_deref() {
         Some("static") => Format::Sharded(SubscriptionMode::Static),
         Some("dynamic") => Format::Sharded(SubscriptionMode::Dynamic),
         Some("dynamic-private") => Format::Sharded(SubscriptionMode::DynamicPrivate),
-        Some("streams") => Format::Streams,
+        Some("streams" | "recovery") => Format::Streams,
         _ => Format::Classic,
     };
     let adapter = Redis::new(redis).format(format);
-    let server = Server::builder().adapter(adapter).build()?;
+    let mut builder = Server::builder().adapter(adapter);
+    if kind.as_deref() == Some("recovery") {
+        builder = builder.recovery(RecoverySettings::default());
+    }
+    let server = builder.build()?;
     let all = server.of("/");
     serve_clients(&all);
     serve_those_who_address_many(&all);
@@ -126,8 +132,10 @@ fn main() -> Result<(), sori::Error> {
 
 fn serve_clients(all: &Namespace) {
     all.on_connect(|socket: Socket| {
-        let person: Person = socket.auth()?;
-        socket.set_recovery_data(&person)?;
+        if !socket.is_recovered() {
+            let person: Person = socket.auth()?;
+            socket.set_recovery_data(&person)?;
+        }
         Ok::<_, BoxError>(())
     });
     all.on("join", |socket: Socket, rooms: Vec<String>, ack: Ack| {
