@@ -31,7 +31,9 @@ pub use crate::arguments::{AnyEvent, WithAck, WithoutAck};
     message = "this function cannot handle an event",
     note = "a handler is `Fn(Socket, A, B, …)` or `Fn(Socket, A, B, …, Ack)` with at most six \
             arguments that implement `DeserializeOwned`, plain or async, and returns `()` or \
-            `Result<(), E>`"
+            `Result<(), E>`",
+    note = "the `Socket` is always there and comes first, a `State` behind it, the `Ack` last; a type of \
+            your own has `#[derive(serde::Deserialize)]`; an answer is sent by an `Ack`, not returned"
 )]
 pub trait Handler<M>: Send + Sync + 'static {
     #[doc(hidden)]
