@@ -156,12 +156,14 @@ pub enum Event<'a> {
         /// The connection.
         conn: ConnId,
     },
-    /// The connection is carried by a WebSocket from now on.
+    /// The connection is carried by something else from now on.
     Upgraded {
         /// The connection.
         conn: ConnId,
-        /// The request that brought the WebSocket.
+        /// The request that brought it.
         request: RequestId,
+        /// What carries it from here on.
+        transport: TransportKind,
     },
     /// The connection is over and with it all its sockets. Its last event.
     Close {

@@ -322,7 +322,7 @@ impl Application for Sink {
                 let name = state.names.of(conn);
                 Record::new(&mut state.batch.text, Kind::Probed).number(name.into());
             }),
-            Event::Upgraded { conn, request } => self.write(|state| {
+            Event::Upgraded { conn, request, .. } => self.write(|state| {
                 let name = state.names.of(conn);
                 let record = Record::new(&mut state.batch.text, Kind::Upgraded);
                 record.number(name.into()).number(request.0);

@@ -80,11 +80,17 @@ impl Application for Entrance {
         let Entrance(router) = self;
         match event {
             Event::Open {
-                conn, handshake, ..
+                conn,
+                transport,
+                handshake,
+                ..
             } => {
-                router.seats.open(conn, handshake.cloned());
+                router.seats.open(conn, transport, handshake.cloned());
                 router.run_errands(engine, conn.shard);
             }
+            Event::Upgraded {
+                conn, transport, ..
+            } => router.seats.upgrade(conn, transport),
             Event::Connect {
                 conn,
                 namespace,
@@ -223,7 +229,6 @@ impl Application for Entrance {
             | Event::Heartbeat { .. }
             | Event::Ping { .. }
             | Event::Probed { .. }
-            | Event::Upgraded { .. }
             // What a cluster's connection does goes to `tracing`, and sockets are described by the engine.
             | Event::SocketsAsked { .. }
             | Event::JoinAsked { .. }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::socket::Socket;
+use crate::config::TransportKind;
 use crate::embed::{ConnId, Handshake, SocketRef};
 
 /// The connections of all shards.
@@ -22,6 +23,8 @@ pub(super) struct Seats {
 struct Seat {
     generation: u32,
     is_open: bool,
+    /// What carries it at the moment.
+    transport: Option<TransportKind>,
     /// The request that opened it.
     handshake: Option<Arc<Handshake>>,
     first: Option<Socket>,
@@ -78,7 +81,12 @@ impl Seats {
     }
 
     /// A connection is open.
-    pub(super) fn open(&self, conn: ConnId, handshake: Option<Arc<Handshake>>) {
+    pub(super) fn open(
+        &self,
+        conn: ConnId,
+        transport: TransportKind,
+        handshake: Option<Arc<Handshake>>,
+    ) {
         let mut seats = self.shards[usize::from(conn.shard)].lock();
         let at = conn.slot.index as usize;
         if seats.len() <= at {
@@ -87,6 +95,7 @@ impl Seats {
         seats[at] = Seat {
             generation: conn.slot.generation,
             is_open: true,
+            transport: Some(transport),
             handshake,
             ..Seat::default()
         };
@@ -99,6 +108,16 @@ impl Seats {
             check.abort();
         }
         seat.into_sockets().collect()
+    }
+
+    /// From now on something else carries a connection.
+    pub(super) fn upgrade(&self, conn: ConnId, transport: TransportKind) {
+        self.with(conn, |seat| seat.transport = Some(transport));
+    }
+
+    /// What carries a connection, if it is not over.
+    pub(super) fn transport_of(&self, conn: ConnId) -> Option<TransportKind> {
+        self.with(conn, |seat| seat.transport)?
     }
 
     /// The request that opened a connection, if that is known and the connection is not over.

@@ -21,6 +21,7 @@ use super::namespace::{DisconnectHandler, NamespaceState};
 use super::outcome::Outcome;
 use super::registered::{HandlerList, Handlers};
 use super::router::Router;
+use crate::config::TransportKind;
 use crate::embed::{Command, Handshake, Peer, Profile, SocketRef};
 use crate::error::{DisconnectReason, Error};
 use crate::server::Engine;
@@ -128,6 +129,12 @@ impl Socket {
     /// ```
     pub fn handshake(&self) -> &Handshake {
         &self.inner.identity.handshake
+    }
+
+    /// What carries its connection at the moment; none once that is over.
+    pub fn transport(&self) -> Option<TransportKind> {
+        let conn = self.inner.identity.reference.conn;
+        self.inner.router.seats().transport_of(conn)
     }
 
     /// Calls `handler` for this socket's events of that name, after the handlers of its namespace.

@@ -228,12 +228,16 @@ impl Reading<'_> {
             && !self.session.is_closed()
             && let Some(event) = self.session.poll_event()
         {
-            let (conn, request) = (self.conn, self.request);
+            let (conn, request, transport) = (self.conn, self.request, self.kind);
             let event = match event {
                 SessionEvent::Probed => Event::Probed { conn },
                 SessionEvent::Upgraded => {
                     self.candidacy = Candidacy::Promoted;
-                    Event::Upgraded { conn, request }
+                    Event::Upgraded {
+                        conn,
+                        request,
+                        transport,
+                    }
                 }
                 SessionEvent::Closed { .. } => return,
             };

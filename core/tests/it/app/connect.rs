@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use sori::{ConnectError, ConnectRequest, Socket};
+use sori::{ConnectError, ConnectRequest, Socket, TransportKind};
 
 use crate::support::app::{Client, Gate, Log, Running};
+use crate::support::steady::Steady;
+use crate::support::stream::{self, ask};
 
 #[derive(Deserialize)]
 struct Auth {
@@ -156,4 +158,38 @@ fn a_check_decides_by_what_all_handlers_share() {
     let mut client = Client::open(running.address);
     client.send("40");
     client.expect("44{\"message\":\"locked\"}");
+}
+
+#[test]
+fn a_socket_tells_what_carries_its_connection() {
+    let running = Running::start();
+    let told = Log::default();
+    let tell = |told: &Log, socket: &Socket| {
+        let transport = socket.transport().map(TransportKind::as_str);
+        told.write(transport.unwrap_or("nothing"));
+    };
+    let chat = running.server.of("/");
+    let log = told.clone();
+    chat.on_connect(move |socket: Socket| tell(&log, &socket));
+    let log = told.clone();
+    chat.on("tell", move |socket: Socket| tell(&log, &socket));
+    let log = told.clone();
+    chat.on_disconnect(move |socket: Socket, _| tell(&log, &socket));
+    let connect = || Steady::connect(running.address);
+    let url = "/socket.io/?EIO=4&transport=polling";
+    let open = ask(connect(), "GET", url, "");
+    let sid = open.split("\"sid\":\"").nth(1).unwrap();
+    let sid = sid.split('"').next().unwrap();
+    ask(connect(), "POST", &format!("{url}&sid={sid}"), "40");
+    ask(connect(), "GET", &format!("{url}&sid={sid}"), "");
+    let url = format!("ws://localhost/socket.io/?EIO=4&transport=websocket&sid={sid}");
+    let (stream, _) = tungstenite::client(url, connect()).unwrap();
+    let mut upgraded = stream::Client { stream };
+    upgraded.send("2probe");
+    upgraded.expect("3probe");
+    upgraded.send("5");
+    upgraded.send(r#"42["tell"]"#);
+    told.expect(&["polling", "websocket"]);
+    drop(upgraded);
+    told.expect(&["polling", "websocket", "nothing"]);
 }
