@@ -25,6 +25,10 @@ impl Steady<TcpStream> {
             .expect("a fresh stream");
         Steady(stream)
     }
+
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        uninterrupted(|| self.0.peek(buffer))
+    }
 }
 
 #[cfg(unix)]

@@ -115,7 +115,8 @@ fn the_application_disconnects_a_room() {
 fn a_silent_client_times_out() {
     let running = Running::start_with(|builder| {
         builder
-            .ping_interval(Duration::from_millis(20))
+            // Time to join in, before the ping that is not answered.
+            .ping_interval(Duration::from_secs(3))
             .ping_timeout(Duration::from_millis(20))
     });
     let log = logging(&running);
