@@ -124,6 +124,22 @@ test('the socket can be reset, written to and ended after it was taken over', as
   assert.equal((await closed)[0], 1006);
 });
 
+test('an application that ends its half of the stream hears the peer until that ends its own', async (t) => {
+  const { wss, port } = await serve(t);
+  const connected = once(wss, 'connection');
+  const peer = new Peer(t, port);
+  const [ws] = await connected;
+  await peer.head();
+  const heard = record(ws);
+  ws._socket.end();
+  assert.equal(await peer.frame(), null);
+  const closed = once(ws, 'close');
+  peer.socket.write(Buffer.concat([frame(0x81, 'still'), frame(0x81, 'here')]));
+  peer.socket.end();
+  assert.equal((await closed)[0], 1006);
+  assert.deepEqual(heard, [['message', 'still', false], ['message', 'here', false], ['close', 1006, '']]);
+});
+
 const VIOLATIONS = [
   ['RSV2', frame(0xa1, 'x'), 1002, 'WS_ERR_UNEXPECTED_RSV_2_3', 'Invalid WebSocket frame: RSV2 and RSV3 must be clear'],
   ['RSV1 without compression', frame(0xc1, 'x'), 1002, 'WS_ERR_UNEXPECTED_RSV_1', 'Invalid WebSocket frame: RSV1 must be clear'],
