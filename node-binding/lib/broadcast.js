@@ -56,6 +56,11 @@ class BroadcastOperator {
     return new Set(this._except);
   }
 
+  /** Of the namespace; who traces broadcasts asks it which that is. */
+  get adapter() {
+    return this._nsp.adapter;
+  }
+
   /** Those that were set. */
   get flags() {
     return Object.fromEntries(Object.entries(this._flags).filter(([name, value]) => value !== PLAIN[name]));

@@ -160,7 +160,7 @@ test('bind, onconnection and attachApp say what they take', { skip: isOriginal }
   assert.throws(() => io.attachApp({}), { code: 'SORI_UNSUPPORTED', message: /use io\.listen\(port\), or io\.attach\(httpServer\)/ });
 });
 
-test('an operator shows its rooms, exceptions and flags', async (t) => {
+test('an operator shows its rooms, exceptions, flags and adapter', async (t) => {
   const { io, port } = await serve(t);
   const { socket } = await pair(t, io, port);
   const operator = socket.local.compress(false).to(['a', 'b']).except('c');
@@ -168,6 +168,8 @@ test('an operator shows its rooms, exceptions and flags', async (t) => {
   assert.deepEqual(operator.rooms, new Set(['a', 'b']));
   assert.equal(operator.exceptRooms.has('c'), true);
   assert.deepEqual(operator.flags, { local: true, compress: false });
+  assert.equal(operator.adapter, socket.nsp.adapter);
+  assert.equal(operator.adapter.nsp, socket.nsp);
 });
 
 test('flush tells of the packets that are sent, then drain', async (t) => {

@@ -4,7 +4,7 @@
 const assert = require('assert/strict');
 const { once } = require('events');
 const { test } = require('node:test');
-const { WebSocket, serve, clientOf, pair, next, record, frame, Peer } = require('./ws-harness');
+const { WebSocket, isOriginal, serve, clientOf, pair, next, record, frame, Peer } = require('./ws-harness');
 
 const CLOSE = 0x88;
 
@@ -122,6 +122,40 @@ test('the socket can be reset, written to and ended after it was taken over', as
   doomed._socket.resetAndDestroy();
   assert.equal((await failed)[0].code, 'ECONNRESET');
   assert.equal((await closed)[0], 1006);
+});
+
+test('an answer behind an await leaves before that to the close frame which came with the question', { skip: isOriginal }, async (t) => {
+  const { wss, port } = await serve(t);
+  wss.on('connection', (ws) => {
+    ws.on('message', async (data) => {
+      for (const piece of ['answer', 'to', data]) {
+        await null;
+        ws.send(String(piece));
+      }
+    });
+  });
+  const peer = new Peer(t, port, { first: Buffer.concat([frame(0x81, 'question'), closeFrame(1000)]) });
+  await peer.head();
+  for (const piece of ['answer', 'to', 'question']) {
+    assert.equal(String((await peer.frame()).payload), piece);
+  }
+  assert.equal((await peer.frame()).code, 1000);
+});
+
+test('an application that ends its half of the stream hears the peer until that ends its own', async (t) => {
+  const { wss, port } = await serve(t);
+  const connected = once(wss, 'connection');
+  const peer = new Peer(t, port);
+  const [ws] = await connected;
+  await peer.head();
+  const heard = record(ws);
+  ws._socket.end();
+  assert.equal(await peer.frame(), null);
+  const closed = once(ws, 'close');
+  peer.socket.write(Buffer.concat([frame(0x81, 'still'), frame(0x81, 'here')]));
+  peer.socket.end();
+  assert.equal((await closed)[0], 1006);
+  assert.deepEqual(heard, [['message', 'still', false], ['message', 'here', false], ['close', 1006, '']]);
 });
 
 const VIOLATIONS = [

@@ -98,6 +98,12 @@ impl Control {
         self.ending = Some(Box::new(Ending::Now(deadline)));
     }
 
+    /// Ends our half of the stream behind what is queued, then goes on listening until the peer ends
+    /// its own, at the latest at `deadline`.
+    pub(crate) fn end_half(&mut self, deadline: Instant) {
+        self.ending = Some(Box::new(Ending::Half(deadline)));
+    }
+
     /// Whether it owes nothing and comes to no end.
     fn is_idle(&self) -> bool {
         let Control {
@@ -115,6 +121,11 @@ impl Control {
             self.ending.as_deref(),
             Some(Ending::Drain(_) | Ending::Now(_))
         )
+    }
+
+    /// Whether our half of the stream ends, or has ended, and the peer is still heard.
+    pub(crate) fn is_half(&self) -> bool {
+        matches!(self.ending.as_deref(), Some(Ending::Half(_)))
     }
 }
 
@@ -147,8 +158,22 @@ enum Ending {
     /// still sends is read and dropped: a stream closed with bytes unread is reset, and a reset may
     /// overtake the close frame.
     Drain(Instant),
+    /// Our half of the stream ends behind the backlog; what the peer still says is heard.
+    Half(Instant),
     /// Nothing is awaited but that the backlog leaves.
     Now(Instant),
+}
+
+impl Ending {
+    /// When the link is dropped whatever the peer does.
+    fn deadline_mut(&mut self) -> &mut Instant {
+        match self {
+            Ending::AwaitPeer(deadline)
+            | Ending::Drain(deadline)
+            | Ending::Half(deadline)
+            | Ending::Now(deadline) => deadline,
+        }
+    }
 }
 
 /// A byte feed is given at most this much before it must have written some of it.
@@ -244,9 +269,8 @@ impl Link {
 
     /// A link that is coming to its end does so by `deadline` at the latest.
     pub(crate) fn end_by(&mut self, deadline: Instant) {
-        if let Some(Ending::AwaitPeer(at) | Ending::Drain(at) | Ending::Now(at)) =
-            self.control.ending.as_deref_mut()
-        {
+        if let Some(ending) = self.control.ending.as_deref_mut() {
+            let at = ending.deadline_mut();
             *at = deadline.min(*at);
         }
     }
@@ -261,18 +285,17 @@ impl Link {
             None => false,
             Some(Ending::Now(deadline)) => self.is_out() || deadline <= now,
             // Who writes a feed also sees to its orderly end.
-            Some(Ending::Drain(deadline)) => (self.is_out() && self.is_feed()) || deadline <= now,
+            Some(Ending::Drain(deadline) | Ending::Half(deadline)) => {
+                (self.is_out() && self.is_feed()) || deadline <= now
+            }
             Some(Ending::AwaitPeer(deadline)) => deadline <= now,
         }
     }
 
     /// When an ending link is dropped whatever the peer does.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.control.ending.as_deref().map(|ending| match *ending {
-            Ending::AwaitPeer(deadline) | Ending::Drain(deadline) | Ending::Now(deadline) => {
-                deadline
-            }
-        })
+        let ending = self.control.ending.as_deref().copied();
+        ending.map(|mut ending| *ending.deadline_mut())
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
@@ -375,10 +398,11 @@ impl Link {
             self.write(&farewell, cork);
         }
         self.write_cork(cork);
-        if matches!(self.control.ending.as_deref(), Some(Ending::Drain(_)))
-            && self.is_out()
-            && !self.is_feed()
-        {
+        let ends_half = matches!(
+            self.control.ending.as_deref(),
+            Some(Ending::Drain(_) | Ending::Half(_))
+        );
+        if ends_half && self.is_out() && !self.is_feed() {
             // Dropped, a writing half ends its direction of the stream.
             if let Outlet::Shared { stream, .. } = &self.outlet {
                 stream.shut_down(&mut context_of(self.reader.as_ref()));

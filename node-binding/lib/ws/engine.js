@@ -235,11 +235,12 @@ class Engine {
     let word = this.at >> 2;
     let at = this.at + count * RECORD_WORDS * 4;
     for (let i = 0; i < count; i++, word += RECORD_WORDS) {
-      if (i > 0 && pageWords[word + 1] !== pageWords[word + 1 - RECORD_WORDS]) {
-        turns.next();
-      }
       const first = pageWords[word];
       const kind = first & 0xff;
+      // Once a close frame is told nothing leaves any more: answers to what came before it may be behind an `await`.
+      if (i > 0 && (kind === RECORD.CLOSE_FRAME || pageWords[word + 1] !== pageWords[word + 1 - RECORD_WORDS])) {
+        turns.next();
+      }
       const third = pageWords[word + 2];
       let payload = null;
       if (kind !== RECORD.SENT) {

@@ -66,12 +66,16 @@ impl WebSocket {
         true
     }
 
-    /// The application ends our half of the stream behind what is queued.
+    /// The application ends our half of the stream behind what is queued; the peer may still have
+    /// something to say.
     pub(super) fn end(&mut self, now: Instant) {
         self.parting = None;
         if self.is_open() {
             let deadline = self.close_deadline(now);
-            self.link.control.end_when_out(deadline);
+            match self.is_ended {
+                true => self.link.control.end_when_out(deadline),
+                false => self.link.control.end_half(deadline),
+            }
         }
     }
 

@@ -213,8 +213,9 @@ impl Shard {
             // Only what is queued is waited for.
             return Poll::Pending;
         }
-        // Who cannot be written to is read to the end, to find out why.
-        let may_wait = !is_deaf && !websocket.link.is_closed();
+        // Who cannot be written to is read to the end, to find out why, unless that is our doing.
+        let link = &websocket.link;
+        let may_wait = !is_deaf && (!link.is_closed() || link.control.is_half());
         if may_wait && (is_held || self.pause(slot)) {
             return Poll::Pending;
         }

@@ -73,6 +73,34 @@ fn a_peer_that_has_ended_its_half_still_hears_the_answer() {
 }
 
 #[test]
+fn an_application_that_ends_its_half_hears_the_peer_until_that_ends_its_own() {
+    let rig = Rig::new();
+    let group = answering(&rig);
+    let mut peer = group.open(Role::Server);
+    group.send(&peer, text("all"));
+    group.ask(&peer, websocket::Command::End);
+    assert_eq!(peer.wire.read_text(), "all");
+    peer.wire.expect_end();
+    peer.wire.send_frame(TEXT, b"still");
+    peer.wire.send_frame(TEXT, b"here");
+    peer.wire.finish();
+    let lines = group.wait_closed(&peer);
+    assert_eq!(lines, ["text still", "text here", "ended", "close 1006 "]);
+}
+
+#[test]
+fn one_that_ends_its_half_waits_for_the_peer_no_longer_than_for_a_close() {
+    let rig = Rig::new();
+    let group = Group::with(&rig, |settings| {
+        settings.close_timeout = std::time::Duration::from_millis(30);
+    });
+    let mut peer = group.open(Role::Server);
+    group.ask(&peer, websocket::Command::End);
+    peer.wire.expect_end();
+    assert_eq!(group.wait_closed(&peer), ["close 1006 "]);
+}
+
+#[test]
 fn an_application_that_says_nothing_is_not_waited_for_longer_than_a_peer() {
     let rig = Rig::new();
     let group = Group::with(&rig, |settings| {
