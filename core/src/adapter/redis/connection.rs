@@ -59,12 +59,12 @@ pub(super) async fn run(
 ) {
     let mut pauses = Pauses::default();
     while !queue.is_closed() {
+        let began = Instant::now();
         match connect(client, queue, listener, places).await {
             Ok((connection, lost)) => {
                 let link = Link { connection, ways };
                 tell!(info, "cluster connected");
                 listener.connected(Ok(()));
-                pauses = Pauses::default();
                 queue.connect();
                 if let Some(places) = places {
                     places.set_posting(true, &**listener);
@@ -83,11 +83,12 @@ pub(super) async fn run(
             }
             Err(error) => report(&error, &**listener),
         }
-        rest(queue, pauses.next()).await;
+        rest(queue, pauses.after(began)).await;
     }
 }
 
-/// From one failed attempt to the next.
+/// From one failed attempt to the next, each longer than that before: a connection that is made and fails at once,
+/// because what is asked for is refused, is no more of a success than none.
 #[derive(Debug)]
 pub(super) struct Pauses(Duration);
 
@@ -101,7 +102,11 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    pub(super) fn next(&mut self) -> Duration {
+    /// The pause after an attempt that failed now. One that lasted begins anew with short ones.
+    pub(super) fn after(&mut self, began: Instant) -> Duration {
+        if began.elapsed() > PATIENCE {
+            *self = Pauses::default();
+        }
         let pause = self.0;
         self.0 = (pause * 2).min(LONGEST_PAUSE);
         pause

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
+use ::redis::{AsyncConnectionConfig, Client, ErrorKind, RedisResult, Value, cmd};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{PATIENCE, Pauses, report};
 use super::queue::Queue;
 use crate::adapter::{Entry, Listener, Offset};
 
-/// So long Redis waits for an entry before it says that there is none, in milliseconds.
-const BLOCK_MS: u64 = 5_000;
+/// So long Redis waits for an entry before it says that there is none.
+const BLOCK: Duration = Duration::from_secs(5);
 
 /// How far each stream has been read.
 #[derive(Debug)]
@@ -124,10 +124,11 @@ pub(super) async fn run(
         places.found.notified().await;
         let mut pauses = Pauses::default();
         loop {
-            let Err(error) = follow(client, places, &mut pauses, &**listener).await;
+            let began = Instant::now();
+            let Err(error) = follow(client, places, &**listener).await;
             places.set_reading(false, &**listener);
             report(&error, &**listener);
-            tokio::time::sleep(pauses.next()).await;
+            tokio::time::sleep(pauses.after(began)).await;
         }
     };
     tokio::select! {
@@ -140,7 +141,6 @@ pub(super) async fn run(
 async fn follow(
     client: &Client,
     places: &Places,
-    pauses: &mut Pauses,
     listener: &dyn Listener,
 ) -> RedisResult<std::convert::Infallible> {
     let config = AsyncConnectionConfig::new()
@@ -153,37 +153,55 @@ async fn follow(
     loop {
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(places.read_count);
-        read.arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
+        read.arg("BLOCK")
+            .arg(BLOCK.as_millis() as u64)
+            .arg("STREAMS");
         for name in &places.names {
             read.arg(&**name);
         }
         read.arg(&*places.read.lock());
+        let asked = Instant::now();
         let answer = read.query_async(&mut connection);
-        let answer = timeout(Duration::from_millis(BLOCK_MS) + PATIENCE, answer).await;
+        let answer = timeout(BLOCK + PATIENCE, answer).await;
         let Ok(answer) = answer else {
             return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
         };
-        deliver(answer?, places, listener);
-        *pauses = Pauses::default();
+        // Redis waits before it says that nothing has come; what does not would be asked again at once, for ever.
+        let is_quiet = matches!(&answer, Ok(Value::Nil)) && asked.elapsed() >= BLOCK / 2;
+        if !deliver(answer?, places, listener) && !is_quiet {
+            return Err((ErrorKind::Parse, "XREAD was answered without an entry").into());
+        }
     }
 }
 
-/// Gives what has been read, and keeps where to read on.
-fn deliver(answer: Value, places: &Places, listener: &dyn Listener) {
-    // Nothing has come in time.
+/// Gives what has been read, and keeps where to read on. False if there was nothing behind what is known.
+fn deliver(answer: Value, places: &Places, listener: &dyn Listener) -> bool {
     let Value::Map(streams) = answer else {
-        return;
+        return false;
     };
+    let mut is_further = false;
     for (name, found) in streams {
         let name = text(name);
-        let at = places.names.iter().position(|known| **known == *name);
+        let Some(at) = places.names.iter().position(|known| **known == *name) else {
+            continue;
+        };
         for (offset, entry) in entries(&name, found) {
-            if let Some(at) = at {
-                places.read.lock()[at].clone_from(&offset);
+            let is_new = {
+                let read = &mut places.read.lock()[at];
+                let (new, known) = (Offset::read(&offset), Offset::read(read));
+                let is_new = new.is_some() && new > known;
+                if is_new {
+                    read.clone_from(&offset);
+                }
+                is_new
+            };
+            if is_new {
+                listener.read(&offset, entry);
+                is_further = true;
             }
-            listener.read(&offset, entry);
         }
     }
+    is_further
 }
 
 /// The entries of `[[offset, [name, value, …]], …]`.

@@ -15,6 +15,8 @@ mod handlers;
 mod listening;
 mod parsing;
 mod recovery;
+#[cfg(feature = "redis")]
+mod redis_refusals;
 mod rooms;
 mod sse;
 #[cfg(feature = "tls")]
