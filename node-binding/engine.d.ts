@@ -3,7 +3,7 @@ import type { EventEmitter } from 'events';
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'http';
 import type { Server as HttpsServer } from 'https';
 import type { Duplex } from 'stream';
-import type { Metrics, ServerOptions as SocketIoOptions } from './index';
+import type { Metrics, ServerOptions as SocketIoOptions, WebTransportSession } from './index';
 
 export type RawData = string | Buffer | ArrayBuffer | ArrayBufferView;
 
@@ -25,7 +25,7 @@ type SendCallback = (transport: Transport) => void;
 /** What carries a connection now. Emits `packet`, `drain`, `headers` (of polling answers), `error` and `close`. */
 export class Transport extends EventEmitter {
   protected constructor();
-  readonly name: 'polling' | 'websocket';
+  readonly name: 'polling' | 'websocket' | 'webtransport';
   readonly sid: string;
   readonly protocol: 3 | 4;
   readonly readyState: 'open' | 'closing' | 'closed';
@@ -43,7 +43,7 @@ export class Socket extends EventEmitter {
   protected constructor();
   readonly id: string;
   readonly protocol: 3 | 4;
-  /** The first request of the session. */
+  /** The first request of the session; null of one that began over WebTransport. */
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
   readonly readyState: 'open' | 'closing' | 'closed';
@@ -127,6 +127,8 @@ export class Server extends EventEmitter {
   attach(server: HttpServer | HttpsServer, options?: AttachOptions): void;
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Takes on a session of WebTransport; with middlewares it is closed. Resolves when it has begun, or has ended. */
+  onWebTransportSession(session: WebTransportSession): Promise<void>;
   /** `middleware` runs for every request and upgrade. */
   use(middleware: Middleware): void;
   /** The transports that a connection on `transport` may change to. */
@@ -153,7 +155,7 @@ export class uServer {
 }
 
 export const protocol: 4;
-export const transports: Readonly<Record<'polling' | 'websocket', { readonly upgradesTo: readonly string[] }>>;
+export const transports: Readonly<Record<'polling' | 'websocket' | 'webtransport', { readonly upgradesTo: readonly string[] }>>;
 /** npm `engine.io-parser`. */
 export const parser: any;
 

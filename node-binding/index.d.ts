@@ -160,7 +160,10 @@ export interface ServerOptions {
   onHandlerError: (error: any, where: { socket: Socket<any, any, any, any>; event: string; args: any[] }) => void;
   /** Decides about a handshake: `callback(null, true)` allows it. */
   allowRequest: (req: IncomingMessage, callback: (err: string | null | undefined, success: boolean) => void) => void;
-  /** @default ["polling", "websocket"] */
+  /**
+   * With `webtransport` polling clients are told that they can upgrade to it; the application brings its sessions by
+   * `io.engine.onWebTransportSession`. @default ["polling", "websocket"]
+   */
   transports: ('polling' | 'websocket' | 'webtransport')[];
   /** @default true */
   allowUpgrades: boolean;
@@ -224,7 +227,7 @@ export interface RecoveryOptions {
 // Engine -------------------------------------------------------------------------------------------------------------
 
 export interface Transport extends EventEmitter {
-  readonly name: 'polling' | 'websocket';
+  readonly name: 'polling' | 'websocket' | 'webtransport';
   readonly sid: string;
   readonly protocol: number;
   readonly readyState: string;
@@ -241,6 +244,7 @@ export interface Transport extends EventEmitter {
 export interface Connection extends EventEmitter {
   readonly id: string;
   readonly protocol: number;
+  /** The first request of the session; null of one that began over WebTransport. */
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
   readonly readyState: 'open' | 'closing' | 'closed';
@@ -287,7 +291,22 @@ export interface Engine extends EventEmitter {
   prometheus(labels?: Record<string, string>): string;
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Takes on a session of WebTransport, as the streams of `Http3Server` in `@fails-components/webtransport` bring them. With
+   * middlewares, those of `cors` included, it is closed, as in engine.io: it has no request for them, and none for
+   * `allowRequest` and `generateId`, which are not asked. Resolves when it has begun, or has ended.
+   */
+  onWebTransportSession(session: WebTransportSession): Promise<void>;
   close(): this;
+}
+
+/** The server's side of a session of WebTransport, with the interface that browsers give it. */
+export interface WebTransportSession {
+  readonly incomingBidirectionalStreams: any;
+  readonly closed: Promise<any>;
+  /** The client's address and port, where it is known. */
+  readonly peerAddress?: string;
+  close(...info: any[]): void;
 }
 
 /** An engine's counters at one moment. They are the engine's own: reading them stops nothing. */

@@ -23,7 +23,8 @@ pub enum TransportKind {
     Polling,
     /// A WebSocket (RFC 6455).
     WebSocket,
-    /// A stream of WebTransport (HTTP/3), from a listener of its own and never by a request of HTTP.
+    /// A stream of WebTransport (HTTP/3), from a listener of its own or a session that the application
+    /// accepts, and never by a request of HTTP.
     WebTransport,
 }
 
@@ -155,7 +156,7 @@ pub struct Config {
     pub max_http_connections: Option<usize>,
     /// Transports that are served. Default: polling and WebSocket. With none the engine serves plain
     /// WebSockets alone, and every path of its listener is the application's. WebTransport needs no
-    /// mention: it is served where it is listened for.
+    /// mention: it is served where it is listened for, or offered.
     pub transports: Vec<TransportKind>,
     /// Whether a polling connection may move to another transport. Default true.
     pub allow_upgrades: bool,
@@ -262,11 +263,6 @@ impl Config {
     /// Whether `kind` is served.
     pub fn serves(&self, kind: TransportKind) -> bool {
         self.transports.contains(&kind)
-    }
-
-    /// Whether a polling connection is offered the upgrade.
-    pub fn offers_upgrade(&self) -> bool {
-        self.allow_upgrades && self.serves(TransportKind::WebSocket)
     }
 }
 

@@ -24,6 +24,9 @@ class Bridge {
     this.server = server;
     this.Connection = Connection;
     this.native = new native.Engine(threads, JSON.stringify(nativeOptions(options)), (json, bytes) => dispatch(this, json, bytes));
+    if (options.transports.includes('webtransport')) {
+      this.native.offerWebtransport();
+    }
     this.queue = new Queue(this.native);
     this.starts = new Starts(this.native);
     this.isClosed = false;

@@ -19,7 +19,8 @@ class Connection {
     this.id = sid;
     this.protocol = protocol;
     this.request = request;
-    this.remoteAddress = request.socket.remoteAddress;
+    // A session of WebTransport has no request.
+    this.remoteAddress = request === null ? undefined : request.socket.remoteAddress;
     this.readyState = 'open';
     this.upgraded = false;
     this.server = engine;
@@ -245,14 +246,15 @@ class Connection {
     return true;
   }
 
-  /** A WebSocket came that may take over from polling. */
-  _onupgrading() {
+  /** A transport of that name came that may take over from polling. */
+  _onupgrading(name) {
     this.upgrading = true;
+    this._candidateName = name;
   }
 
   /** Its client has tried it, and is answered. */
   _onprobed() {
-    this.emit('upgrading', { name: 'websocket' });
+    this.emit('upgrading', { name: this._candidateName });
   }
 
   /** The client did not go through with it. */
@@ -261,10 +263,10 @@ class Connection {
   }
 
   _onupgrade() {
-    debug('%s upgraded to websocket', this.id);
+    debug('%s upgraded to %s', this.id, this._candidateName);
     this.upgrading = false;
     this.upgraded = true;
-    this._transportName = 'websocket';
+    this._transportName = this._candidateName;
     this._transport = null;
     this.emit('upgrade', this.transport);
   }
@@ -318,6 +320,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 becomesEmitter(Connection);
 // Few are: the others need no field of their own.
 Connection.prototype.upgrading = false;
+Connection.prototype._candidateName = 'websocket';
 Connection.prototype._dataReq = null;
 Connection.prototype._drain = DRAIN.IDLE;
 // Whether it waits for `drain` because of nothing but a ping, and whether that has been told of before the engine said so.

@@ -15,7 +15,7 @@ const { Turns } = require('./turns');
  * batch's bytes. `conn` is a small number that means the same connection until its CLOSE.
  */
 const RECORD = Object.freeze({
-  OPEN: 0, //                  conn, requestId, engineSid, transport (0 polling, 1 websocket), Engine.IO protocol
+  OPEN: 0, //                  conn, requestId, engineSid, transport (as TRANSPORTS has it), Engine.IO protocol
   JOIN: 1, //                  conn, namespace name, socketSid, auth or null, 1 when it is the socket of that sid again,
   //                           what the engine has as its data or null: to be answered with op `a` or `r`
   EVENT: 2, //                 conn, nspId, ackId or -1, [event, ...args]
@@ -25,8 +25,8 @@ const RECORD = Object.freeze({
   LEAVE: 6, //                 conn, nspId: the client left the namespace
   CLOSE: 7, //                 conn, reason, description or null: last record of a connection
   ANSWER: 8, //                requestId, status, [name, value, ...], body, its length when it is bytes, or null
-  FEED: 9, //                  requestId, length: bytes for a fed socket
-  FEED_END: 10, //             requestId, 1 to destroy the socket, 0 to end it after what was written
+  FEED: 9, //                  requestId, length: bytes for a fed socket, or a session
+  FEED_END: 10, //             requestId, 1 to destroy it, 0 to end it after what was written
   UPGRADED: 11, //             conn, requestId
   ACK_TIMEOUT: 12, //          conn, nspId, ackId
   BROADCAST_ACK: 13, //        token, [args, ...], 1 when some did not answer in time; of servers that were asked, too
@@ -49,9 +49,10 @@ const RECORD = Object.freeze({
   JOIN_ASKED: 29, //           conn, nspId, rooms: another server puts the socket there, where that is watched
   LEAVE_ASKED: 30, //          the same, out of rooms
   CLOSED: 31, //               nothing: every connection is closed
+  FEED_READ: 32, //            requestId, bytes: so much that was fed to a session has been read, and told of
 });
 
-const TRANSPORTS = ['polling', 'websocket'];
+const TRANSPORTS = ['polling', 'websocket', 'webtransport'];
 const NO_BYTES = Buffer.alloc(0);
 
 /** `json` is an array of records; the attachments they speak of lie one after another in `bytes`. */
@@ -227,6 +228,13 @@ function handle(bridge, record, reader) {
       }
       break;
     }
+    case RECORD.FEED_READ: {
+      const exchange = bridge.requests.get(record[1]);
+      if (exchange !== undefined) {
+        exchange.ontaken(record[2]);
+      }
+      break;
+    }
     case RECORD.BROADCAST_ACK:
       onbroadcastAck(bridge, record, record[2]);
       break;
@@ -309,12 +317,12 @@ function onbroadcastAnswer(bridge, [, conn, nspId, token, args, lengths], reader
   }
 }
 
-/** A WebSocket that will not become a connection, or carry one. */
+/** A WebSocket, or a session, that will not become a connection, or carry one. */
 function forget(bridge, requestId) {
   const exchange = bridge.requests.get(requestId);
   if (exchange !== undefined) {
     exchange.forgotten();
-    const upgraded = bridge.clients.get(exchange.req._query.sid);
+    const upgraded = bridge.clients.get(exchange.upgradeOf);
     if (upgraded !== undefined && upgraded.upgrading) {
       upgraded._onupgradeFailed();
     }

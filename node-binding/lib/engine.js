@@ -11,6 +11,9 @@ const { metricsOf, prometheusOf } = require('./metrics');
 const { engineWatch } = require('./packet-watch');
 const { handleUpgrade } = require('./upgrade');
 const { parseQuery } = require('./verify');
+const { acceptSession, peerAddressOf } = require('./webtransport');
+
+const UPGRADES = ['websocket', 'webtransport'];
 
 class Engine extends EventEmitter {
   /** `options` are complete, as `completeOptions` gives them. */
@@ -61,8 +64,8 @@ class Engine extends EventEmitter {
 
   /** The transports a connection on `transport` may change to. */
   upgrades(transport) {
-    const canUpgrade = transport === 'polling' && this.opts.allowUpgrades && this.opts.transports.includes('websocket');
-    return canUpgrade ? ['websocket'] : [];
+    const canUpgrade = transport === 'polling' && this.opts.allowUpgrades;
+    return canUpgrade ? UPGRADES.filter((name) => this.opts.transports.includes(name)) : [];
   }
 
   /** `fn(req, res, next)` runs for every HTTP request and upgrade of the engine. */
@@ -135,6 +138,11 @@ class Engine extends EventEmitter {
     return address ? String(address) : undefined;
   }
 
+  /** The same of a session, which has no request for `addressOf`. */
+  _addressOfSession(session) {
+    return this._limitsAddresses && !this.opts.addressOf ? peerAddressOf(session) : undefined;
+  }
+
   /** Comes before everything else that is done with a request; an application may do more here. */
   prepare(req) {
     parseQuery(req);
@@ -146,6 +154,11 @@ class Engine extends EventEmitter {
 
   handleUpgrade(req, socket, head) {
     handleUpgrade(this, req, socket, head);
+  }
+
+  /** Takes on a session of WebTransport, whose object has the interface of browsers. Resolves when it has begun, or has ended. */
+  onWebTransportSession(session) {
+    return acceptSession(this, session);
   }
 
   /** Ends all connections. */

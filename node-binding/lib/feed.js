@@ -10,6 +10,11 @@ class ByteFeed {
     this.id = engine._bridge.track(this);
   }
 
+  /** The id of the connection that it may come to carry. */
+  get upgradeOf() {
+    return this.req._query.sid;
+  }
+
   /** Calls `refused` when the engine no longer knows the session. */
   start(head, answer, refused) {
     const { engine, id, req, socket } = this;

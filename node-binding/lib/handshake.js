@@ -3,17 +3,17 @@
 
 function describeHandshake(connection, issued, auth) {
   const { request } = connection;
-  const headers = request === undefined ? {} : request.headers;
+  const headers = request === null ? {} : request.headers;
   return {
     headers,
     time: `${new Date(issued)}`,
     address: connection.remoteAddress,
     xdomain: Boolean(headers.origin),
     // A connection without a request can only be one over QUIC, which is always encrypted.
-    secure: request === undefined || Boolean(request.socket.encrypted),
+    secure: request === null || Boolean(request.socket.encrypted),
     issued,
-    url: request === undefined ? '' : request.url,
-    query: request === undefined ? {} : request._query,
+    url: request === null ? undefined : request.url,
+    query: request === null ? {} : request._query,
     auth,
   };
 }

@@ -100,9 +100,6 @@ function checkOptions(given) {
       throw new TypeError(`sori: the option "${name}" takes a number above 0`);
     }
   }
-  if (given.transports && given.transports.includes('webtransport')) {
-    warn('the transport "webtransport" is not supported yet: clients use the others');
-  }
 }
 
 function isNumber(value) {
@@ -154,7 +151,6 @@ function completeOptions(given) {
   if (options.connectionStateRecovery) {
     options.connectionStateRecovery = { ...RECOVERY_DEFAULTS, ...options.connectionStateRecovery };
   }
-  options.transports = options.transports.filter((name) => name !== 'webtransport');
   return options;
 }
 
@@ -170,6 +166,8 @@ function nativeOptions(options) {
       chosen.perMessageDeflate.level = level;
     }
   }
+  // The engine serves it where the application brings sessions; clients are told by `offerWebtransport`.
+  chosen.transports = options.transports.filter((name) => name !== 'webtransport');
   chosen.parser = nativeParser(options.parser);
   if (options.initialPacket) {
     chosen.initialPacket = typeof options.initialPacket === 'string' ? options.initialPacket : [...asBuffer(options.initialPacket)];

@@ -105,13 +105,13 @@ function announceMessages(connection, messages, isCompressed) {
   );
 }
 
-/** Tells of a ping or a pong that the engine sends: over a WebSocket at once, if nothing is before it. */
+/** Tells of a ping or a pong that the engine sends: at once but over polling, if nothing is before it. */
 function announceHeartbeat(connection, type) {
   if (!connection._isWatched || !isStillWatched(connection)) {
     return;
   }
   announceFlush(connection, [{ type, options: { compress: true } }]);
-  if (connection._transportName === 'websocket' && !connection._isDraining) {
+  if (connection._transportName !== 'polling' && !connection._isDraining) {
     announceDrain(connection);
   } else if (!connection._isDraining && isDrainWatched(connection)) {
     connection._expectDrain();

@@ -90,9 +90,14 @@ class TakeOver extends TakenOver {
     return {};
   }
 
+  /** The id of the connection that it may come to carry. */
+  get upgradeOf() {
+    return this.req._query.sid;
+  }
+
   /** The connection it carries, or may come to carry; undefined while the engine has not told of it. */
   get subject() {
-    return this.connection || this.engine._bridge.clients.get(this.req._query.sid);
+    return this.connection || this.engine._bridge.clients.get(this.upgradeOf);
   }
 
   drop() {

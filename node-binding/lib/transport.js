@@ -8,7 +8,7 @@ class Transport {
     this.name = connection._transportName;
     this.sid = connection.id;
     this.protocol = connection.protocol;
-    this.supportsBinary = this.name === 'websocket' || !connection.request._query.b64;
+    this.supportsBinary = this.name !== 'polling' || !connection.request._query.b64;
     this._connection = connection;
   }
 

@@ -92,7 +92,7 @@ function accept(engine, req, socket, head, res) {
   const connection = engine._bridge.clients.get(req._query.sid);
   const isFirst = connection !== undefined && !connection.upgrading && !connection.upgraded;
   if (isFirst) {
-    connection._onupgrading();
+    connection._onupgrading('websocket');
   }
   giveSocket(engine, req, res, socket, head, answer, () => {
     if (isFirst) {

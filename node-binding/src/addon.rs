@@ -14,13 +14,15 @@ use sori::Error as EngineError;
 use sori::adapter::Adapter;
 use sori::embed::{ConnId, NamespaceId, RequestId};
 use sori::proto::websocket::deflate::{self, DeflateParams};
-use sori::server::{Engine as Native, FeedId, Request, Upgrade};
+use sori::proto::webtransport::FirstPacket;
+use sori::server::{Engine as Native, FeedId, Request, Upgrade, WebTransport};
 
 use crate::cluster;
 use crate::metrics::{self, Metrics};
 use crate::names::Meanings;
 use crate::operations;
 use crate::options;
+use crate::pipe::{Pipe, pipe};
 use crate::sink::Sink;
 use crate::text::{BatchText, Operations};
 use crate::threads::Threads;
@@ -47,7 +49,16 @@ struct Known {
     requests: HashMap<u64, ConnId>,
     /// Upgrades that have been adopted and not yet started.
     adopted: HashMap<u64, Adopted>,
-    feeds: HashMap<u64, FeedId>,
+    feeds: HashMap<u64, Feed>,
+}
+
+/// What JavaScript reads and writes for the engine.
+#[derive(Clone)]
+enum Feed {
+    /// A socket that Node keeps.
+    Socket(FeedId),
+    /// The stream of a WebTransport session.
+    Session(Pipe),
 }
 
 struct Adopted {
@@ -144,6 +155,12 @@ impl Engine {
     #[napi]
     pub fn tell_heartbeats(&self) {
         self.native.tell_heartbeats();
+    }
+
+    /// From now on polling clients are told that they can upgrade to WebTransport.
+    #[napi]
+    pub fn offer_webtransport(&self) {
+        self.native.offer_webtransport();
     }
 
     /// Executes a text of operations; see `operations.rs`.
@@ -286,34 +303,76 @@ impl Engine {
                 return Some((url, stream, upgrade));
             }
             let feed = self.native.attach_feed(&url, upgrade);
+            let feed = Feed::Socket(feed);
             self.thread.0.lock().feeds.insert(request.0, feed);
             None
         });
         self.native.attach_all(upgrades);
     }
 
+    /// Takes on a session of WebTransport whose stream begins with `bytes`: null if that is not yet
+    /// the whole first packet, else the id of the connection that it may come to carry, or '' for a new
+    /// one. Throws if no stream begins like that. `address` is as in `request`.
+    #[napi]
+    pub fn open_session(
+        &self,
+        id: i64,
+        bytes: Buffer,
+        address: Option<String>,
+    ) -> Result<Option<String>> {
+        let first = FirstPacket::decode(&bytes);
+        let first = first.map_err(|error| Error::from_reason(error.to_string()))?;
+        let Some((first, size)) = first else {
+            return Ok(None);
+        };
+        let request = RequestId(id as u64);
+        let head = Bytes::copy_from_slice(&bytes[size..]);
+        let (pipe, stream) = pipe(request, Arc::clone(&self.sink), head);
+        let feed = Feed::Session(pipe);
+        self.thread.0.lock().feeds.insert(id as u64, feed);
+        let session = WebTransport {
+            request,
+            stream,
+            // JavaScript has the session itself.
+            handshake: None,
+            address: address.map(String::into_boxed_str),
+        };
+        self.native.attach_webtransport(&first, session);
+        Ok(Some(match first {
+            FirstPacket::Open => String::new(),
+            FirstPacket::Upgrade { sid } => sid.into(),
+        }))
+    }
+
     /// Bytes of a feed's peer.
     #[napi]
     pub fn feed(&self, id: i64, bytes: Buffer) {
-        if let Some(feed) = self.feed_of(id) {
-            self.native.feed(feed, Bytes::copy_from_slice(&bytes));
+        let bytes = Bytes::copy_from_slice(&bytes);
+        match self.feed_of(id) {
+            Some(Feed::Socket(feed)) => self.native.feed(feed, bytes),
+            Some(Feed::Session(pipe)) => pipe.feed(bytes),
+            None => {}
         }
     }
 
     /// Bytes of a feed have been written to its peer.
     #[napi]
     pub fn feed_written(&self, id: i64, bytes: u32) {
-        if let Some(feed) = self.feed_of(id) {
-            self.native.feed_written(feed, bytes as usize);
+        match self.feed_of(id) {
+            Some(Feed::Socket(feed)) => self.native.feed_written(feed, bytes as usize),
+            Some(Feed::Session(pipe)) => pipe.written(bytes as usize),
+            None => {}
         }
     }
 
-    /// A feed's socket is closed.
+    /// A feed's socket, or session, is closed.
     #[napi]
     pub fn feed_closed(&self, id: i64, _error: Option<String>) {
         let feed = self.thread.0.lock().feeds.remove(&(id as u64));
-        if let Some(feed) = feed {
-            self.native.feed_closed(feed);
+        match feed {
+            Some(Feed::Socket(feed)) => self.native.feed_closed(feed),
+            Some(Feed::Session(pipe)) => pipe.close(),
+            None => {}
         }
     }
 
@@ -413,8 +472,8 @@ impl Engine {
         }
     }
 
-    fn feed_of(&self, id: i64) -> Option<FeedId> {
-        self.thread.0.lock().feeds.get(&(id as u64)).copied()
+    fn feed_of(&self, id: i64) -> Option<Feed> {
+        self.thread.0.lock().feeds.get(&(id as u64)).cloned()
     }
 }
 

@@ -13,6 +13,8 @@ mod metrics;
 mod names;
 mod operations;
 mod options;
+mod pipe;
+mod placeholders;
 mod record;
 mod sink;
 mod text;

@@ -38,6 +38,7 @@ pub(crate) enum Kind {
     JoinAsked = 29,
     LeaveAsked = 30,
     Closed = 31,
+    FeedRead = 32,
 }
 
 /// A record being written; it is complete when dropped.

@@ -17,6 +17,7 @@ use sori::server::{Application, Engine};
 
 use crate::cluster;
 use crate::names::Names;
+use crate::placeholders::renumber;
 use crate::record::{Kind, Record};
 
 /// Most bytes that may wait for JavaScript before the engine stops reading.
@@ -145,6 +146,31 @@ impl Sink {
             true => watched.insert(namespace),
             false => watched.remove(&namespace),
         };
+    }
+
+    /// Bytes for what a request brought, which JavaScript writes.
+    pub(crate) fn feed_write(&self, request: RequestId, bytes: &[u8]) {
+        self.write(|state| {
+            let record = Record::new(&mut state.batch.text, Kind::Feed);
+            record.number(request.0).number(bytes.len() as u64);
+            state.batch.bytes.extend_from_slice(bytes);
+        });
+    }
+
+    /// So many bytes of a session have been read.
+    pub(crate) fn feed_read(&self, request: RequestId, bytes: usize) {
+        self.write(|state| {
+            let record = Record::new(&mut state.batch.text, Kind::FeedRead);
+            record.number(request.0).number(bytes as u64);
+        });
+    }
+
+    /// Nothing more is written to what a request brought.
+    pub(crate) fn feed_end(&self, request: RequestId, is_discarded: bool) {
+        self.write(|state| {
+            let record = Record::new(&mut state.batch.text, Kind::FeedEnd);
+            record.number(request.0).number(is_discarded.into());
+        });
     }
 
     fn write(&self, work: impl FnOnce(&mut State)) {
@@ -328,15 +354,8 @@ impl Application for Sink {
                 record.number(name.into()).number(request.0);
             }),
             Event::Answer { request, answer } => self.write(|state| state.answer(request, &answer)),
-            Event::FeedWrite { request, bytes } => self.write(|state| {
-                let record = Record::new(&mut state.batch.text, Kind::Feed);
-                record.number(request.0).number(bytes.len() as u64);
-                state.batch.bytes.extend_from_slice(bytes);
-            }),
-            Event::FeedEnd { request, discard } => self.write(|state| {
-                let record = Record::new(&mut state.batch.text, Kind::FeedEnd);
-                record.number(request.0).number(discard.into());
-            }),
+            Event::FeedWrite { request, bytes } => self.feed_write(request, bytes),
+            Event::FeedEnd { request, discard } => self.feed_end(request, discard),
             Event::Forget { request } => self.write(|state| {
                 Record::new(&mut state.batch.text, Kind::Forget).number(request.0);
             }),
@@ -532,56 +551,11 @@ impl State {
     }
 }
 
-/// Counts a response's placeholders on from `first`, since all responses share one list.
-fn renumber(data: &str, first: usize) -> std::borrow::Cow<'_, str> {
-    if first == 0 || !data.contains("_placeholder") {
-        return data.into();
-    }
-    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(data) else {
-        return data.into();
-    };
-    shift(&mut value, first as u64);
-    value.to_string().into()
-}
-
-fn shift(value: &mut serde_json::Value, first: u64) {
-    match value {
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| shift(item, first)),
-        serde_json::Value::Object(fields) => {
-            let is_placeholder = fields.get("_placeholder") == Some(&true.into());
-            if let Some(num) = fields.get_mut("num")
-                && is_placeholder
-                && let Some(old) = num.as_u64()
-            {
-                *num = old.saturating_add(first).into();
-                return;
-            }
-            fields.values_mut().for_each(|field| shift(field, first));
-        }
-        _ => {}
-    }
-}
-
 fn finish(record: Record<'_>, attachments: &[Bytes], bytes: &mut Vec<u8>) {
     if !attachments.is_empty() {
         record.lengths(attachments.iter());
         for attachment in attachments {
             bytes.extend_from_slice(attachment);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_count_on_over_all_responses() {
-        let data = r#"[{"_placeholder":true,"num":1},{"num":1}]"#;
-        assert_eq!(renumber(data, 0), data);
-        assert_eq!(
-            renumber(data, 2),
-            r#"[{"_placeholder":true,"num":3},{"num":1}]"#
-        );
     }
 }

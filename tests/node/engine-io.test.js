@@ -67,7 +67,6 @@ test('import gives the same', { skip: isOriginal }, async () => {
 test('what other engines bring is refused with a sentence', { skip: isOriginal }, () => {
   assert.throws(() => new Server({ wsEngine: class {} }), { code: 'SORI_UNSUPPORTED', message: /"wsEngine" has no meaning here/ });
   assert.throws(() => new engineIo.uServer(), { code: 'SORI_UNSUPPORTED', message: /uWebSockets\.js/ });
-  assert.throws(() => new Server().onWebTransportSession({}), { code: 'SORI_UNSUPPORTED', message: /WebTransport/ });
 });
 
 test('a server that nobody uses costs no engine, and has no clients', () => {

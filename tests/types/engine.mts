@@ -1,10 +1,11 @@
 // `sori/engine` in TypeScript, and the parts of an application's own that a server takes.
 import { Server, Socket, attach, listen, protocol, type ServerOptions } from 'sori/engine';
-import { Server as Io } from 'sori';
+import { Server as Io, type WebTransportSession } from 'sori';
 import { EventEmitter } from 'events';
 import { createServer } from 'http';
 
 const options: ServerOptions = { pingInterval: 1000, cookie: true, initialPacket: Buffer.from('x') };
+declare const session: WebTransportSession;
 const engine: Server = attach(createServer(), { ...options, path: '/live' });
 engine.on('connection', (socket) => {
   socket.on('message', (data) => {
@@ -21,6 +22,7 @@ engine.on('connection_error', ({ code, context }) => [code, context]);
 engine.generateId = async (req) => req.url ?? '';
 // @ts-expect-error WebSocket servers of other packages are not taken
 listen(3000, { wsEngine: EventEmitter });
+engine.onWebTransportSession(session).then((nothing: void) => nothing);
 const version: 4 = protocol;
 const waiting: number = engine.metrics().recoverySockets;
 const scraped: string = engine.prometheus();
@@ -36,6 +38,9 @@ class Encoder {
 }
 const io = new Io({ parser: { Encoder, Decoder } });
 io.bind(engine);
+io.engine.onWebTransportSession(session);
+// @ts-expect-error a session has streams
+io.engine.onWebTransportSession({ closed: Promise.resolve(), close() {} });
 // @ts-expect-error a parser has two classes
 new Io({ parser: { Encoder } });
 

@@ -12,7 +12,12 @@
 //! records, and what lies between deals in frames alone. Neither holds more than a header back, and
 //! limits are for who reads the frames.
 
+use std::borrow::Cow;
+
 use bytes::BufMut;
+use serde::Deserialize;
+
+use super::DecodeError;
 
 /// Whether a record's packet is text or bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,59 @@ impl Header {
         };
         put_length(first, self.length, records);
     }
+}
+
+/// What a stream begins with: the packet that says what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirstPacket {
+    /// `0`: a new connection.
+    Open,
+    /// `0{"sid":…}`: it may come to carry the connection of that id.
+    Upgrade {
+        /// The connection's id.
+        sid: Box<str>,
+    },
+}
+
+impl FirstPacket {
+    /// Most bytes of the packet, without its header: it holds a session's id.
+    pub const MAX: usize = 1024;
+
+    /// The packet whose record stands at the beginning of `bytes`, and the record's size; nothing if
+    /// there is more to come.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if no stream begins like that.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(FirstPacket, usize)>, DecodeError> {
+        let Some((header, size)) = Header::decode(bytes) else {
+            return Ok(None);
+        };
+        let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        if header.form != Form::Text || length > FirstPacket::MAX {
+            return Err(DecodeError::InvalidPayload);
+        }
+        let Some(packet) = bytes.get(size..size + length) else {
+            return Ok(None);
+        };
+        let first = match packet.split_first() {
+            None => return Err(DecodeError::EmptyPacket),
+            Some((b'0', [])) => FirstPacket::Open,
+            Some((b'0', named)) => {
+                let Named { sid } =
+                    serde_json::from_slice(named).map_err(|_| DecodeError::InvalidPayload)?;
+                FirstPacket::Upgrade { sid: sid.into() }
+            }
+            Some((kind, _)) => return Err(DecodeError::UnknownPacketType(char::from(*kind))),
+        };
+        Ok(Some((first, size + length)))
+    }
+}
+
+/// What the first packet of a candidate says.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
 }
 
 /// Rewrites records to unmasked, unfragmented frames of WebSocket.

@@ -67,7 +67,6 @@ impl Shard {
             }
         };
         let mut link = match kind {
-            #[cfg(feature = "webtransport")]
             TransportKind::WebTransport => Link::of_records(id, request, outlet),
             _ => Link::new(id, request, outlet, Role::Server, deflate),
         };

@@ -37,7 +37,6 @@ mod threads;
 mod timers;
 mod upgrades;
 mod websocket;
-#[cfg(feature = "webtransport")]
 mod webtransport;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -62,6 +61,7 @@ pub use http::{
 pub use start::Placement;
 pub use threads::Threads;
 pub use websocket::WebSocketUpgrade;
+pub use webtransport::WebTransport;
 
 use crate::config::{Config, Protocol};
 use crate::embed::{
@@ -193,8 +193,8 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     /// Whether the application wants to hear of heartbeats while the engine speaks Socket.IO.
     tells_heartbeats: AtomicBool,
-    #[cfg(feature = "webtransport")]
-    listens_webtransport: AtomicBool,
+    /// Whether polling clients are told of WebTransport.
+    offers_webtransport: AtomicBool,
     /// Told when the engine closes.
     closing: Notify,
     /// When it must have closed, if the application said so.
@@ -444,14 +444,6 @@ impl Engine {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.shared.is_closing.load(Ordering::Acquire)
-    }
-
-    /// Whether polling clients are told of WebTransport.
-    fn offers_webtransport(&self) -> bool {
-        #[cfg(feature = "webtransport")]
-        return self.shared.listens_webtransport.load(Ordering::Acquire);
-        #[cfg(not(feature = "webtransport"))]
-        false
     }
 
     fn next_request(&self) -> RequestId {

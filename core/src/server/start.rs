@@ -15,7 +15,7 @@ use super::registry::Registry;
 use super::threads::Threads;
 use super::{Application, Engine, ShardHandle, Shared};
 use crate::adapter::Adapter;
-use crate::config::Config;
+use crate::config::{Config, TransportKind};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::metrics::Counters;
@@ -85,7 +85,8 @@ impl Engine {
             upgrade_timeout: config.upgrade_timeout,
             close_timeout: config.close_timeout,
             max_payload: config.max_payload,
-            allow_upgrades: config.offers_upgrade(),
+            allow_upgrades: config.allow_upgrades,
+            serves_websocket: config.serves(TransportKind::WebSocket),
             rate_limit: config.rate_limit,
         });
         let shards = (0..config.shards).map(|_| ShardHandle {
@@ -108,8 +109,7 @@ impl Engine {
             live_shards: AtomicUsize::new(config.shards),
             is_closing: AtomicBool::new(false),
             tells_heartbeats: AtomicBool::new(false),
-            #[cfg(feature = "webtransport")]
-            listens_webtransport: AtomicBool::new(false),
+            offers_webtransport: AtomicBool::new(false),
             closing: Notify::new(),
             finish_by: OnceLock::new(),
             threads,

@@ -143,13 +143,14 @@ impl Session {
             revision,
             offers_webtransport,
         } = opening;
-        let upgrades: &[&str] = match transport {
-            TransportKind::Polling if !settings.allow_upgrades => &[],
-            TransportKind::Polling if offers_webtransport && revision == Revision::V4 => {
-                &["websocket", "webtransport"]
-            }
-            TransportKind::Polling => &["websocket"],
-            TransportKind::WebSocket | TransportKind::WebTransport => &[],
+        let can_upgrade = transport == TransportKind::Polling && settings.allow_upgrades;
+        let has_webtransport = offers_webtransport && revision == Revision::V4;
+        let upgrades: &[&str] = match (settings.serves_websocket, has_webtransport) {
+            _ if !can_upgrade => &[],
+            (true, true) => &["websocket", "webtransport"],
+            (true, false) => &["websocket"],
+            (false, true) => &["webtransport"],
+            (false, false) => &[],
         };
         let mut outbox = Outbox::default();
         outbox.push(open_frame(sid, upgrades, &settings));
@@ -254,7 +255,7 @@ impl Session {
             Carrier::Probing(_) => Err(UpgradeError::AlreadyProbing),
             // Its `CloseProbe` would hit the new one.
             Carrier::Polling if self.close_probe_owed => Err(UpgradeError::AlreadyProbing),
-            Carrier::Polling if !self.settings.allow_upgrades => Err(UpgradeError::NotAllowed),
+            Carrier::Polling if !self.settings.allows(kind) => Err(UpgradeError::NotAllowed),
             Carrier::Polling => {
                 let probe = Probe::start(now, self.settings.upgrade_timeout);
                 self.carrier = Carrier::Probing(Box::new(probe));

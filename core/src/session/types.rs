@@ -26,9 +26,11 @@ pub struct Settings {
     /// Bytes of one message, told to the client in the open packet; the driver enforces it.
     /// Default 1 000 000.
     pub max_payload: usize,
-    /// Whether a polling session may move to another transport. False as well if `websocket` is not
-    /// among the server's transports. Default true.
+    /// Whether a polling session may move to another transport. Default true.
     pub allow_upgrades: bool,
+    /// Whether `websocket` is among the server's transports, for a polling session to move to. Default
+    /// true.
+    pub serves_websocket: bool,
     /// How many messages a client may send; one more closes the session. Default: any number.
     pub rate_limit: Option<RateLimit>,
 }
@@ -37,6 +39,11 @@ impl Settings {
     /// How long a client of protocol 3 may stay silent.
     pub(super) fn patience(&self) -> Duration {
         self.ping_interval.saturating_add(self.ping_timeout)
+    }
+
+    /// Whether a polling session may move to `kind`.
+    pub(super) fn allows(&self, kind: TransportKind) -> bool {
+        self.allow_upgrades && (kind != TransportKind::WebSocket || self.serves_websocket)
     }
 }
 
@@ -49,6 +56,7 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(30),
             max_payload: 1_000_000,
             allow_upgrades: true,
+            serves_websocket: true,
             rate_limit: None,
         }
     }
@@ -159,7 +167,7 @@ pub enum UpgradeError {
     AlreadyUpgraded,
     /// Another WebSocket is probing.
     AlreadyProbing,
-    /// [`Settings::allow_upgrades`] is false.
+    /// [`Settings::allow_upgrades`] is false, or the server does not serve that transport.
     NotAllowed,
     /// The session is closing or closed.
     Closed,

@@ -220,7 +220,6 @@ impl Link {
     }
 
     /// A stream of WebTransport, whose records have become frames that nobody masks.
-    #[cfg(feature = "webtransport")]
     pub(crate) fn of_records(id: LinkId, request: RequestId, outlet: Outlet) -> Link {
         Link {
             kind: TransportKind::WebTransport,

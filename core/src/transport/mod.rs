@@ -6,10 +6,11 @@ mod event_stream;
 mod link;
 mod patient;
 pub(crate) mod polling;
+#[cfg(feature = "webtransport")]
+mod quic;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(feature = "webtransport")]
 mod webtransport;
 
 pub(crate) use dialect::{BinaryForm, Dialect};
@@ -17,8 +18,9 @@ pub use event_stream::EventStream;
 pub(crate) use event_stream::{EventWriter, Pushed, event_stream};
 pub(crate) use link::{Control, Cork, Link, LinkId, Outlet};
 pub(crate) use patient::Patient;
+#[cfg(feature = "webtransport")]
+pub(crate) use quic::QuicStream;
 pub(crate) use stream::{Inlet, Source, Stream, Wire};
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsStream;
-#[cfg(feature = "webtransport")]
 pub(crate) use webtransport::RecordStream;

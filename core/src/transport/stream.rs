@@ -42,10 +42,6 @@ pub(crate) enum Stream {
     Unix(std::os::unix::net::UnixStream),
     #[cfg(feature = "tls")]
     Tls(std::net::TcpStream, Box<rustls::ServerConnection>),
-    #[cfg_attr(
-        not(any(feature = "tower", feature = "webtransport")),
-        allow(dead_code)
-    )]
     Other(Box<dyn Duplex>),
     /// The application reads and writes it.
     Feed,

@@ -6,31 +6,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::oneshot;
-use wtransport::{RecvStream, SendStream};
 
 use crate::proto::webtransport::{Packer, Unpacker};
 
-/// The one stream of a WebTransport session. Its way out is given back to who keeps the session once
-/// a close frame is through; dropped before that, the session ends at once.
+/// The one stream of a WebTransport session. It is shut down once a close frame is through; dropped
+/// before that, the session ends at once.
 #[derive(Debug)]
-pub(crate) struct RecordStream {
-    inward: RecvStream,
+pub(crate) struct RecordStream<S> {
+    stream: S,
     unpacker: Unpacker,
-    /// Bytes read since there was a pause. Unlike a socket's, quinn's streams let a peer that sends
+    /// Bytes read since there was a pause. Unlike a socket's, streams of QUIC let a peer that sends
     /// without end be read without end.
     unpaused: usize,
-    outward: Option<Outward>,
     packer: Packer,
     /// Records that the stream has not yet taken: at most one write's.
     unsent: Vec<u8>,
     sent: usize,
-}
-
-#[derive(Debug)]
-struct Outward {
-    stream: SendStream,
-    finished: oneshot::Sender<SendStream>,
+    is_shut_down: bool,
 }
 
 /// Most bytes that are rewritten before the stream has taken them.
@@ -39,50 +31,47 @@ const WRITE_MAX: usize = 64 * 1024;
 /// Most bytes that are read at once, and before others have a turn.
 const READ_MAX: usize = 16 * 1024;
 
-impl RecordStream {
-    /// `finished` is given the way out when all has been written.
-    pub(crate) fn new(
-        stream: SendStream,
-        inward: RecvStream,
-        finished: oneshot::Sender<SendStream>,
-    ) -> RecordStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> RecordStream<S> {
+    pub(crate) fn new(stream: S) -> RecordStream<S> {
         RecordStream {
-            inward,
+            stream,
             unpacker: Unpacker::default(),
             unpaused: 0,
-            outward: Some(Outward { stream, finished }),
             packer: Packer::default(),
             unsent: Vec::new(),
             sent: 0,
+            is_shut_down: false,
         }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(Outward { stream, .. }) = &mut self.outward else {
-            return Poll::Ready(Ok(()));
-        };
         while self.sent < self.unsent.len() {
             let rest = &self.unsent[self.sent..];
-            self.sent += ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.sent += n,
+            }
         }
         self.sent = 0;
         // An idle connection holds no buffer.
         self.unsent = Vec::new();
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.packer.is_closed() {
-            self.finish();
+            return self.poll_shut_down(cx);
         }
         Poll::Ready(Ok(()))
     }
 
-    fn finish(&mut self) {
-        if let Some(Outward { stream, finished }) = self.outward.take() {
-            // Who kept the session has let it go: then there is nobody to tell.
-            let _ = finished.send(stream);
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_shut_down {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.is_shut_down = true;
         }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncRead for RecordStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for RecordStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,7 +94,7 @@ impl AsyncRead for RecordStream {
         let before = buffer.filled().len();
         loop {
             let mut records = ReadBuf::uninit(&mut records[..room]);
-            let Poll::Ready(read) = Pin::new(&mut this.inward).poll_read(cx, &mut records) else {
+            let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, &mut records) else {
                 this.unpaused = 0;
                 return Poll::Pending;
             };
@@ -113,10 +102,6 @@ impl AsyncRead for RecordStream {
             match read {
                 Ok(()) if records.filled().is_empty() => return Poll::Ready(Ok(())),
                 Ok(()) => this.unpacker.unpack(records.filled(), buffer),
-                // The session is over, and its stream with it, by whichever side.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    return Poll::Ready(Ok(()));
-                }
                 Err(error) => return Poll::Ready(Err(error)),
             }
             // Nothing but the beginning of a header is no end of the stream.
@@ -127,7 +112,7 @@ impl AsyncRead for RecordStream {
     }
 }
 
-impl AsyncWrite for RecordStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for RecordStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -135,7 +120,7 @@ impl AsyncWrite for RecordStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_send(cx))?;
-        if this.outward.is_none() {
+        if this.is_shut_down {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let n = frames.len().min(WRITE_MAX);
@@ -154,7 +139,6 @@ impl AsyncWrite for RecordStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_send(cx))?;
-        this.finish();
-        Poll::Ready(Ok(()))
+        this.poll_shut_down(cx)
     }
 }

@@ -38,8 +38,9 @@ class EngineServer extends Engine {
     super.handleUpgrade(req, socket, head);
   }
 
-  onWebTransportSession() {
-    throw unsupported('WebTransport is not supported');
+  onWebTransportSession(session) {
+    this._openOnce();
+    return super.onWebTransportSession(session);
   }
 
   close() {

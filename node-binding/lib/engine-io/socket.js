@@ -97,12 +97,12 @@ class EngineSocket extends Connection {
     }
   }
 
-  /** The engine sends a packet of its heartbeat: over a WebSocket at once, if nothing is before it. */
+  /** The engine sends a packet of its heartbeat: at once but over polling, if nothing is before it. */
   _onbeat(type) {
     if (this.readyState !== 'open') {
       return;
     }
-    const isAtOnce = this._transportName === 'websocket' && this.writeBuffer.length === 0;
+    const isAtOnce = this._transportName !== 'polling' && this.writeBuffer.length === 0;
     const token = this._expectPacket({ type, options: { compress: true } });
     if (isAtOnce) {
       this._onsent(token);
@@ -140,9 +140,9 @@ class EngineSocket extends Connection {
     }
   }
 
-  _onupgrading() {
+  _onupgrading(name) {
     this.upgrading = true;
-    this._candidate = transportOf('websocket', this);
+    this._candidate = transportOf(name, this);
   }
 
   _onprobed() {
@@ -167,8 +167,8 @@ class EngineSocket extends Connection {
     const previous = this._transport;
     this.upgrading = false;
     this.upgraded = true;
-    this._transportName = 'websocket';
     this._transport = this._candidate;
+    this._transportName = this._candidate.name;
     this._candidate = null;
     if (previous !== null) {
       previous._end();

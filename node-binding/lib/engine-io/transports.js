@@ -7,7 +7,7 @@ class EngineTransport extends Transport {
   constructor(name, connection) {
     super(connection);
     this.name = name;
-    this.supportsBinary = !connection.request._query.b64;
+    this.supportsBinary = connection.request === null || !connection.request._query.b64;
     this.discarded = false;
     this._isOver = false;
   }
@@ -38,7 +38,7 @@ class Polling extends EngineTransport {
     super('polling', connection);
   }
 }
-Polling.upgradesTo = ['websocket'];
+Polling.upgradesTo = ['websocket', 'webtransport'];
 
 class WebSocket extends EngineTransport {
   constructor(connection) {
@@ -48,7 +48,14 @@ class WebSocket extends EngineTransport {
 }
 WebSocket.upgradesTo = [];
 
-const transports = Object.freeze({ polling: Polling, websocket: WebSocket });
+class WebTransport extends EngineTransport {
+  constructor(connection) {
+    super('webtransport', connection);
+  }
+}
+WebTransport.upgradesTo = [];
+
+const transports = Object.freeze({ polling: Polling, websocket: WebSocket, webtransport: WebTransport });
 
 function transportOf(name, connection) {
   return new transports[name](connection);

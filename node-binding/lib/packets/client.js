@@ -131,7 +131,7 @@ class PacketClient {
       const { name } = this.conn.transport;
       this.conn.close();
       // An upgraded connection is closed before its client is, as in socket.io.
-      this._onclose(name === 'websocket' ? 'forced close' : 'forced server close');
+      this._onclose(name !== 'polling' ? 'forced close' : 'forced server close');
     }
   }
 

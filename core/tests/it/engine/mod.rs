@@ -13,6 +13,7 @@ mod msgpack;
 mod raw;
 mod rooms;
 mod scenarios;
+mod sessions;
 mod sharing;
 mod upgrade;
 mod v3;

@@ -2,8 +2,9 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sori::proto::DecodeError;
 use sori::proto::websocket::{Decoder, Frame, Limits, Message, Role};
-use sori::proto::webtransport::{Form, Header, Packer, Unpacker};
+use sori::proto::webtransport::{FirstPacket, Form, Header, Packer, Unpacker};
 
 /// Headers in their shortest form.
 const HEADERS: &[(Form, u64, &[u8])] = &[
@@ -22,6 +23,45 @@ const HEADERS: &[(Form, u64, &[u8])] = &[
         &[0xff, 255, 255, 255, 255, 255, 255, 255, 255],
     ),
 ];
+
+#[test]
+fn a_stream_begins_with_an_open_packet() {
+    let upgrade = |sid: &str| FirstPacket::Upgrade { sid: sid.into() };
+    let cases: &[(&[u8], FirstPacket)] = &[
+        (b"\x010", FirstPacket::Open),
+        (b"\x0c0{\"sid\":\"a\"}", upgrade("a")),
+        (b"\x110{\"sid\":\"\\u00e4\"}", upgrade("ä")),
+        (b"\x7e\x00\x010", FirstPacket::Open),
+    ];
+    for (bytes, first) in cases {
+        for cut in 0..bytes.len() {
+            assert_eq!(FirstPacket::decode(&bytes[..cut]), Ok(None), "{first:?}");
+        }
+        let expected = Ok(Some((first.clone(), bytes.len())));
+        assert_eq!(FirstPacket::decode(bytes), expected);
+        let followed = [bytes, &b"\x012"[..]].concat();
+        assert_eq!(FirstPacket::decode(&followed), expected);
+    }
+}
+
+#[test]
+fn a_stream_that_begins_with_anything_else_is_none() {
+    use DecodeError::{EmptyPacket, InvalidPayload, UnknownPacketType};
+    let cases: &[(&[u8], DecodeError)] = &[
+        (b"\x00", EmptyPacket),
+        (b"\x012", UnknownPacketType('2')),
+        (b"\x810", InvalidPayload),
+        (b"\x020{", InvalidPayload),
+        (b"\x0a0{\"sid\":1}", InvalidPayload),
+        (b"\x030{}", InvalidPayload),
+        // Announced, and never sent.
+        (b"\x7e\x04\x01", InvalidPayload),
+        (b"\x7f\xff\xff\xff\xff\xff\xff\xff\xff", InvalidPayload),
+    ];
+    for (bytes, error) in cases {
+        assert_eq!(FirstPacket::decode(bytes), Err(*error), "{bytes:02x?}");
+    }
+}
 
 #[test]
 fn headers_are_these_bytes_and_no_fewer() {

@@ -310,6 +310,19 @@ fn webtransport_is_offered_where_it_is_to_be_had_and_upgraded_to_alike() {
         assert_eq!(rig.session.transport(), transport);
     }
 
+    // A server without WebSocket.
+    let without = Settings {
+        serves_websocket: false,
+        ..settings()
+    };
+    let mut rig = Rig::opened(opening(Revision::V4, Polling, true), without);
+    rig.poll();
+    let open = rig.outputs().concat();
+    assert!(open.contains(r#""upgrades":["webtransport"]"#), "{open}");
+    let refused = rig.session.handle_candidate(WebSocket, rig.now);
+    assert_eq!(refused, Err(UpgradeError::NotAllowed));
+    assert_eq!(rig.session.handle_candidate(WebTransport, rig.now), Ok(()));
+
     let mut rig = Rig::polled();
     let candidate = rig.session.handle_candidate(WebTransport, rig.now);
     assert_eq!(candidate, Ok(()));

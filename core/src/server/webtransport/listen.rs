@@ -13,12 +13,9 @@ use std::future::poll_fn;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
@@ -28,26 +25,20 @@ use wtransport::endpoint::{IncomingSession, SessionRequest};
 use wtransport::quinn::IdleTimeout;
 use wtransport::{Connection, Endpoint, RecvStream, SendStream, ServerConfig, VarInt};
 
-use super::Engine;
-use super::driver::CLOSE_ANSWER_TIMEOUT;
-use super::http::{reception, unless};
-use super::listen::during;
-use super::task::{Attach, Task};
+use super::super::Engine;
+use super::super::driver::CLOSE_ANSWER_TIMEOUT;
+use super::super::http::{reception, unless};
+use super::super::listen::during;
+use super::WebTransport;
 use crate::Tls;
-use crate::config::TransportKind;
 use crate::embed::{Handshake, Peer};
 use crate::error::Error;
-use crate::hub::Slot;
-use crate::proto::engine::Revision;
-use crate::proto::webtransport::{Form, Header, MAX_HEADER};
+use crate::proto::webtransport::{FirstPacket, MAX_HEADER};
 use crate::trace::tell;
-use crate::transport::{BinaryForm, Dialect, RecordStream, Stream};
+use crate::transport::QuicStream;
 
 /// Most QUIC connections that have not become connections of the engine; more are refused.
 const MAX_BEGINNING: usize = 256;
-
-/// Longest first packet: it holds a session's id.
-const FIRST_PACKET_MAX: u64 = 1024;
 
 /// Streams that a peer may have open: one for the session, one for its packets, and those of HTTP/3.
 const MAX_STREAMS: u32 = 8;
@@ -80,8 +71,7 @@ impl Engine {
                 LocalSet::new().run_until(serve(endpoint, engine)).await;
             },
         )?;
-        let listens = &self.shared.listens_webtransport;
-        listens.store(true, Ordering::Release);
+        self.offer_webtransport();
         tell!(info, address = %bound, "listening for WebTransport");
         Ok(bound)
     }
@@ -205,82 +195,51 @@ async fn begin(engine: &Engine, incoming: IncomingSession) -> Option<Session> {
     let handshake = handshake_of(&request);
     let connection = request.accept().await.ok()?;
     let (outward, mut inward) = connection.accept_bi().await.ok()?;
-    let opened = match read_first_packet(&mut inward).await {
-        Some(packet) => admit(engine, &packet, &handshake).await,
-        None => None,
-    };
-    let Some((shard, upgrade_of)) = opened else {
-        connection.close(VarInt::from_u32(0), b"");
-        return None;
+    let first = match read_first_packet(&mut inward).await {
+        Some(first) if is_welcome(engine, &first, &handshake).await => first,
+        _ => {
+            connection.close(VarInt::from_u32(0), b"");
+            return None;
+        }
     };
     let (sender, finished) = oneshot::channel();
-    let address = engine.identify(None, Some(&handshake));
-    let attach = Attach {
-        kind: TransportKind::WebTransport,
-        request: engine.next_request(),
-        stream: Stream::Other(Box::new(RecordStream::new(outward, inward, sender))),
-        answer: Bytes::new(),
-        head: Bytes::new(),
-        upgrade_of,
-        dialect: Dialect {
-            revision: Revision::V4,
-            binary: BinaryForm::Raw,
-            jsonp: None,
+    engine.attach_webtransport(
+        &first,
+        WebTransport {
+            request: engine.next_request(),
+            stream: QuicStream::new(outward, inward, sender),
+            handshake: Some(handshake),
+            address: None,
         },
-        handshake: Some(handshake),
-        deflate: None,
-        sid: None,
-        address,
-    };
-    engine.push(shard, Task::Attach(Box::new(attach)));
+    );
     Some(Session {
         connection,
         finished,
     })
 }
 
-/// The packet that says what a stream is for; `None` if it is not one.
-async fn read_first_packet(stream: &mut RecvStream) -> Option<Vec<u8>> {
-    let mut head = [0; MAX_HEADER];
-    stream.read_exact(&mut head[..1]).await.ok()?;
-    let size = Header::size(head[0]);
-    stream.read_exact(&mut head[1..size]).await.ok()?;
-    let (header, _) = Header::decode(&head[..size])?;
-    if header.form != Form::Text || header.length > FIRST_PACKET_MAX {
-        return None;
+/// The packet that says what a stream is for, and nothing of what follows; `None` if it is not one.
+async fn read_first_packet(stream: &mut RecvStream) -> Option<FirstPacket> {
+    let mut bytes = [0; MAX_HEADER + FirstPacket::MAX];
+    let mut n = 0;
+    loop {
+        if let Some((first, _)) = FirstPacket::decode(&bytes[..n]).ok()? {
+            return Some(first);
+        }
+        stream.read_exact(bytes.get_mut(n..=n)?).await.ok()?;
+        n += 1;
     }
-    let mut packet = vec![0; header.length as usize];
-    stream.read_exact(&mut packet).await.ok()?;
-    Some(packet)
 }
 
-/// Where a stream belongs that begins with this packet: a new connection to some shard, a candidate
-/// to the connection it names. `None` if it belongs nowhere.
-async fn admit(
-    engine: &Engine,
-    packet: &[u8],
-    handshake: &Arc<Handshake>,
-) -> Option<(u8, Option<Slot>)> {
-    match packet.split_first()? {
-        (b'0', []) => {
+/// Whether there is a place for it, and the application lets it in. Of a candidate the session decides.
+async fn is_welcome(engine: &Engine, first: &FirstPacket, handshake: &Arc<Handshake>) -> bool {
+    match first {
+        FirstPacket::Open => {
             let has_place = !engine.is_full() && !engine.is_full_for(handshake);
-            let is_welcome = has_place && reception::admit(engine, handshake).await.is_ok();
-            is_welcome.then(|| (engine.pick_shard(), None))
+            has_place && reception::admit(engine, handshake).await.is_ok()
         }
-        (b'0', named) => {
-            let Named { sid } = serde_json::from_slice(named).ok()?;
-            let (conn, revision) = engine.shared.registry.find(&sid)?;
-            (revision == Revision::V4).then_some((conn.shard, Some(conn.slot)))
-        }
-        _ => None,
+        FirstPacket::Upgrade { .. } => true,
     }
-}
-
-/// What the first packet of a candidate says.
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow)]
-    sid: Cow<'a, str>,
 }
 
 /// The request that opened the session, with the host where HTTP/1.1 has it.
