@@ -118,7 +118,7 @@ const PREFIX: &str = "ws:";
 impl EventQueue {
     /// Decides about a request for a plain WebSocket.
     pub(super) fn admit_plain(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
-        let path = request.url().split('?').next().unwrap_or_default();
+        let path = request.path();
         let opened = self.paths().find(|opened| *opened.path == *path)?;
         if !opened.lets_in(request.header("origin")) {
             return Some(Box::pin(ready(Err(refusal(403)))));
