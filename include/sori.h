@@ -1,6 +1,7 @@
-// Sori: an embeddable realtime engine that serves Socket.IO clients and plain WebSockets. The C face: a
-// server whose events you fetch, or have handed to your handlers; and, further down, clients of
-// Socket.IO servers, sori_client, and of plain WebSocket servers, sori_websocket_client.
+// Sori: an embeddable realtime engine that serves Socket.IO clients, plain WebSockets and server-sent
+// events. The C face: a server whose events you fetch, or have handed to your handlers; and, further
+// down, clients of Socket.IO servers, sori_client, and of plain WebSocket servers,
+// sori_websocket_client.
 //
 // TOUR
 // A program that fetches its events:
@@ -53,6 +54,8 @@
 // rooms          sori_server_join, _leave, _leave_all, _rooms, _all_rooms, _sockets; for many: _join_many,
 //                _leave_many, _disconnect_many
 // WebSockets     sori_server_open_websockets, sori_server_websocket_...
+// server-sent    sori_server_open_sse, sori_server_sse_...
+//   events
 // a client       sori_client_..., of Socket.IO servers; sori_websocket_client_..., of WebSocket servers
 //
 // A SOCKET'S LIFE
@@ -61,7 +64,8 @@
 // exactly one SORI_EVENT_DISCONNECT, whoever ended it, and nothing after that: keep what you know of
 // a socket from accept until then, by sori_server_set_user_data() or on your own. A socket that was
 // never accepted has no disconnect event. A plain WebSocket's life goes from SORI_EVENT_WEBSOCKET_OPEN
-// to SORI_EVENT_WEBSOCKET_CLOSE.
+// to SORI_EVENT_WEBSOCKET_CLOSE, that of a client of server-sent events from SORI_EVENT_SSE_OPEN to
+// SORI_EVENT_SSE_CLOSE.
 //
 // STATUS
 // Calls that can fail return a sori_status. When it is not SORI_OK nothing has happened, and
@@ -307,6 +311,17 @@ enum sori_event_kind
     // sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
     // SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_HANDSHAKE = 21,
+    // A client of server-sent events is there. Of its HTTP request tell sori_event_url() and the others,
+    // as with SORI_EVENT_CONNECT.
+    SORI_EVENT_SSE_OPEN = 24,
+    // A client of server-sent events is gone, or reads too slowly: sori_event_room(). Its last event;
+    // each has exactly one.
+    SORI_EVENT_SSE_CLOSE = 25,
+    // A client wants server-sent events and waits for sori_server_sse_allow() or
+    // sori_server_sse_deny(), as options.ask_handshakes of its path demands: sori_event_token(),
+    // sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
+    // SORI_EVENT_CONNECT.
+    SORI_EVENT_SSE_HANDSHAKE = 26,
     // A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
     // sori_event_url() and the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_RAW_OPEN = 32,
@@ -722,9 +737,9 @@ typedef void (*sori_handler)(const struct sori_server *server,
 // Gives back what a handler was registered with.
 typedef void (*sori_finalizer)(void *user_data);
 
-// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
-// socket of the same server, so it may be kept after the socket is gone; calls with it then give
-// SORI_GONE. So do calls for the other kind of socket.
+// A socket: one client in one namespace, one plain WebSocket, or one client of server-sent events.
+// Never 0, and never used for another socket of the same server, so it may be kept after the socket is
+// gone; calls with it then give SORI_GONE. So do calls for another kind of socket.
 typedef uint64_t sori_socket;
 
 // Text that belongs to somebody else: UTF-8, with a NUL behind it that does not count.
@@ -826,6 +841,38 @@ typedef struct sori_websocket_options {
     // With address_rate_per_second: messages at once; 0, the default: as many.
     uint32_t address_rate_burst;
 } sori_websocket_options;
+
+// The settings of a path of server-sent events. Fill them with sori_sse_options_default(), then change
+// what you want.
+typedef struct sori_sse_options {
+    // sizeof(sori_sse_options), set by sori_sse_options_default().
+    size_t size;
+    // How many of the last broadcasts with an id are kept for clients that come back. Default 0.
+    size_t history;
+    // Most clients at once; more are answered 503. 0, the default: any number.
+    size_t max_clients;
+    // Most bytes that wait for a slow client, whose stream is ended over that; 0 for no limit. A single
+    // event may be larger. Default 1 MiB.
+    size_t max_queued_bytes;
+    // Whether SORI_EVENT_SSE_HANDSHAKE asks about every client: 1 or 0. Default 0: all may.
+    uint32_t ask_handshakes;
+} sori_sse_options;
+
+// One server-sent event. Fill it with sori_sse_message_default(), then set what it has.
+typedef struct sori_sse_message {
+    // sizeof(sori_sse_message), set by sori_sse_message_default().
+    size_t size;
+    // The data. Its line breaks arrive as LF, whichever they were. NULL, the default: empty.
+    const char *data;
+    // What clients call the event, without a line break. NULL, the default: "message".
+    const char *event_name;
+    // What clients send back as Last-Event-ID when they come back, without a line break. NULL, the
+    // default: nothing, and a broadcast is not kept in the history.
+    const char *id;
+    // How long clients wait before they come back, from now on, in milliseconds. Negative, the default:
+    // nothing is said.
+    int32_t retry_ms;
+} sori_sse_message;
 
 // The settings of a client. Fill them with sori_client_options_default(), then change what you
 // want.
@@ -1106,7 +1153,7 @@ sori_socket sori_event_socket(const struct sori_event *event);
 // SORI_EVENT_DISCONNECT; NULL if nothing.
 void *sori_event_user_data(const struct sori_event *event);
 
-// The socket's id, which its client knows too: 20 characters.
+// The socket's id, which its client knows too: 20 characters; of a client of server-sent events empty.
 struct sori_text sori_event_socket_id(const struct sori_event *event);
 
 // The namespace's name, for example "/".
@@ -1123,9 +1170,9 @@ bool sori_event_is_recovered(const struct sori_event *event);
 // back; empty if nothing, or if it is no socket that comes back.
 struct sori_text sori_event_recovery_data(const struct sori_event *event);
 
-// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
-// SORI_EVENT_SERVER_COUNT: the number.
+// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE,
+// SORI_EVENT_WEBSOCKET_HANDSHAKE and SORI_EVENT_SSE_HANDSHAKE: the ticket for the call that allows and
+// the one that denies. SORI_EVENT_SERVER_COUNT: the number.
 uint64_t sori_event_token(const struct sori_event *event);
 
 // SORI_EVENT_MESSAGE, SORI_EVENT_SERVER_MESSAGE: the event's name.
@@ -1174,7 +1221,8 @@ struct sori_text sori_event_reason(const struct sori_event *event);
 // SORI_EVENT_DISCONNECT: more about why, for people; often empty.
 struct sori_text sori_event_description(const struct sori_event *event);
 
-// SORI_EVENT_DISCONNECT: how many rooms the socket was in.
+// SORI_EVENT_DISCONNECT, SORI_EVENT_WEBSOCKET_CLOSE, SORI_EVENT_SSE_CLOSE: how many rooms the socket
+// was in.
 size_t sori_event_room_count(const struct sori_event *event);
 
 // A room the socket was in, the one named like its id first unless it had left that; empty past
@@ -1527,6 +1575,64 @@ sori_status sori_server_websocket_resume(const struct sori_server *server, sori_
 sori_status sori_server_websocket_queued(const struct sori_server *server,
                                          sori_socket socket,
                                          size_t *bytes);
+
+// Fills `options` with the defaults. `size` is sizeof(*options).
+sori_status sori_sse_options_default(struct sori_sse_options *options, size_t size);
+
+// Fills `message` with the defaults. `size` is sizeof(*message).
+sori_status sori_sse_message_default(struct sori_sse_message *message, size_t size);
+
+// Serves server-sent events, for browsers' EventSource, at `path`, for example "/news", on every
+// listener of the server. `options` may be NULL: the defaults. Each client is a sori_socket, with an
+// empty id: it has user data, and rooms for sori_server_join(), _leave(), _leave_all() and _rooms().
+// The clients of "/news" are named "sse:/news". The server's CORS settings hold for them, and a comment
+// goes to each that has been sent nothing for ping_interval_ms, which keeps proxies from closing it.
+//
+// A client that comes back says which event it saw last, the header "last-event-id" of its request. With
+// options.history it is sent the broadcasts that it missed, of those to everybody and of those to the
+// rooms that sori_server_sse_allow() puts it in, before anything new.
+sori_status sori_server_open_sse(const struct sori_server *server,
+                                 const char *path,
+                                 const struct sori_sse_options *options);
+
+// Gives a client the events that SORI_EVENT_SSE_HANDSHAKE asked for; `ticket` is that event's
+// sori_event_token(). It is in `rooms` from the start; there may be none. SORI_EVENT_SSE_OPEN follows,
+// unless the client has left. SORI_GONE: it has left, its time (connect_timeout_ms of the server's
+// options) was up, or it has been decided about.
+sori_status sori_server_sse_allow(const struct sori_server *server,
+                                  uint64_t ticket,
+                                  const char *const *rooms,
+                                  size_t room_count);
+
+// As sori_server_sse_allow(), but turns the client away with an HTTP status, and `message` as the
+// answer's body; NULL: none. The status is 204, after which an EventSource does not come back, or one of
+// 400 to 599.
+sori_status sori_server_sse_deny(const struct sori_server *server,
+                                 uint64_t ticket,
+                                 uint16_t status,
+                                 const char *message);
+
+// Sends an event to one client.
+sori_status sori_server_sse_send(const struct sori_server *server,
+                                 sori_socket socket,
+                                 const struct sori_sse_message *message);
+
+// Sends an event to many clients of a path, named like "sse:/news", to each once. In a cluster it
+// reaches those of this server.
+sori_status sori_server_sse_broadcast(const struct sori_server *server,
+                                      const char *namespace_name,
+                                      const struct sori_audience *audience,
+                                      const struct sori_sse_message *message);
+
+// Ends a client's stream behind what waits for it; SORI_EVENT_SSE_CLOSE follows. An EventSource comes
+// back, unless its next request is denied with 204.
+sori_status sori_server_sse_close(const struct sori_server *server,
+                                  sori_socket socket);
+
+// Stores in `*count` how many clients a path, named like "sse:/news", has.
+sori_status sori_server_sse_clients(const struct sori_server *server,
+                                    const char *namespace_name,
+                                    size_t *count);
 
 // Sends one message of `length` bytes at `data` over a connection of a server whose
 // options.protocol is SORI_PROTOCOL_ENGINE_IO; `kind` is SORI_WEBSOCKET_TEXT or

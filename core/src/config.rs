@@ -1,6 +1,7 @@
 //! Every setting of the engine with its default, in one place.
 
 mod http;
+mod sse;
 mod websocket;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 #[cfg(feature = "server")]
 pub(crate) use http::Origin;
 pub use http::{Cookie, Cors, HttpCompression, SameSite};
+pub use sse::EventStreamSettings;
 pub use websocket::{Overflow, WebSocketSettings};
 
 use crate::error::Error;

@@ -6,8 +6,10 @@ mod view;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use sori_core::embed::{Response, ServerTicket};
-use sori_core::server::pull::{PulledEvent, RawEvent, SocketIdentity, SocketKey, WebSocketEvent};
+use sori_core::embed::{Handshake, Response, ServerTicket};
+use sori_core::server::pull::{
+    PulledEvent, RawEvent, SocketIdentity, SocketKey, SseEvent, WebSocketEvent,
+};
 
 use crate::handshake::Request;
 use crate::kind::sori_event_kind;
@@ -190,21 +192,27 @@ impl sori_event {
             | PulledEvent::ServerCount { .. } => sori_event::of_cluster(event),
             PulledEvent::WebSocket { socket, event } => sori_event::of_websocket(socket, event),
             PulledEvent::Raw { socket, event } => sori_event::of_raw(socket, event),
+            PulledEvent::Sse { socket, event } => sori_event::of_sse(socket, event),
             PulledEvent::Handshake { ticket, handshake } => {
-                let mut event = sori_event::empty(SORI_EVENT_HANDSHAKE);
-                event.token = ticket;
-                event.request = Some(Box::new(Request::new(&handshake)));
-                event
+                sori_event::question(SORI_EVENT_HANDSHAKE, ticket, &handshake)
             }
             PulledEvent::WebSocketHandshake {
                 ticket,
                 namespace,
                 handshake,
             } => {
-                let mut event = sori_event::empty(SORI_EVENT_WEBSOCKET_HANDSHAKE);
-                event.token = ticket;
+                let mut event =
+                    sori_event::question(SORI_EVENT_WEBSOCKET_HANDSHAKE, ticket, &handshake);
                 event.asked_namespace = Some(namespace);
-                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
+            PulledEvent::SseHandshake {
+                ticket,
+                namespace,
+                handshake,
+            } => {
+                let mut event = sori_event::question(SORI_EVENT_SSE_HANDSHAKE, ticket, &handshake);
+                event.asked_namespace = Some(namespace);
                 event
             }
             PulledEvent::Closed => sori_event::empty(SORI_EVENT_CLOSED),
@@ -217,6 +225,29 @@ impl sori_event {
         self.ack = Some(id);
         self.attachments = attachments;
         self
+    }
+
+    /// Of a client that waits for a decision.
+    fn question(kind: sori_event_kind, ticket: u64, handshake: &Handshake) -> sori_event {
+        let mut event = sori_event::empty(kind);
+        event.token = ticket;
+        event.request = Some(Box::new(Request::new(handshake)));
+        event
+    }
+
+    fn of_sse(socket: Arc<SocketIdentity>, event: SseEvent) -> sori_event {
+        match event {
+            SseEvent::Open { handshake } => {
+                let mut event = sori_event::of(SORI_EVENT_SSE_OPEN, socket);
+                event.request = Some(Box::new(Request::new(&handshake)));
+                event
+            }
+            SseEvent::Closed { rooms } => {
+                let mut event = sori_event::of(SORI_EVENT_SSE_CLOSE, socket);
+                event.rooms = rooms.iter().map(|room| terminated(room)).collect();
+                event
+            }
+        }
     }
 
     fn of_raw(socket: Arc<SocketIdentity>, event: RawEvent) -> sori_event {

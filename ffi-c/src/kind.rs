@@ -68,6 +68,17 @@ pub enum sori_event_kind {
     /// sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
     /// SORI_EVENT_CONNECT.
     SORI_EVENT_WEBSOCKET_HANDSHAKE = 21,
+    /// A client of server-sent events is there. Of its HTTP request tell sori_event_url() and the others,
+    /// as with SORI_EVENT_CONNECT.
+    SORI_EVENT_SSE_OPEN = 24,
+    /// A client of server-sent events is gone, or reads too slowly: sori_event_room(). Its last event;
+    /// each has exactly one.
+    SORI_EVENT_SSE_CLOSE = 25,
+    /// A client wants server-sent events and waits for sori_server_sse_allow() or
+    /// sori_server_sse_deny(), as options.ask_handshakes of its path demands: sori_event_token(),
+    /// sori_event_namespace(), and of its HTTP request sori_event_url() and the others, as with
+    /// SORI_EVENT_CONNECT.
+    SORI_EVENT_SSE_HANDSHAKE = 26,
     /// A connection without Socket.IO is open: sori_event_socket_id(). Of its HTTP request tell
     /// sori_event_url() and the others, as with SORI_EVENT_CONNECT.
     SORI_EVENT_RAW_OPEN = 32,
@@ -107,6 +118,9 @@ impl sori_event_kind {
             SORI_EVENT_WEBSOCKET_DRAIN,
             SORI_EVENT_WEBSOCKET_CLOSE,
             SORI_EVENT_WEBSOCKET_HANDSHAKE,
+            SORI_EVENT_SSE_OPEN,
+            SORI_EVENT_SSE_CLOSE,
+            SORI_EVENT_SSE_HANDSHAKE,
             SORI_EVENT_HANDSHAKE,
             SORI_EVENT_BROADCAST_ANSWER,
             SORI_EVENT_RAW_OPEN,

@@ -65,6 +65,8 @@ mod rooms;
 
 mod websocket;
 
+mod sse;
+
 mod engine_io;
 
 mod http;

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use sori_core::embed::{Audience, Command, SocketRef};
 use sori_core::hub::Namespace;
-use sori_core::server::pull::{Gone, PullServer, SocketKey};
+use sori_core::server::pull::{Gone, PullServer, SocketKey, SseClient};
 
 use crate::broadcast::{Rooms, sori_audience};
 use crate::cork::with_batch;
@@ -21,20 +21,13 @@ pub struct sori_rooms {
     names: Vec<Box<[u8]>>,
 }
 
-/// An open server and one of its sockets.
-///
-/// # Safety
-/// `server` is NULL or a server.
-unsafe fn find<'a>(
-    server: *const sori_server,
-    socket: sori_socket,
-) -> Result<(&'a PullServer, SocketRef), Failure> {
-    // SAFETY: the caller's promise.
-    let server = unsafe { sori_server::open(server) }?;
-    Ok((server, server.find(SocketKey(socket))?))
+/// A change of one socket's rooms: for the engine, and for a client of server-sent events.
+struct Move {
+    command: for<'a> fn(SocketRef, &'a [&'a str]) -> Command<'a>,
+    of_sse: fn(&SseClient, &[&str]),
 }
 
-/// Has a command about one socket and some rooms done.
+/// Has one socket's rooms changed.
 ///
 /// # Safety
 /// All pointers are as the header's rules say.
@@ -42,15 +35,21 @@ unsafe fn move_one(
     server: *const sori_server,
     socket: sori_socket,
     (rooms, room_count): (*const *const c_char, usize),
-    command: for<'a> fn(SocketRef, &'a [&'a str]) -> Command<'a>,
+    how: Move,
 ) -> sori_status {
     guard(|| {
         // SAFETY: the caller's promise.
         let rooms = unsafe { pointer::texts(rooms, room_count, "rooms") }?;
         // SAFETY: the caller's promise.
-        let (server, socket) = unsafe { find(server, socket) }?;
-        let command = command(socket, &rooms);
-        with_batch(server, |batch| batch.execute(command));
+        let server = unsafe { sori_server::open(server) }?;
+        let key = SocketKey(socket);
+        match server.sse_client(key) {
+            Ok(client) => (how.of_sse)(&client, &rooms),
+            Err(Gone) => {
+                let command = (how.command)(server.find(key)?, &rooms);
+                with_batch(server, |batch| batch.execute(command));
+            }
+        }
         Ok(())
     })
 }
@@ -65,9 +64,15 @@ pub unsafe extern "C" fn sori_server_join(
 ) -> sori_status {
     // SAFETY: the header's rules.
     unsafe {
-        move_one(server, socket, (rooms, room_count), |socket, rooms| {
-            Command::Join { socket, rooms }
-        })
+        move_one(
+            server,
+            socket,
+            (rooms, room_count),
+            Move {
+                command: |socket, rooms| Command::Join { socket, rooms },
+                of_sse: SseClient::join,
+            },
+        )
     }
 }
 
@@ -81,9 +86,15 @@ pub unsafe extern "C" fn sori_server_leave(
 ) -> sori_status {
     // SAFETY: the header's rules.
     unsafe {
-        move_one(server, socket, (rooms, room_count), |socket, rooms| {
-            Command::Leave { socket, rooms }
-        })
+        move_one(
+            server,
+            socket,
+            (rooms, room_count),
+            Move {
+                command: |socket, rooms| Command::Leave { socket, rooms },
+                of_sse: SseClient::leave,
+            },
+        )
     }
 }
 
@@ -95,7 +106,14 @@ pub unsafe extern "C" fn sori_server_leave_all(
 ) -> sori_status {
     guard(|| {
         // SAFETY: the header's rules.
-        let (server, socket) = unsafe { find(server, socket) }?;
+        let server = unsafe { sori_server::open(server) }?;
+        if let Ok(client) = server.sse_client(SocketKey(socket)) {
+            let rooms = client.rooms();
+            let rooms: Vec<_> = rooms.iter().map(|room| &**room).collect();
+            client.leave(&rooms);
+            return Ok(());
+        }
+        let socket = server.find(SocketKey(socket))?;
         let command = Command::LeaveAll { socket };
         with_batch(server, |batch| batch.execute(command));
         Ok(())
@@ -116,9 +134,15 @@ pub unsafe extern "C" fn sori_server_rooms(
             return Err(Failure::null("rooms"));
         }
         // SAFETY: the header's rules.
-        let (server, socket) = unsafe { find(server, socket) }?;
-        let namespace = server.engine().hub().namespace(socket.namespace);
-        let joined = namespace.map_or_else(Vec::new, |namespace| namespace.rooms_of(socket.conn));
+        let server = unsafe { sori_server::open(server) }?;
+        let joined = match server.sse_client(SocketKey(socket)) {
+            Ok(client) => client.rooms(),
+            Err(Gone) => {
+                let socket = server.find(SocketKey(socket))?;
+                let namespace = server.engine().hub().namespace(socket.namespace);
+                namespace.map_or_else(Vec::new, |namespace| namespace.rooms_of(socket.conn))
+            }
+        };
         let names = joined.iter().map(|room| terminated(room)).collect();
         let list = Box::into_raw(Box::new(sori_rooms { names }));
         // SAFETY: not NULL, as seen above.

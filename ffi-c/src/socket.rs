@@ -11,9 +11,9 @@ use crate::pointer;
 use crate::server::{self, duration, sori_server};
 use crate::status::{Failure, guard, sori_status};
 
-/// A socket: one client in one namespace, or one plain WebSocket. Never 0, and never used for another
-/// socket of the same server, so it may be kept after the socket is gone; calls with it then give
-/// SORI_GONE. So do calls for the other kind of socket.
+/// A socket: one client in one namespace, one plain WebSocket, or one client of server-sent events.
+/// Never 0, and never used for another socket of the same server, so it may be kept after the socket is
+/// gone; calls with it then give SORI_GONE. So do calls for another kind of socket.
 pub type sori_socket = u64;
 
 /// Lets a client in that asked with SORI_EVENT_CONNECT. SORI_GONE: it has left meanwhile, and no

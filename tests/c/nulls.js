@@ -14,6 +14,9 @@ const path = require('node:path');
 const MAY_BE_NULL = new Set([
   'sori_server_websocket_allow protocol',
   'sori_server_websocket_deny message',
+  'sori_server_open_sse options',
+  'sori_server_sse_deny message',
+  'sori_server_sse_broadcast audience',
   'sori_server_new options',
   'sori_server_listen bound',
   'sori_server_dispatch count',
@@ -74,6 +77,11 @@ const GOOD = {
   'sori_server_poll timeout_ms': '0',
   'sori_server_open_websockets path': '"/nulls"',
   'sori_server_open_websockets options': '&websocket_options',
+  'sori_server_open_sse path': '"/nulls"',
+  'sori_server_open_sse options': '&sse_options',
+  'sori_server_sse_deny message': '"x"',
+  'sori_server_sse_broadcast namespace_name': '"sse:/news"',
+  'sori_server_sse_clients namespace_name': '"sse:/news"',
   'sori_server_websocket_broadcast namespace_name': '"ws:/feed"',
   'sori_server_websocket_broadcast except': '0',
   'sori_server_websocket_queued bytes': '&count',
@@ -165,6 +173,10 @@ const GOOD = {
   'const struct sori_server_options *': '&options',
   'const struct sori_websocket_options *': '&websocket_options',
   'struct sori_websocket_options *': '&websocket_options',
+  'const struct sori_sse_options *': '&sse_options',
+  'struct sori_sse_options *': '&sse_options',
+  'const struct sori_sse_message *': '&sse_message',
+  'struct sori_sse_message *': '&sse_message',
   'struct sori_deflate_options *': '&deflate_options',
   'struct sori_audience *': '&audience',
   'struct sori_emit_options *': '&emit',
@@ -288,18 +300,23 @@ int main(void)
     client *feed = client_open_websocket(port, "/feed", NULL, NULL);
     sori_event *opened = next_event(server, SORI_EVENT_WEBSOCKET_OPEN);
     sori_socket websocket = sori_event_socket(opened);
+    CHECK(sori_server_open_sse(server, "/news", NULL) == SORI_OK);
     sori_rooms *rooms, *listed = NULL;
     CHECK(sori_server_rooms(server, socket, &rooms) == SORI_OK);
     sori_server_options options;
     sori_emit_options emit;
     sori_websocket_options websocket_options;
     sori_deflate_options deflate_options;
+    sori_sse_options sse_options;
+    sori_sse_message sse_message;
     sori_audience audience;
     sori_metrics metrics;
     CHECK(sori_server_options_default(&options, sizeof options) == SORI_OK);
     CHECK(sori_emit_options_default(&emit, sizeof emit) == SORI_OK);
     CHECK(sori_websocket_options_default(&websocket_options, sizeof websocket_options) == SORI_OK);
     CHECK(sori_deflate_options_default(&deflate_options, sizeof deflate_options) == SORI_OK);
+    CHECK(sori_sse_options_default(&sse_options, sizeof sse_options) == SORI_OK);
+    CHECK(sori_sse_message_default(&sse_message, sizeof sse_message) == SORI_OK);
     CHECK(sori_audience_default(&audience, sizeof audience) == SORI_OK);
     const char *names[] = {"x"}, *labels[] = {"x=y"};
     uint64_t ack;

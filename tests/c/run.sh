@@ -32,7 +32,7 @@ ${CC:-cc} -std=c11 $flags -c tests/c/client.c -o "$out/client.o"
 node tests/c/nulls.js include/sori.h >"$out/nulls.c"
 build nulls "$out/nulls.c"
 run nulls
-for test in arguments life limits rooms sockets push adopt websocket protocols http guest; do
+for test in arguments life limits rooms sockets push adopt websocket sse protocols http guest; do
   build "$test" "tests/c/$test.c"
   run "$test"
 done

@@ -85,6 +85,19 @@ impl Handshake {
         &self.text[..self.url_end as usize]
     }
 
+    /// The path as the client wrote it.
+    #[cfg(feature = "server")]
+    pub(crate) fn path(&self) -> &str {
+        self.url().split('?').next().unwrap_or_default()
+    }
+
+    /// Of a request for server-sent events: the id of the last one that the client saw before it
+    /// came back.
+    #[cfg(feature = "server")]
+    pub(crate) fn last_event_id(&self) -> Option<&str> {
+        self.header("last-event-id").filter(|id| !id.is_empty())
+    }
+
     /// The value of a query parameter, percent-decoded; of a repeated one the first.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut all = self.query_pairs();

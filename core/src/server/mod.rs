@@ -29,6 +29,7 @@ mod registry;
 mod requests;
 mod shard;
 mod shortcut;
+pub(crate) mod sse;
 mod start;
 mod stop;
 mod table;

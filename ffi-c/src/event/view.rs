@@ -34,7 +34,7 @@ pub unsafe extern "C" fn sori_event_user_data(event: *const sori_event) -> *mut 
     unsafe { look(event, std::ptr::null_mut(), data) }
 }
 
-/// The socket's id, which its client knows too: 20 characters.
+/// The socket's id, which its client knows too: 20 characters; of a client of server-sent events empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_socket_id(event: *const sori_event) -> sori_text {
     // SAFETY: the header's rules.
@@ -79,9 +79,9 @@ pub unsafe extern "C" fn sori_event_recovery_data(event: *const sori_event) -> s
     unsafe { text(event, Text::RecoveryData) }
 }
 
-/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE and
-/// SORI_EVENT_WEBSOCKET_HANDSHAKE: the ticket for the call that allows and the one that denies.
-/// SORI_EVENT_SERVER_COUNT: the number.
+/// SORI_EVENT_RAW_SENT: the token that sori_server_raw_send() was given. SORI_EVENT_HANDSHAKE,
+/// SORI_EVENT_WEBSOCKET_HANDSHAKE and SORI_EVENT_SSE_HANDSHAKE: the ticket for the call that allows and
+/// the one that denies. SORI_EVENT_SERVER_COUNT: the number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_token(event: *const sori_event) -> u64 {
     // SAFETY: the header's rules.
@@ -204,7 +204,8 @@ pub unsafe extern "C" fn sori_event_description(event: *const sori_event) -> sor
     unsafe { text(event, Text::Description) }
 }
 
-/// SORI_EVENT_DISCONNECT: how many rooms the socket was in.
+/// SORI_EVENT_DISCONNECT, SORI_EVENT_WEBSOCKET_CLOSE, SORI_EVENT_SSE_CLOSE: how many rooms the socket
+/// was in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sori_event_room_count(event: *const sori_event) -> usize {
     // SAFETY: the header's rules.

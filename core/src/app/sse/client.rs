@@ -25,8 +25,7 @@ impl Client {
 
     /// The id of the last event that it saw before it came back.
     pub fn last_event_id(&self) -> Option<&str> {
-        let id = self.handshake.header("last-event-id");
-        id.filter(|id| !id.is_empty())
+        self.handshake.last_event_id()
     }
 
     /// Sends it an event.
@@ -34,35 +33,31 @@ impl Client {
     /// # Errors
     /// [`Error::Misuse`] for a name or an id that would not arrive as it is.
     pub fn send(&self, event: &Event) -> Result<(), Error> {
-        let bytes = event.encode()?;
-        let limit = self.endpoint.settings.max_queued_bytes;
-        let is_slow = self.endpoint.members.lock().send(self.id, &bytes, limit);
-        self.endpoint.count_slow(usize::from(is_slow));
-        Ok(())
+        self.endpoint.streaming.send(self.id, &event.fields())
     }
 
     /// Puts it into `rooms`.
     pub fn join(&self, rooms: impl Rooms) {
-        let mut members = self.endpoint.members.lock();
-        rooms.each(&mut |room| members.join(self.id, room));
+        let streaming = &self.endpoint.streaming;
+        rooms.each(&mut |room| streaming.join(self.id, [room]));
     }
 
     /// Takes it out of `rooms`.
     pub fn leave(&self, rooms: impl Rooms) {
-        let mut members = self.endpoint.members.lock();
-        rooms.each(&mut |room| members.leave(self.id, room));
+        let streaming = &self.endpoint.streaming;
+        rooms.each(&mut |room| streaming.leave(self.id, [room]));
     }
 
     /// The rooms it is in, in no order.
     pub fn rooms(&self) -> Vec<Arc<str>> {
-        self.endpoint.members.lock().rooms_of(self.id)
+        self.endpoint.streaming.rooms_of(self.id)
     }
 
     /// Ends the stream behind what waits for it. An `EventSource` comes back unless it is told not
     /// to, by an answer of 204 to its next request for example: see
     /// [`Endpoint::check`](super::Endpoint::check).
     pub fn close(&self) {
-        self.endpoint.members.lock().close_one(self.id);
+        self.endpoint.streaming.close_one(self.id);
     }
 }
 

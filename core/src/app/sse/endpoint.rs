@@ -1,25 +1,20 @@
-//! A path under which clients open streams of events: its handlers, its broadcasts, its heartbeat.
+//! A path under which clients open streams of events: its handlers and its broadcasts.
 
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use super::client::Client;
-use super::members::{Audience, Members};
 use super::{Event, Refusal, Settings};
 use crate::app::broadcast::Rooms;
 use crate::app::outcome::guard;
 use crate::app::reception::{Eventual, Eventually, guarded};
 use crate::embed::Handshake;
 use crate::error::Error;
-use crate::proto::event_stream::HEARTBEAT;
+use crate::server::sse::{Audience, Endpoint as Streaming};
 use crate::server::{Engine, EventAdmission};
 use crate::trace::tell;
-use crate::transport::event_stream;
 
 /// A path of the server's under which clients open streams of events. Clones are handles on the
 /// same one.
@@ -30,13 +25,9 @@ pub struct Endpoint {
 
 /// What the handles of an endpoint share. It does not hold the engine, which holds it.
 pub(super) struct State {
-    path: Box<str>,
-    pub(super) settings: Settings,
-    pub(super) members: Mutex<Members>,
+    pub(super) streaming: Arc<Streaming>,
     handlers: RwLock<Handlers>,
     next: AtomicU64,
-    is_beating: AtomicBool,
-    slow: AtomicU64,
 }
 
 #[derive(Clone, Default)]
@@ -52,7 +43,7 @@ type Handler = dyn Fn(&Client) + Send + Sync;
 impl Endpoint {
     /// Its path.
     pub fn path(&self) -> &str {
-        &self.state.path
+        self.state.streaming.path()
     }
 
     /// Lets `check`, plain or async, decide about every client, in place of the check before. A
@@ -92,12 +83,12 @@ impl Endpoint {
 
     /// How many clients there are.
     pub fn clients(&self) -> usize {
-        self.state.members.lock().len()
+        self.state.streaming.len()
     }
 
     /// How many streams have been ended because their clients read too slowly.
     pub fn closed_slow(&self) -> u64 {
-        self.state.slow.load(Ordering::Relaxed)
+        self.state.streaming.closed_slow()
     }
 }
 
@@ -129,18 +120,8 @@ impl Broadcast {
     /// # Errors
     /// [`Error::Misuse`] for a name or an id that would not arrive as it is.
     pub fn send(self, event: &Event) -> Result<(), Error> {
-        let bytes = event.encode()?;
-        let State {
-            settings, members, ..
-        } = &*self.endpoint;
-        let mut members = members.lock();
-        let slow = members.broadcast(&self.audience, &bytes, settings.max_queued_bytes);
-        if let Some(id) = &event.id {
-            members.keep(id, self.audience, bytes, settings.history);
-        }
-        drop(members);
-        self.endpoint.count_slow(slow);
-        Ok(())
+        let streaming = &self.endpoint.streaming;
+        streaming.broadcast(self.audience, &event.fields())
     }
 }
 
@@ -154,16 +135,12 @@ impl Streams {
     /// The endpoint at that path; made, with these settings, if it is new.
     pub(in crate::app) fn open(&self, path: &str, settings: Settings) -> Endpoint {
         let mut all = self.all.write();
-        let known = all.iter().find(|state| &*state.path == path);
+        let known = all.iter().find(|state| state.streaming.path() == path);
         let state = known.cloned().unwrap_or_else(|| {
             let state = Arc::new(State {
-                path: path.into(),
-                settings,
-                members: Mutex::default(),
+                streaming: Streaming::new(path, settings),
                 handlers: RwLock::default(),
                 next: AtomicU64::new(0),
-                is_beating: AtomicBool::new(false),
-                slow: AtomicU64::new(0),
             });
             all.push(Arc::clone(&state));
             state
@@ -173,7 +150,8 @@ impl Streams {
 
     /// Whether there is an endpoint at that path.
     pub(in crate::app) fn has(&self, path: &str) -> bool {
-        self.all.read().iter().any(|state| &*state.path == path)
+        let all = self.all.read();
+        all.iter().any(|state| state.streaming.path() == path)
     }
 
     /// Begins to decide about a client; `None` if there is no endpoint at its path. Called, and
@@ -183,9 +161,9 @@ impl Streams {
         engine: &Engine,
         handshake: &Arc<Handshake>,
     ) -> Option<EventAdmission> {
-        let path = handshake.url().split('?').next().unwrap_or_default();
+        let path = handshake.path();
         let all = self.all.read();
-        let state = Arc::clone(all.iter().find(|state| &*state.path == path)?);
+        let state = Arc::clone(all.iter().find(|state| state.streaming.path() == path)?);
         let (engine, handshake) = (engine.clone(), Arc::clone(handshake));
         Some(Box::pin(async move {
             let check = state.handlers.read().check.clone();
@@ -199,8 +177,7 @@ impl Streams {
                     return Err((refusal.status, refusal.message));
                 }
             }
-            let limit = state.settings.max_clients;
-            if limit.is_some_and(|limit| state.members.lock().len() >= limit) {
+            if state.streaming.is_full() {
                 return Err((503, "too many clients".to_owned()));
             }
             Ok(State::take_on(&state, &engine, handshake))
@@ -210,7 +187,7 @@ impl Streams {
     /// Lets go of handlers, which may hold a handle on the engine.
     pub(in crate::app) fn close(&self) {
         for state in std::mem::take(&mut *self.all.write()) {
-            state.members.lock().close();
+            state.streaming.close();
             let handlers = std::mem::take(&mut *state.handlers.write());
             drop(handlers);
         }
@@ -229,59 +206,15 @@ impl State {
             handshake,
         };
         let leaving = client.clone();
-        let (writer, stream) = event_stream(move || {
-            leaving.endpoint.members.lock().remove(leaving.id);
+        let stream = self.streaming.add(engine, client.id, move || {
+            leaving.endpoint.streaming.remove(leaving.id);
             let handler = leaving.endpoint.handlers.read().on_close.clone();
             call(handler, &leaving);
         });
-        // Its first bytes tell the client that it is connected.
-        let _ = writer.push(&Bytes::from_static(HEARTBEAT), usize::MAX);
-        self.members.lock().add(client.id, writer);
         let handler = self.handlers.read().on_open.clone();
         call(handler, &client);
-        let limit = self.settings.max_queued_bytes;
-        let mut members = self.members.lock();
-        members.open(client.id, client.last_event_id(), limit);
-        drop(members);
-        if !self.is_beating.swap(true, Ordering::AcqRel) {
-            tokio::task::spawn_local(beat(Arc::downgrade(self), engine.clone()));
-        }
+        self.streaming.open(client.id, client.last_event_id());
         stream
-    }
-
-    pub(super) fn count_slow(&self, slow: usize) {
-        if slow > 0 {
-            self.slow.fetch_add(slow as u64, Ordering::Relaxed);
-            tell!(
-                warn,
-                clients = slow,
-                path = &*self.path,
-                "slow reader closed"
-            );
-        }
-    }
-}
-
-/// The heartbeat of an endpoint's streams, on the shard of its first client; at the engine's end it
-/// ends them.
-async fn beat(state: Weak<State>, engine: Engine) {
-    let mut closing = std::pin::pin!(engine.closing());
-    loop {
-        let mut sleep = std::pin::pin!(tokio::time::sleep(engine.config().ping_interval));
-        let is_closing = poll_fn(|cx| {
-            if closing.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            sleep.as_mut().poll(cx).map(|()| false)
-        });
-        let is_closing = is_closing.await;
-        let Some(state) = state.upgrade() else { return };
-        let members = state.members.lock();
-        if is_closing {
-            members.close();
-            return;
-        }
-        members.beat(&Bytes::from_static(HEARTBEAT));
     }
 }
 
@@ -297,7 +230,7 @@ fn call(handler: Option<Arc<Handler>>, client: &Client) {
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
-            .field("path", &self.path)
+            .field("path", &self.streaming.path())
             .finish_non_exhaustive()
     }
 }

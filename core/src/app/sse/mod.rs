@@ -33,19 +33,16 @@
 
 mod client;
 mod endpoint;
-mod members;
 
 use std::time::Duration;
-
-use bytes::Bytes;
 
 pub use client::Client;
 pub(super) use endpoint::Streams;
 pub use endpoint::{Broadcast, Endpoint};
 
 pub use super::ws::Refusal;
-use crate::error::Error;
-use crate::proto::event_stream::{self, Fields};
+pub use crate::config::EventStreamSettings as Settings;
+use crate::proto::event_stream::Fields;
 
 /// An event on its way to clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,38 +83,12 @@ impl Event {
         self
     }
 
-    fn encode(&self) -> Result<Bytes, Error> {
-        let fields = Fields {
+    fn fields(&self) -> Fields<'_> {
+        Fields {
             name: self.name.as_deref(),
             id: self.id.as_deref(),
             retry: self.retry,
             data: &self.data,
-        };
-        let encoded = event_stream::encode(&fields);
-        encoded
-            .map(Bytes::from)
-            .map_err(|error| Error::Misuse(error.to_string()))
-    }
-}
-
-/// The settings of an endpoint.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Most bytes that wait for one client; a single event may be larger. Default 1 MiB.
-    pub max_queued_bytes: usize,
-    /// Most clients at once; more are answered 503. Default: no limit.
-    pub max_clients: Option<usize>,
-    /// How many of the last broadcasts with an id are kept for clients that come back. Default 0.
-    pub history: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            max_queued_bytes: 1024 * 1024,
-            max_clients: None,
-            history: 0,
         }
     }
 }

@@ -62,7 +62,7 @@ impl Endpoints {
 
     /// Begins to decide about a client; `None` if there is no endpoint at its path.
     pub(in crate::app) fn admit(&self, handshake: &Arc<Handshake>) -> Option<WebSocketAdmission> {
-        let path = handshake.url().split('?').next().unwrap_or_default();
+        let path = handshake.path();
         let all = self.all.read();
         let state = Arc::clone(all.iter().find(|state| &*state.path == path)?);
         let check = state.handlers.read().check.clone();

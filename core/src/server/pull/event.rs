@@ -135,6 +135,13 @@ pub enum PulledEvent {
         /// What.
         event: WebSocketEvent,
     },
+    /// Something happened to a client of server-sent events.
+    Sse {
+        /// The client.
+        socket: Arc<SocketIdentity>,
+        /// What.
+        event: SseEvent,
+    },
     /// Something happened to a connection without Socket.IO.
     Raw {
         /// The connection.
@@ -158,8 +165,32 @@ pub enum PulledEvent {
         /// Its request.
         handshake: Arc<Handshake>,
     },
+    /// A client wants server-sent events, and waits for `PullServer::decide_about_sse`.
+    SseHandshake {
+        /// What to decide about.
+        ticket: u64,
+        /// What the application calls the clients of that path.
+        namespace: Arc<str>,
+        /// Its request.
+        handshake: Arc<Handshake>,
+    },
     /// Every connection is closed and the engine's threads have ended. The last event.
     Closed,
+}
+
+/// What happened to a client of server-sent events, in order.
+#[derive(Debug)]
+pub enum SseEvent {
+    /// Its stream is open. Its first event.
+    Open {
+        /// The request that opened it.
+        handshake: Arc<Handshake>,
+    },
+    /// Its stream is over. Its last event.
+    Closed {
+        /// The rooms it was in, in no order.
+        rooms: Vec<Arc<str>>,
+    },
 }
 
 /// What happened to a connection without Socket.IO, in order.
@@ -275,8 +306,14 @@ impl PulledEvent {
                 ..
             } => data.len(),
             PulledEvent::Handshake { handshake, .. }
-            | PulledEvent::WebSocketHandshake { handshake, .. } => handshake.size(),
+            | PulledEvent::WebSocketHandshake { handshake, .. }
+            | PulledEvent::SseHandshake { handshake, .. }
+            | PulledEvent::Sse {
+                event: SseEvent::Open { handshake },
+                ..
+            } => handshake.size(),
             PulledEvent::Raw { .. }
+            | PulledEvent::Sse { .. }
             | PulledEvent::AckTimeout { .. }
             | PulledEvent::ServerCount { .. }
             | PulledEvent::WebSocket { .. }

@@ -16,6 +16,7 @@ mod queue;
 mod raw;
 mod reception;
 mod roster;
+mod sse;
 mod tickets;
 mod websocket;
 
@@ -23,10 +24,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::{PulledEvent, RawEvent, WebSocketEvent};
+pub use event::{PulledEvent, RawEvent, SseEvent, WebSocketEvent};
 pub use raw::RawOptions;
 pub use reception::WebSocketVerdict;
 pub use roster::{SocketIdentity, SocketKey};
+pub use sse::{SseClient, SseEndpoint, SsePath, SseVerdict};
 pub use websocket::WebSocketPath;
 
 use super::{Batch, Engine, Placement};
@@ -88,7 +90,7 @@ impl PullServer {
             config.shards = threads.count();
         }
         config.validate()?;
-        let queue = Arc::new(EventQueue::new(&config, placement.adapter.is_some()));
+        let queue = EventQueue::shared(&config, placement.adapter.is_some());
         let engine = Engine::start_with(placement, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }

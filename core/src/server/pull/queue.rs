@@ -22,6 +22,7 @@ use super::event::PulledEvent;
 use super::mailbox::Mailbox;
 use super::reception::Desk;
 use super::roster::{Member, Roster, SocketIdentity, SocketKey};
+use super::sse::Streams;
 use super::websocket::{Ending, Paths};
 use crate::config::{Config, Protocol};
 use crate::embed::websocket::Gauge;
@@ -43,6 +44,7 @@ pub(super) struct EventQueue {
     space: Space,
     paths: Paths,
     desk: Desk,
+    streams: Arc<Streams>,
     /// Beginnings of the names that clients may ask for without their being open.
     prefixes: RwLock<Vec<Box<str>>>,
     protocol: Protocol,
@@ -53,12 +55,13 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
-    pub(super) fn new(config: &Config, is_in_cluster: bool) -> EventQueue {
+    fn new(config: &Config, is_in_cluster: bool) -> EventQueue {
         EventQueue {
             mailbox: Mailbox::default(),
             space: Space::new(config.max_pending_events),
             paths: Paths::default(),
             desk: Desk::default(),
+            streams: Arc::default(),
             prefixes: RwLock::default(),
             protocol: config.protocol,
             is_in_cluster,
@@ -69,6 +72,14 @@ impl EventQueue {
             #[cfg(unix)]
             signal: OnceLock::new(),
         }
+    }
+
+    /// A queue for an engine.
+    pub(super) fn shared(config: &Config, is_in_cluster: bool) -> Arc<EventQueue> {
+        Arc::new_cyclic(|queue| EventQueue {
+            streams: Arc::new(Streams::of(queue)),
+            ..EventQueue::new(config, is_in_cluster)
+        })
     }
 
     /// Appends up to `most` events, after waiting for the first. Ends that are due go to `answer`.
@@ -213,8 +224,13 @@ impl EventQueue {
         &self.paths
     }
 
+    pub(super) fn streams(&self) -> &Arc<Streams> {
+        &self.streams
+    }
+
     pub(super) fn identity(&self, key: SocketKey) -> Option<Arc<SocketIdentity>> {
-        self.roster(key.shard())?.identity(key)
+        let known = self.roster(key.shard())?.identity(key);
+        known.or_else(|| self.streams.identity(key))
     }
 
     pub(super) fn key_of(&self, socket: SocketRef) -> Option<SocketKey> {
@@ -415,7 +431,10 @@ impl Application for EventQueue {
                     }
                 }
             }
-            Event::Closed => self.push(PulledEvent::Closed),
+            Event::Closed => {
+                self.streams.part_all(self);
+                self.push(PulledEvent::Closed);
+            }
             Event::Open {
                 conn, handshake, ..
             } => {

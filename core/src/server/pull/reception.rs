@@ -10,11 +10,12 @@ use parking_lot::RwLock;
 
 use super::event::PulledEvent;
 use super::queue::EventQueue;
+use super::sse::SseVerdict;
 use super::tickets::{Ticket, Tickets};
 use super::{Gone, PullServer};
 use crate::embed::Handshake;
 use crate::error::Error;
-use crate::server::{Admission, Reception, WebSocketAdmission};
+use crate::server::{Admission, Engine, EventAdmission, Reception, WebSocketAdmission};
 
 /// What the application has said about HTTP, and who waits for its word.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub(super) struct Desk {
     last_ticket: AtomicU64,
     handshakes: Tickets<Result<(), String>>,
     websockets: Tickets<WebSocketVerdict>,
+    sse: Tickets<SseVerdict>,
     headers: RwLock<HeaderMap>,
 }
 
@@ -69,6 +71,23 @@ impl EventQueue {
         self.announce();
         ticket
     }
+
+    /// Asks the application about a client that wants server-sent events.
+    pub(super) fn ask_about_sse(
+        &self,
+        namespace: Arc<str>,
+        handshake: &Arc<Handshake>,
+    ) -> Ticket<SseVerdict> {
+        let number = self.desk().next_ticket();
+        let ticket = self.desk().sse.issue(number);
+        self.push(PulledEvent::SseHandshake {
+            ticket: number,
+            namespace,
+            handshake: Arc::clone(handshake),
+        });
+        self.announce();
+        ticket
+    }
 }
 
 impl Reception for EventQueue {
@@ -105,6 +124,14 @@ impl Reception for EventQueue {
     fn admit_websocket(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
         self.admit_plain(request)
     }
+
+    fn admit_events(&self, engine: &Engine, request: &Arc<Handshake>) -> Option<EventAdmission> {
+        self.admit_sse(engine, request)
+    }
+
+    fn has_endpoint(&self, path: &str) -> bool {
+        self.streams().has(path)
+    }
 }
 
 impl PullServer {
@@ -136,6 +163,16 @@ impl PullServer {
         verdict: WebSocketVerdict,
     ) -> Result<(), Gone> {
         let is_decided = self.queue.desk().websockets.decide(ticket, verdict);
+        is_decided.then_some(()).ok_or(Gone)
+    }
+
+    /// Gives a client the server-sent events that [`PulledEvent::SseHandshake`] asks for, or turns it
+    /// away. Who is not answered within `connect_timeout` is refused (503).
+    ///
+    /// # Errors
+    /// [`Gone`] if the client has left, its time was up, or it has been decided about.
+    pub fn decide_about_sse(&self, ticket: u64, verdict: SseVerdict) -> Result<(), Gone> {
+        let is_decided = self.queue.desk().sse.decide(ticket, verdict);
         is_decided.then_some(()).ok_or(Gone)
     }
 

@@ -66,18 +66,7 @@ impl Paths {
         } = wanted;
         // What it says about the messages before an end leaves before the answer.
         settings.application_answers = true;
-        if !path.starts_with('/') || path.contains(['?', '#']) {
-            let rule = "the path of WebSockets begins with '/' and has no query";
-            return Err(Error::Misuse(rule.to_owned()));
-        }
-        let own = engine.config().path.trim_end_matches('/');
-        if path
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('/'))
-        {
-            let rule = "the path of WebSockets must not be below that of Socket.IO";
-            return Err(Error::Misuse(rule.to_owned()));
-        }
+        check_path(engine, &path, "WebSockets")?;
         let mut paths = self.0.write();
         if paths.iter().any(|opened| *opened.path == *path) {
             let rule = "that path has WebSockets already";
@@ -112,13 +101,28 @@ impl Paths {
     }
 }
 
+/// Whether something may be served at a path beside the engine's own.
+pub(super) fn check_path(engine: &Engine, path: &str, what: &str) -> Result<(), Error> {
+    if !path.starts_with('/') || path.contains(['?', '#']) {
+        let rule = format!("the path of {what} begins with '/' and has no query");
+        return Err(Error::Misuse(rule));
+    }
+    let own = engine.config().path.trim_end_matches('/');
+    let below = path.strip_prefix(own);
+    if below.is_some_and(|rest| rest.starts_with('/')) {
+        let rule = format!("the path of {what} must not be below that of Socket.IO");
+        return Err(Error::Misuse(rule));
+    }
+    Ok(())
+}
+
 /// Before the path, in the name of a group: no namespace has a name like it.
 const PREFIX: &str = "ws:";
 
 impl EventQueue {
     /// Decides about a request for a plain WebSocket.
     pub(super) fn admit_plain(&self, request: &Arc<Handshake>) -> Option<WebSocketAdmission> {
-        let path = request.url().split('?').next().unwrap_or_default();
+        let path = request.path();
         let opened = self.paths().find(|opened| *opened.path == *path)?;
         if !opened.lets_in(request.header("origin")) {
             return Some(Box::pin(ready(Err(refusal(403)))));

@@ -10,10 +10,10 @@ use crate::transport::{EventWriter, Pushed};
 
 /// Whom a broadcast is for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Audience {
+pub(crate) struct Audience {
     /// `None`: all clients; no rooms: nobody.
-    pub(super) rooms: Option<Vec<Box<str>>>,
-    pub(super) except: Vec<Box<str>>,
+    pub(crate) rooms: Option<Vec<Box<str>>>,
+    pub(crate) except: Vec<Box<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,12 +90,14 @@ impl Members {
         }
     }
 
-    pub(super) fn remove(&mut self, id: u64) {
-        if let Some(member) = self.clients.remove(&id) {
-            for room in member.rooms {
-                self.leave_room(id, &room);
-            }
+    /// A client is gone. Gives the rooms it was in.
+    pub(super) fn remove(&mut self, id: u64) -> Vec<Arc<str>> {
+        let member = self.clients.remove(&id);
+        let rooms: Vec<_> = member.into_iter().flat_map(|member| member.rooms).collect();
+        for room in &rooms {
+            self.leave_room(id, room);
         }
+        rooms
     }
 
     pub(super) fn join(&mut self, id: u64, room: &str) {
