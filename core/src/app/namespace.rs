@@ -12,7 +12,7 @@ use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, Handler, forget_types};
 use super::outcome::{Called, Outcome};
-use super::registered::{HandlerList, Handlers, List};
+use super::registered::{HandlerList, Handlers, List, Viewed};
 use super::router::Router;
 use super::socket::Socket;
 use super::waiting::Waiting;
@@ -89,7 +89,9 @@ impl Namespace {
     #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler = forget_types(handler, event, self.router.state());
-        self.state.handlers.write().append(event, handler);
+        self.state
+            .handlers
+            .change(|handlers| handlers.append(event, handler));
     }
 
     /// Calls `watcher` for every event of whatever name, before its handlers.
@@ -207,7 +209,7 @@ pub(super) struct NamespaceState {
     pub(super) interceptors: List<Interceptor>,
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
-    handlers: RwLock<Handlers>,
+    pub(super) handlers: Viewed<Handlers>,
     pub(super) server_handlers: RwLock<ServerHandlers>,
     /// Those who wait for a broadcast's answers, or for those of servers, by ack id.
     pub(super) waiting: Waiting<Recipient>,
@@ -230,7 +232,7 @@ impl NamespaceState {
             interceptors: List::default(),
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
-            handlers: RwLock::default(),
+            handlers: Viewed::default(),
             server_handlers: RwLock::default(),
             waiting: Waiting::default(),
             asking: Waiting::default(),
@@ -246,7 +248,7 @@ impl NamespaceState {
     }
 
     pub(super) fn handlers_of(&self, event: &str) -> Option<HandlerList> {
-        self.handlers.read().get(event).cloned()
+        self.handlers.view().get(event).cloned()
     }
 
     /// Waits no more for the answers to a broadcast, here and in the hub: what still comes is nobody's.
@@ -294,8 +296,7 @@ impl NamespaceState {
         self.interceptors.clear();
         self.on_disconnecting.clear();
         self.on_disconnect.clear();
-        let handlers = std::mem::take(&mut *self.handlers.write());
-        drop(handlers);
+        self.handlers.clear();
         let server_handlers = std::mem::take(&mut *self.server_handlers.write());
         drop(server_handlers);
     }
