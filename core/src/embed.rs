@@ -18,7 +18,7 @@ use bytes::Bytes;
 use crate::config::TransportKind;
 use crate::error::DisconnectReason;
 use crate::hub::Namespace;
-pub use crate::hub::{BroadcastAck, ConnId, NamespaceId, Response, SocketRef, Telling};
+pub use crate::hub::{BroadcastAck, ConnId, Kept, NamespaceId, Response, SocketRef, Telling};
 pub use crate::proto::cluster::SocketDetails;
 pub use crate::proto::engine::Revision;
 #[cfg(feature = "server")]

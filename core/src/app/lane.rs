@@ -18,6 +18,7 @@ use super::decode;
 use super::error::HandlerError;
 use super::handler::{AnyEvent, Incoming};
 use super::outcome::{self, Called, Running, guard};
+use super::registered::{Handlers, View};
 use super::socket::Socket;
 use crate::embed::{Command, PlainEvent};
 use crate::error::DisconnectReason;
@@ -133,12 +134,31 @@ pub(super) fn deliver(socket: &Socket, job: Job<'_>) {
     if socket.is_busy() {
         return queue(socket, job.into_owned());
     }
-    go_on(socket, run(socket, job));
+    let running = run(socket, job);
+    if !running.is_empty() {
+        go_on(socket, running);
+    }
+}
+
+/// A socket whose events are heard, kept with its connection. None of them takes a lock or counts a
+/// reference but for the handle that its handler is given.
+pub(super) struct Listener {
+    socket: Socket,
+    handlers: View<Handlers>,
+}
+
+impl Listener {
+    pub(super) fn new(socket: Socket) -> Listener {
+        let handlers = socket.namespace_state().handlers.view();
+        Listener { socket, handlers }
+    }
 }
 
 /// Does an event now, or queues it. Says whether it is JSON: if not, nothing has come of it. Of an event
 /// that waits or is watched all is checked before; handlers that take its arguments check it by that.
-pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
+pub(super) fn hear(listener: &mut Listener, event: PlainEvent<'_>) -> bool {
+    let Listener { socket, handlers } = listener;
+    let socket = &*socket;
     let namespace = socket.namespace_state();
     if socket.is_busy() || namespace.is_watched() || socket.was_ended_here() {
         return hear_checked(socket, &event);
@@ -150,7 +170,7 @@ pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
         attachments: &[],
         ack: event.ack(),
     };
-    let shared = namespace.handlers_of(event.name());
+    let shared = namespace.handlers.seen_by(handlers).get(event.name());
     let own = socket.handlers_of(event.name());
     if shared.is_none() && own.is_none() {
         return match namespace.fallbacks.is_empty() {
@@ -159,15 +179,19 @@ pub(super) fn hear(socket: &Socket, event: PlainEvent<'_>) -> bool {
         };
     }
     let mut is_valid = false;
-    for handler in shared.iter().chain(&own).flat_map(|list| list.iter()) {
-        let call = || handler(&mut incoming);
-        // An error may be that of a handler that has not come to its arguments.
-        is_valid = calls.call_unless(event.name(), call, || !is_valid && !event.is_valid());
-        if !is_valid {
-            return false;
+    for list in [shared, own.as_ref()].into_iter().flatten() {
+        for handler in list.iter() {
+            let call = || handler(&mut incoming);
+            // An error may be that of a handler that has not come to its arguments.
+            is_valid = calls.call_unless(event.name(), call, || !is_valid && !event.is_valid());
+            if !is_valid {
+                return false;
+            }
         }
     }
-    go_on(socket, calls.pending);
+    if !calls.pending.is_empty() {
+        go_on(socket, calls.pending);
+    }
     is_valid || event.is_valid()
 }
 
@@ -187,14 +211,12 @@ fn hear_checked(socket: &Socket, event: &PlainEvent<'_>) -> bool {
 
 /// Lets what is left of a job's handlers go on by themselves.
 fn go_on(socket: &Socket, running: Vec<Pending>) {
-    if !running.is_empty() {
-        socket.set_busy(true);
-        let shard = socket.reference().conn.shard;
-        socket.router().begin_work(shard);
-        socket
-            .engine()
-            .spawn_local(shard, drive(socket.clone(), running));
-    }
+    socket.set_busy(true);
+    let shard = socket.reference().conn.shard;
+    socket.router().begin_work(shard);
+    socket
+        .engine()
+        .spawn_local(shard, drive(socket.clone(), running));
 }
 
 fn queue(socket: &Socket, job: Job<'static>) {

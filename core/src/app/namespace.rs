@@ -12,7 +12,7 @@ use super::cluster::{ClusterAnswer, ServerHandlers};
 use super::connect::{Check, ConnectRequest, Verdict};
 use super::handler::{AnyEvent, EventHandler, Handler, forget_types};
 use super::outcome::{Called, Outcome};
-use super::registered::{HandlerList, Handlers, List};
+use super::registered::{HandlerList, Handlers, List, Viewed};
 use super::router::Router;
 use super::socket::Socket;
 use super::waiting::Waiting;
@@ -89,7 +89,9 @@ impl Namespace {
     #[track_caller]
     pub fn on<M>(&self, event: &str, handler: impl Handler<M>) {
         let handler = forget_types(handler, event, self.router.state());
-        self.state.handlers.write().append(event, handler);
+        self.state
+            .handlers
+            .change(|handlers| handlers.append(event, handler));
     }
 
     /// Calls `handler` for every event that has no handler of its own, neither here nor on its socket.
@@ -252,7 +254,7 @@ pub(super) struct NamespaceState {
     pub(super) interceptors: List<Interceptor>,
     pub(super) on_disconnecting: List<DisconnectHandler>,
     pub(super) on_disconnect: List<DisconnectHandler>,
-    handlers: RwLock<Handlers>,
+    pub(super) handlers: Viewed<Handlers>,
     pub(super) fallbacks: List<EventHandler>,
     pub(super) server_handlers: RwLock<ServerHandlers>,
     /// Those who wait for a broadcast's answers, or for those of servers, by ack id.
@@ -276,7 +278,7 @@ impl NamespaceState {
             interceptors: List::default(),
             on_disconnecting: List::default(),
             on_disconnect: List::default(),
-            handlers: RwLock::default(),
+            handlers: Viewed::default(),
             fallbacks: List::default(),
             server_handlers: RwLock::default(),
             waiting: Waiting::default(),
@@ -293,7 +295,7 @@ impl NamespaceState {
     }
 
     pub(super) fn handlers_of(&self, event: &str) -> Option<HandlerList> {
-        self.handlers.read().get(event).cloned()
+        self.handlers.view().get(event).cloned()
     }
 
     /// Waits no more for the answers to a broadcast, here and in the hub: what still comes is nobody's.
@@ -342,8 +344,7 @@ impl NamespaceState {
         self.on_disconnecting.clear();
         self.on_disconnect.clear();
         self.fallbacks.clear();
-        let handlers = std::mem::take(&mut *self.handlers.write());
-        drop(handlers);
+        self.handlers.clear();
         let server_handlers = std::mem::take(&mut *self.server_handlers.write());
         drop(server_handlers);
     }

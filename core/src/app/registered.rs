@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
@@ -57,12 +57,70 @@ impl<T: ?Sized> Deref for Snapshot<T> {
     }
 }
 
+/// A value that many look at all the time and that hardly ever changes: who keeps a view of it looks
+/// without a lock.
+#[derive(Default)]
+pub(super) struct Viewed<T> {
+    value: RwLock<Arc<T>>,
+    /// Grows with each change.
+    version: AtomicU64,
+}
+
+/// A [`Viewed`] as it was at one moment.
+pub(super) struct View<T> {
+    value: Arc<T>,
+    version: u64,
+}
+
+impl<T: Clone + Default> Viewed<T> {
+    pub(super) fn view(&self) -> View<T> {
+        let value = self.value.read();
+        View {
+            value: Arc::clone(&value),
+            version: self.version.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What it is now, by way of a view of it that may be old.
+    #[inline]
+    pub(super) fn seen_by<'v>(&self, view: &'v mut View<T>) -> &'v T {
+        if self.version.load(Ordering::Acquire) != view.version {
+            *view = self.view();
+        }
+        &view.value
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut T)) {
+        let mut value = self.value.write();
+        change(Arc::make_mut(&mut value));
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Lets go of it.
+    pub(super) fn clear(&self) {
+        let mut value = self.value.write();
+        let before = std::mem::take(&mut *value);
+        self.version.fetch_add(1, Ordering::Release);
+        drop(value);
+        // What it holds may do anything when it is dropped: not under the lock.
+        drop(before);
+    }
+}
+
+impl<T> Deref for View<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
 /// The handlers of one event, in the order of their registration.
 pub(super) type HandlerList = Arc<[Arc<EventHandler>]>;
 
 /// Handlers by event, sorted by the length of its name, then by the name: names of the application's own, so that no client chooses what is
 /// searched.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Handlers(Vec<(Box<str>, HandlerList)>);
 
 impl Handlers {

@@ -13,7 +13,7 @@ use super::connect::{self, Asking};
 use super::data::DataMap;
 use super::dynamic::Pattern;
 use super::error::{AckError, HandlerError};
-use super::lane::{self, Job, Message};
+use super::lane::{self, Job, Listener, Message};
 use super::namespace::NamespaceState;
 use super::outcome::guard;
 use super::reception::Hooks;
@@ -23,7 +23,7 @@ use super::socket::{Ended, Socket};
 use super::sse::Streams;
 use super::ws::Endpoints;
 use crate::embed::{
-    ConnId, Event, Handshake, NamespaceId, PlainEvent, Profile, Response, SocketRef,
+    ConnId, Event, Handshake, Kept, NamespaceId, PlainEvent, Profile, Response, SocketRef,
 };
 use crate::error::DisconnectReason;
 use crate::hub;
@@ -241,10 +241,15 @@ impl Application for Entrance {
         }
     }
 
-    fn hear(&self, _: &Engine, event: PlainEvent<'_>) -> bool {
+    fn hear(&self, _: &Engine, event: PlainEvent<'_>, kept: &mut Kept) -> bool {
         let Entrance(router) = self;
-        match router.seats.find(event.socket()) {
-            Some(socket) => lane::hear(&socket, event),
+        if kept.is_none() {
+            let socket = router.seats.find(event.socket());
+            *kept = socket.map(|socket| Box::new(Listener::new(socket)) as Box<_>);
+        }
+        let listener = kept.as_mut().and_then(|kept| kept.downcast_mut());
+        match listener {
+            Some(listener) => lane::hear(listener, event),
             None => event.is_valid(),
         }
     }

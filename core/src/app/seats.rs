@@ -1,7 +1,8 @@
 //! Which sockets each connection has: the way from an engine's event to its [`Socket`].
 //!
-//! One lock per shard. Its own thread takes it once per event; other threads only when they ask
-//! for sockets or end one, so that it is all but never waited for.
+//! One lock per shard. Its own thread takes it at a socket's first plain event, which it then keeps
+//! (`lane::Listener`), and at each event of another kind; other threads only when they ask for sockets
+//! or end one, so that it is all but never waited for.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The Socket.IO half of one connection: which namespaces it is in, and the packet whose binary
 //! attachments are still coming. Pure; the driver owns one beside the session.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,9 +18,19 @@ use crate::proto::{DecodeError, msgpack, query};
 #[derive(Debug)]
 pub struct Client {
     revision: Revision,
-    joined: Vec<Arc<Namespace>>,
+    joined: Vec<Joined>,
     rare: Option<Box<Rare>>,
 }
+
+/// A namespace that the connection is in.
+#[derive(Debug)]
+struct Joined {
+    namespace: Arc<Namespace>,
+    kept: Kept,
+}
+
+/// What an application keeps with a connection for as long as it is in a namespace, for its own use.
+pub type Kept = Option<Box<dyn Any + Send>>;
 
 /// State that most connections have none of.
 #[derive(Debug, Default)]
@@ -214,17 +225,17 @@ impl Client {
     #[cfg(feature = "server")]
     #[inline]
     pub(crate) fn plain_event<'a>(
-        &self,
+        &mut self,
         text: &'a str,
-    ) -> Option<(NamespaceId, socket::PlainEvent<'a>)> {
+    ) -> Option<(NamespaceId, &mut Kept, socket::PlainEvent<'a>)> {
         let is_whole = self.rare.as_ref().is_none_or(|r| r.incomplete.is_none());
         if !is_whole || self.revision != Revision::V4 {
             return None;
         }
         let event = socket::PlainEvent::decode(text)?;
-        let mut joined = self.joined.iter();
-        let namespace = joined.find(|joined| joined.name() == event.namespace)?;
-        Some((namespace.id(), event))
+        let mut joined = self.joined.iter_mut();
+        let joined = joined.find(|joined| joined.namespace.name() == event.namespace)?;
+        Some((joined.namespace.id(), &mut joined.kept, event))
     }
 
     /// A binary message of a peer whose packets are MessagePack.
@@ -258,8 +269,7 @@ impl Client {
             packet.split_query();
         }
         let joined = self
-            .joined
-            .iter()
+            .namespaces()
             .find(|joined| joined.name() == packet.namespace);
         match (packet.kind, joined) {
             (PacketType::Connect, None) if self.may_ask_for(&packet.namespace) => {
@@ -312,11 +322,7 @@ impl Client {
         }
         let (packet, attachments) = slot.take().ok_or_else(unannounced)?.into_parts();
         // The peer may have been taken out of the namespace meanwhile.
-        if !self
-            .joined
-            .iter()
-            .any(|joined| joined.id() == packet.namespace)
-        {
+        if !self.is_in(packet.namespace) {
             return Err(Violation::State);
         }
         let namespace = packet.namespace;
@@ -348,7 +354,10 @@ impl Client {
         }
         // Most are in one namespace for good.
         self.joined.reserve_exact(1);
-        self.joined.push(namespace);
+        self.joined.push(Joined {
+            namespace,
+            kept: None,
+        });
         true
     }
 
@@ -368,8 +377,7 @@ impl Client {
     /// Takes the connection out of a namespace. False if it was not there.
     pub fn leave(&mut self, namespace: NamespaceId) -> bool {
         let Some(at) = self
-            .joined
-            .iter()
+            .namespaces()
             .position(|joined| joined.id() == namespace)
         else {
             return false;
@@ -380,12 +388,13 @@ impl Client {
 
     /// Takes the connection out of all namespaces, and gives them.
     pub fn leave_all(&mut self) -> Vec<Arc<Namespace>> {
-        std::mem::take(&mut self.joined)
+        let joined = std::mem::take(&mut self.joined);
+        joined.into_iter().map(|joined| joined.namespace).collect()
     }
 
     /// Whether the connection is in `namespace`.
     pub fn is_in(&self, namespace: NamespaceId) -> bool {
-        self.joined.iter().any(|joined| joined.id() == namespace)
+        self.namespaces().any(|joined| joined.id() == namespace)
     }
 
     /// Whether the connection is in no namespace.
@@ -460,6 +469,10 @@ impl Client {
                 .retain(|open| (open.namespace, open.id) != (namespace, id));
             self.shed();
         }
+    }
+
+    fn namespaces(&self) -> impl Iterator<Item = &Arc<Namespace>> {
+        self.joined.iter().map(|joined| &joined.namespace)
     }
 
     fn may_ask_for(&self, name: &str) -> bool {

@@ -21,7 +21,7 @@ mod sid;
 mod watch;
 
 pub use ack::{Answered, BroadcastAck, BroadcastAcks, Claim, Relay, Response, Telling};
-pub use client::{Client, Incoming, Violation};
+pub use client::{Client, Incoming, Kept, Violation};
 pub use directory::Hub;
 pub use members::{ShardTargets, Slot, Targets};
 pub use namespace::{Namespace, RoomMembers};

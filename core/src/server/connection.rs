@@ -45,6 +45,8 @@ pub(super) struct Connection {
     /// What was wrong with the packet that ended it.
     pub(super) fault: Option<Box<str>>,
     pub(super) is_dirty: bool,
+    /// There is more to see to at its next flush than messages.
+    pub(super) is_touched: bool,
     /// What its peer sends is left unread until the application is ready.
     pub(super) is_paused: bool,
     /// The application closes it, and wants what is queued to arrive.
@@ -91,6 +93,7 @@ impl Connection {
             tokens: None,
             fault: None,
             is_dirty: false,
+            is_touched: false,
             is_paused: false,
             is_closed_gently: false,
             is_over: false,

@@ -1,6 +1,7 @@
 //! Where session, hub and transport meet: time passes, streams end, what the session wants written is
 //! written, and what became of it is told. What comes in is in `reading.rs`.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,10 +139,9 @@ impl Shard {
     /// Writes what the session wants written, tells the application what became of it, and lets the
     /// connection go once all is over.
     pub(super) fn flush_session(&mut self, slot: Slot) {
-        let Some(connection) = self.connections.get_mut(slot) else {
+        if self.flush_messages(slot) {
             return;
-        };
-        connection.is_dirty = false;
+        }
         loop {
             let Some(connection) = self.connections.get_mut(slot) else {
                 return;
@@ -158,6 +158,47 @@ impl Shard {
         self.flush_links(slot);
         self.tell_sent(slot);
         self.settle(slot);
+    }
+
+    /// Writes the messages of a connection that has nothing else to write and no deadline that moved, as
+    /// most have that a broadcast reaches. Whether that was all there was to do.
+    fn flush_messages(&mut self, slot: Slot) -> bool {
+        let Shard {
+            connections,
+            engine,
+            cork,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(slot) else {
+            return true;
+        };
+        connection.is_dirty = false;
+        let is_touched = mem::take(&mut connection.is_touched);
+        if is_touched || connection.tokens.is_some() || !connection.takes_frames_together() {
+            return false;
+        }
+        let (session, Some(link)) = (&mut connection.session, &mut connection.link) else {
+            return false;
+        };
+        let Some(first) = session.poll_message() else {
+            return true;
+        };
+        let mut next = session.poll_message();
+        if next.is_none() && link.write_frame_at_rest(&first) {
+            return true;
+        }
+        let mut feed = feed_writer(engine);
+        let mut cork = Cork {
+            buffer: cork,
+            feed: &mut feed,
+        };
+        link.write(&first, &mut cork);
+        while let Some(frame) = next {
+            link.write(&frame, &mut cork);
+            next = session.poll_message();
+        }
+        link.flush(&mut cork);
+        true
     }
 
     fn transmit(&mut self, slot: Slot, transmit: Transmit) {

@@ -85,7 +85,8 @@ fn tell_heartbeat(engine: &super::Engine, conn: ConnId) {
     engine.shared.application.handle(engine, event);
 }
 
-fn count(engine: &super::Engine, conn: ConnId) {
+#[inline]
+pub(super) fn count(engine: &super::Engine, conn: ConnId) {
     engine.shared.shards[usize::from(conn.shard)]
         .counters
         .received

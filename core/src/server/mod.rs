@@ -66,7 +66,7 @@ pub use webtransport::WebTransport;
 
 use crate::config::{Config, Protocol};
 use crate::embed::{
-    Audience, Command, Event, Handshake, PlainEvent, Profile, Reach, RequestId, SocketRef,
+    Audience, Command, Event, Handshake, Kept, PlainEvent, Profile, Reach, RequestId, SocketRef,
 };
 use crate::error::Error;
 use crate::hub::{ConnId, Hub, NamespaceId};
@@ -91,8 +91,9 @@ pub trait Application: Send + Sync + 'static {
 
     /// Takes an event of a client whose JSON has not been checked behind the name, in the place of
     /// [`Event::Message`]. Says whether it is JSON: if not, nothing may have come of it, and the
-    /// connection is closed.
-    fn hear(&self, engine: &Engine, event: PlainEvent<'_>) -> bool {
+    /// connection is closed. In `kept` it may keep what it wants to find again at the socket's next one.
+    fn hear(&self, engine: &Engine, event: PlainEvent<'_>, kept: &mut Kept) -> bool {
+        let _ = kept;
         let is_valid = event.is_valid();
         if is_valid {
             self.handle(engine, event.into_event());

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use super::Engine;
 use super::driver::CLOSE_ANSWER_TIMEOUT;
-use super::incoming::{Peer, receive};
+use super::incoming::{Peer, count, receive};
 use super::shard::Shard;
 use crate::config::{Parser, Protocol, TransportKind};
 use crate::embed::{self, ConnId, Event, RequestId, SocketRef};
 use crate::error::DisconnectReason;
-use crate::hub::{Client, NamespaceId, Slot, Violation};
+use crate::hub::{Client, Kept, NamespaceId, Slot, Violation};
 use crate::proto::DecodeError;
 use crate::proto::engine::{self, Packet, PayloadPacket, Revision, v3};
 use crate::proto::socket::PlainEvent;
@@ -175,8 +175,10 @@ impl Reading<'_> {
         let received = self.session.handle_packet(self.kind, packet, self.now);
         match received {
             Received::Text(text) if self.are_packets_text => {
-                if let Some((namespace, event)) = self.client.plain_event(text) {
-                    self.hear(namespace, event);
+                if let Some((namespace, kept, event)) = self.client.plain_event(text) {
+                    if !hear(self.engine, self.conn, namespace, kept, event) {
+                        self.refuse_payload();
+                    }
                     return;
                 }
             }
@@ -201,23 +203,14 @@ impl Reading<'_> {
         }
     }
 
-    /// Gives the application an event that it is the first to parse.
-    fn hear(&mut self, namespace: NamespaceId, event: PlainEvent<'_>) {
-        let conn = self.conn;
-        let shared = &self.engine.shared;
-        shared.shards[usize::from(conn.shard)]
-            .counters
-            .received
-            .increment();
-        let socket = SocketRef { conn, namespace };
-        let event = embed::PlainEvent::new(socket, event);
-        if !shared.application.hear(self.engine, event) {
-            self.is_plain = false;
-            let reason = DisconnectReason::ForcedClose;
-            self.session.close(reason, self.now);
-            let violation = Violation::Packet(DecodeError::InvalidPayload);
-            *self.fault = Some(violation.to_string().into());
-        }
+    /// What came is no JSON.
+    #[cold]
+    fn refuse_payload(&mut self) {
+        self.is_plain = false;
+        let reason = DisconnectReason::ForcedClose;
+        self.session.close(reason, self.now);
+        let violation = Violation::Packet(DecodeError::InvalidPayload);
+        *self.fault = Some(violation.to_string().into());
     }
 
     /// How the upgrade goes is told before what comes behind it.
@@ -264,4 +257,19 @@ impl Reading<'_> {
     fn give_up_at(&self) -> Instant {
         self.now + CLOSE_ANSWER_TIMEOUT
     }
+}
+
+/// Gives the application an event that it is the first to parse. Whether it is JSON.
+#[inline]
+fn hear(
+    engine: &Engine,
+    conn: ConnId,
+    namespace: NamespaceId,
+    kept: &mut Kept,
+    event: PlainEvent<'_>,
+) -> bool {
+    count(engine, conn);
+    let socket = SocketRef { conn, namespace };
+    let event = embed::PlainEvent::new(socket, event);
+    engine.shared.application.hear(engine, event, kept)
 }

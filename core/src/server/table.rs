@@ -123,7 +123,10 @@ impl Tenant {
     /// Marks it as one to look at in this turn. False if it was marked already.
     pub(super) fn mark_dirty(&mut self) -> bool {
         let is_dirty = match self {
-            Tenant::Session(connection) => &mut connection.is_dirty,
+            Tenant::Session(connection) => {
+                connection.is_touched = true;
+                &mut connection.is_dirty
+            }
             Tenant::WebSocket(websocket) => &mut websocket.is_dirty,
         };
         !std::mem::replace(is_dirty, true)

@@ -371,6 +371,11 @@ impl Link {
         true
     }
 
+    /// The same with one frame, unless it is so long that a slow peer's rest of it is to be shared.
+    pub(crate) fn write_frame_at_rest(&mut self, frame: &Frame) -> bool {
+        frame.len() <= CORK_FRAME_MAX && self.write_at_rest(frame.as_bytes())
+    }
+
     /// Adds bytes that are no frame: the answer to the upgrade request.
     pub(crate) fn write_raw(&mut self, bytes: &[u8], cork: &mut Cork<'_>) {
         if self.has_backlog() {

@@ -324,6 +324,9 @@ impl Feed<'_, '_> {
 
     #[inline]
     fn find(&mut self) -> Result<Option<Found>, Error> {
+        if self.at == self.chunk.len() {
+            return Ok(None);
+        }
         if let Some(found) = self.find_usual() {
             return Ok(Some(found));
         }
