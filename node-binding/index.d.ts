@@ -160,10 +160,7 @@ export interface ServerOptions {
   onHandlerError: (error: any, where: { socket: Socket<any, any, any, any>; event: string; args: any[] }) => void;
   /** Decides about a handshake: `callback(null, true)` allows it. */
   allowRequest: (req: IncomingMessage, callback: (err: string | null | undefined, success: boolean) => void) => void;
-  /**
-   * With `webtransport` polling clients are told that they can upgrade to it; the application brings its sessions by
-   * `io.engine.onWebTransportSession`. @default ["polling", "websocket"]
-   */
+  /** The sessions of `webtransport` come by `io.engine.onWebTransportSession`. @default ["polling", "websocket"] */
   transports: ('polling' | 'websocket' | 'webtransport')[];
   /** @default true */
   allowUpgrades: boolean;
@@ -292,9 +289,8 @@ export interface Engine extends EventEmitter {
   handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   /**
-   * Takes on a session of WebTransport, as the streams of `Http3Server` in `@fails-components/webtransport` bring them. With
-   * middlewares, those of `cors` included, it is closed, as in engine.io: it has no request for them, and none for
-   * `allowRequest` and `generateId`, which are not asked. Resolves when it has begun, or has ended.
+   * Takes on a session of `@fails-components/webtransport`; resolves when it has begun, or has ended. It has no request: with
+   * middlewares, those of `cors` included, it is closed, as in engine.io; `allowRequest` and `generateId` are not asked.
    */
   onWebTransportSession(session: WebTransportSession): Promise<void>;
   close(): this;

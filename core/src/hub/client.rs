@@ -26,6 +26,10 @@ pub struct Client {
 #[derive(Debug)]
 struct Joined {
     namespace: Arc<Namespace>,
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "no IO, nothing heard")
+    )]
     kept: Kept,
 }
 

@@ -90,7 +90,7 @@ impl PullServer {
             config.shards = threads.count();
         }
         config.validate()?;
-        let queue = EventQueue::shared(&config, placement.adapter.is_some());
+        let queue = EventQueue::new(&config, placement.adapter.is_some());
         let engine = Engine::start_with(placement, config, Arc::clone(&queue) as _)?;
         Ok(PullServer { engine, queue })
     }

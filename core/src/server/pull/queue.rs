@@ -55,13 +55,13 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
-    fn new(config: &Config, is_in_cluster: bool) -> EventQueue {
-        EventQueue {
+    pub(super) fn new(config: &Config, is_in_cluster: bool) -> Arc<EventQueue> {
+        Arc::new_cyclic(|queue| EventQueue {
             mailbox: Mailbox::default(),
             space: Space::new(config.max_pending_events),
             paths: Paths::default(),
             desk: Desk::default(),
-            streams: Arc::default(),
+            streams: Arc::new(Streams::of(queue)),
             prefixes: RwLock::default(),
             protocol: config.protocol,
             is_in_cluster,
@@ -71,14 +71,6 @@ impl EventQueue {
                 .collect(),
             #[cfg(unix)]
             signal: OnceLock::new(),
-        }
-    }
-
-    /// A queue for an engine.
-    pub(super) fn shared(config: &Config, is_in_cluster: bool) -> Arc<EventQueue> {
-        Arc::new_cyclic(|queue| EventQueue {
-            streams: Arc::new(Streams::of(queue)),
-            ..EventQueue::new(config, is_in_cluster)
         })
     }
 
@@ -510,7 +502,7 @@ const BY_CLIENT: Why<'static> = Why {
 mod tests {
     use super::*;
 
-    fn queue(max_pending_events: usize) -> EventQueue {
+    fn queue(max_pending_events: usize) -> Arc<EventQueue> {
         EventQueue::new(
             &Config {
                 max_pending_events,

@@ -55,7 +55,7 @@ pub enum SseVerdict {
 /// The paths that have been opened, and the clients that are there.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    /// Where events go; nothing in a queue that nobody shares.
+    /// Where events go.
     queue: Weak<EventQueue>,
     paths: RwLock<Vec<Arc<Opened>>>,
     clients: Mutex<Clients>,
